@@ -1,0 +1,174 @@
+import { z } from "@hono/zod-openapi";
+
+/** Shapes of flags on the admin API. The same schemas validate, describe the OpenAPI document and type the admin UI. */
+
+export const flagKey = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/,
+    "a flag key is 1 to 100 letters, digits, dots, dashes, underscores or colons, and starts with a letter or digit",
+  );
+export const variantKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/);
+export const attributeName = z.string().min(1).max(100);
+export const ruleId = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/);
+const scalar = z.union([z.string().max(1000), z.number(), z.boolean()]);
+const strings = z.array(z.string().min(1).max(1000)).min(1).max(10_000);
+
+export type ConditionInput =
+  | z.infer<typeof leafCondition>
+  | { op: "all" | "any"; of: ConditionInput[] }
+  | { op: "not"; of: ConditionInput };
+
+const leafCondition = z.discriminatedUnion("op", [
+  z.strictObject({
+    op: z.literal("in"),
+    attribute: attributeName,
+    values: z.array(scalar).min(1).max(10_000),
+    ignoreCase: z.boolean().optional(),
+  }),
+  z.strictObject({ op: z.literal("contains"), attribute: attributeName, values: strings, ignoreCase: z.boolean().optional() }),
+  z.strictObject({ op: z.literal("startsWith"), attribute: attributeName, values: strings, ignoreCase: z.boolean().optional() }),
+  z.strictObject({ op: z.literal("endsWith"), attribute: attributeName, values: strings, ignoreCase: z.boolean().optional() }),
+  z.strictObject({ op: z.literal("number"), attribute: attributeName, is: z.enum(["<", "<=", ">", ">=", "=", "!="]), value: z.number() }),
+  z.strictObject({ op: z.literal("exists"), attribute: attributeName }),
+  z.strictObject({ op: z.literal("group"), group: z.string().min(1).max(100) }),
+]);
+/** Nested to a depth of 8; the decisions check it, so that the message can name the rule. */
+export const condition: z.ZodType<ConditionInput> = z.lazy(() =>
+  z.union([
+    leafCondition,
+    z.strictObject({ op: z.enum(["all", "any"]), of: z.array(condition).max(100) }),
+    z.strictObject({ op: z.literal("not"), of: condition }),
+  ]),
+);
+
+/** `percentage` is in percent with at most three decimals, as people say it; the wire holds thresholds of 100,000. */
+export const rollout = z.strictObject({
+  percentage: z.number().min(0).max(100).multipleOf(0.001),
+  from: z.number().min(0).max(100).multipleOf(0.001).optional(),
+  by: attributeName.optional(),
+  salt: z.string().min(1).max(100).optional(),
+  random: z.boolean().optional(),
+});
+
+export const serve = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("variant"), variant: variantKey }),
+  z.strictObject({
+    kind: z.literal("split"),
+    weights: z
+      .array(z.strictObject({ variant: variantKey, percentage: z.number().min(0).max(100).multipleOf(0.001) }))
+      .min(1)
+      .max(32),
+    by: attributeName.optional(),
+    salt: z.string().min(1).max(100).optional(),
+  }),
+]);
+
+export const rule = z.strictObject({
+  id: ruleId.optional().describe("given by the server when absent"),
+  name: z.string().max(100).optional(),
+  when: condition.optional().describe("absent: for everyone else"),
+  rollout: rollout.optional(),
+  serve,
+});
+
+export const requirement = z.strictObject({ flag: flagKey, variants: z.array(variantKey).min(1).max(32) });
+export const mode = z.enum(["off", "targeted", "on", "inherit"]);
+export const flagType = z.enum(["boolean", "string", "number", "json"]);
+
+/** What one environment holds of a flag, without the kill. PATCH takes any of these fields; a field given replaces the old one whole. */
+export const configuration = z.strictObject({
+  mode,
+  off: variantKey,
+  on: variantKey,
+  values: z.record(variantKey, z.json()).describe("variant names to values"),
+  rules: z.array(rule).max(100),
+  requires: z.array(requirement).max(20),
+  parent: flagKey.nullable(),
+  detached: z.boolean().describe("opted out of the parent"),
+  browser: z.boolean().describe("visible to browser SDK keys"),
+  archived: z.boolean(),
+});
+export const configurationPatch = configuration.partial();
+
+export const createFlag = z.strictObject({
+  key: flagKey,
+  name: z.string().max(200).optional(),
+  description: z.string().max(5000).optional(),
+  tags: z.array(z.string().min(1).max(50)).max(50).optional(),
+  owner: z.string().max(100).optional(),
+  type: flagType.optional().describe("boolean when absent"),
+  values: z.record(variantKey, z.json()).optional().describe("for types other than boolean"),
+  off: variantKey.optional(),
+  on: variantKey.optional(),
+  browser: z.boolean().optional().describe("visible to browser SDK keys, in every environment; false when absent"),
+});
+
+export const patchFlag = z.strictObject({
+  key: flagKey.optional().describe("renames; the old key goes on answering"),
+  name: z.string().max(200).optional(),
+  description: z.string().max(5000).optional(),
+  tags: z.array(z.string().min(1).max(50)).max(50).optional(),
+  owner: z.string().max(100).nullable().optional(),
+});
+
+export const reasonBody = z.strictObject({ reason: z.string().max(500).optional() });
+
+export const state = z.object({
+  word: z.enum(["OFF", "KILLED", "SOME", "ON", "INHERITS"]),
+  percentage: z.number().nullable(),
+  text: z.string().describe('as shown: "SOME 12 %"'),
+});
+export const killed = z.object({ at: z.number(), by: z.string(), reason: z.string().nullable() });
+export const seen = z.object({ at: z.number(), app: z.string(), variant: z.string() });
+
+export const flagSummary = z.object({
+  key: flagKey,
+  name: z.string(),
+  description: z.string(),
+  type: flagType,
+  tags: z.array(z.string()),
+  owner: z.string().nullable(),
+  archived: z.boolean(),
+  browser: z.boolean(),
+  state,
+  killed: killed.nullable(),
+  seen: seen.nullable().describe("the last reported evaluation in this environment"),
+  updatedAt: z.number(),
+  updatedBy: z.string(),
+});
+
+export const flag = flagSummary.extend({
+  aliases: z.array(z.string()),
+  createdAt: z.number(),
+  createdBy: z.string(),
+  environment: z.string(),
+  revision: z.number().describe("the environment's revision when this was read"),
+  configuration,
+  identityEtag: z.string(),
+  configurationEtag: z.string(),
+  sentence: z.string(),
+  warnings: z.array(z.string()),
+  browserObstacles: z.array(z.string()).describe("why it cannot be marked for browsers; empty when it can"),
+  hiddenAsked: z
+    .object({ at: z.number(), app: z.string() })
+    .nullable()
+    .describe("a browser asked for it although it is hidden from browsers"),
+  environments: z.array(z.object({ environment: z.string(), production: z.boolean(), state })),
+});
+
+export const flagList = z.object({ environment: z.string(), revision: z.number(), flags: z.array(flagSummary) });
+/** Answer of every write on a flag. `revision` is the one that this write made in the environment of the path, or the head if nothing changed. */
+export const flagWritten = z.object({ flag, revision: z.number(), changed: z.boolean() });
+
+export const evaluateBody = z.strictObject({
+  flag: flagKey,
+  context: z.record(z.string(), z.unknown()),
+  configuration: configurationPatch.optional().describe("unsaved edits to evaluate with"),
+});
+export const evaluation = z.object({
+  served: z.boolean(),
+  variant: z.string().optional(),
+  value: z.json().optional(),
+  reason: z.object({ kind: z.string() }).loose(),
+});

@@ -1,0 +1,46 @@
+import { z } from "@hono/zod-openapi";
+import { condition } from "../flags/schema.ts";
+
+export const groupKey = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+    "a group key is 1 to 100 letters, digits, dots, dashes or underscores, and starts with a letter or digit",
+  );
+export const groupKind = z.enum(["conditions", "list", "early-access"]);
+const name = z.string().max(200);
+const description = z.string().max(5000);
+const by = z.string().min(1).max(100).describe("the attribute that holds the unit; `key` when absent");
+
+export const createGroup = z.strictObject({
+  key: groupKey,
+  kind: groupKind,
+  name: name.optional(),
+  description: description.optional(),
+  by: by.optional(),
+  when: condition.optional().describe("needed by a group by conditions, refused by the others"),
+});
+export const patchGroup = z.strictObject({ name: name.optional(), description: description.optional(), when: condition.optional() });
+
+export const unit = z.string().min(1).max(200);
+export const changeMembers = z.strictObject({ add: z.array(unit).max(10_000).optional(), remove: z.array(unit).max(10_000).optional() });
+
+export const group = z.object({
+  key: groupKey,
+  kind: groupKind,
+  name: z.string(),
+  description: z.string(),
+  by: z.string(),
+  when: condition.nullable(),
+  members: z.number().describe("how many are listed or have joined; 0 for a group by conditions"),
+  usedBy: z.array(z.string()).describe("keys of the flags whose rules name it"),
+  sentence: z.string().describe("who is in it, in words"),
+  etag: z.string(),
+  updatedAt: z.number(),
+  updatedBy: z.string(),
+});
+export const groupList = z.object({ environment: z.string(), revision: z.number(), groups: z.array(group) });
+export const groupWritten = z.object({ group, revision: z.number(), changed: z.boolean() });
+export const member = z.object({ unit, state: z.enum(["member", "left"]), at: z.number(), by: z.string() });
+/** Ordered by unit; `next` is the cursor of the following page, null at the end. */
+export const memberList = z.object({ members: z.array(member), next: z.string().nullable() });
