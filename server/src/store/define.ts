@@ -1,0 +1,294 @@
+import type { Condition, Json, Mode, Requirement, Rule } from "@signalbox/core";
+import type { ProjectedChange } from "../delivery/feed.ts";
+import type * as columns from "./columns.sqlite.ts";
+
+/** What one environment holds of a flag, as stored; the kill lies beside it. Rollouts and weights are in buckets of 100,000. */
+export interface StoredConfiguration {
+  readonly mode: Mode;
+  readonly off: string;
+  readonly on: string;
+  readonly values: { readonly [variant: string]: Json };
+  readonly rules: readonly Rule[];
+  readonly requires: readonly Requirement[];
+  readonly parent: string | null;
+  readonly detached: boolean;
+  readonly browser: boolean;
+  readonly archived: boolean;
+  readonly salt: string;
+}
+
+export interface StoredKill {
+  readonly at: number;
+  readonly by: string;
+  readonly reason: string | null;
+}
+
+/** All tables, once, for every dialect. Only ever additive: expand, migrate, contract a release later. */
+export function define(c: typeof columns) {
+  const meta = c.table("meta", { key: c.string("key").primaryKey(), value: c.string("value").notNull() });
+
+  const project = c.table("project", {
+    id: c.id(),
+    key: c.string("key").notNull().unique(),
+    name: c.string("name").notNull(),
+  });
+
+  /** The head row: a write locks it, and raises revision and digests in its transaction. */
+  const environment = c.table(
+    "environment",
+    {
+      id: c.id(),
+      projectId: c
+        .int("project_id")
+        .notNull()
+        .references(() => project.id),
+      key: c.string("key").notNull(),
+      name: c.string("name").notNull(),
+      production: c.bool("production").notNull(),
+      color: c.string("color").notNull(),
+      position: c.int("position").notNull(),
+      generation: c.int("generation").notNull(),
+      revision: c.int("revision").notNull(),
+      serverDigest: c.string("server_digest").notNull(),
+      browserDigest: c.string("browser_digest").notNull(),
+    },
+    (t) => [c.uniqueIndex("environment_key").on(t.projectId, t.key)],
+  );
+
+  /**
+   * `selector` finds the row, `hash` is SHA-256 of the whole key. A server key's text is derived from the data folder's
+   * secret and the selector, so the database alone never holds it; a browser key is public.
+   */
+  const sdkKey = c.table("sdk_key", {
+    id: c.id(),
+    environmentId: c
+      .int("environment_id")
+      .notNull()
+      .references(() => environment.id),
+    projection: c.string("projection").$type<"server" | "browser">().notNull(),
+    selector: c.string("selector").notNull().unique(),
+    hash: c.string("hash").notNull(),
+    createdAt: c.time("created_at").notNull(),
+    revokedAt: c.time("revoked_at"),
+  });
+
+  const flag = c.table(
+    "flag",
+    {
+      id: c.id(),
+      projectId: c
+        .int("project_id")
+        .notNull()
+        .references(() => project.id),
+      key: c.string("key").notNull(),
+      name: c.string("name").notNull(),
+      description: c.string("description").notNull(),
+      type: c.string("type").$type<"boolean" | "string" | "number" | "json">().notNull(),
+      tags: c.json<readonly string[]>("tags").notNull(),
+      owner: c.string("owner"),
+      version: c.int("version").notNull(),
+      createdAt: c.time("created_at").notNull(),
+      createdBy: c.string("created_by").notNull(),
+    },
+    (t) => [c.uniqueIndex("flag_key").on(t.projectId, t.key)],
+  );
+
+  /** Old keys of renamed flags. A key is a flag's or an alias, never both. */
+  const flagAlias = c.table(
+    "flag_alias",
+    {
+      projectId: c
+        .int("project_id")
+        .notNull()
+        .references(() => project.id),
+      key: c.string("key").notNull(),
+      flagId: c
+        .int("flag_id")
+        .notNull()
+        .references(() => flag.id),
+    },
+    (t) => [c.primaryKey({ columns: [t.projectId, t.key] })],
+  );
+
+  const flagConfiguration = c.table(
+    "flag_configuration",
+    {
+      flagId: c
+        .int("flag_id")
+        .notNull()
+        .references(() => flag.id),
+      environmentId: c
+        .int("environment_id")
+        .notNull()
+        .references(() => environment.id),
+      body: c.json<StoredConfiguration>("body").notNull(),
+      killed: c.json<StoredKill>("killed"),
+      /** Raised by each write of `body`, not by kill and restore, so that a kill never voids an open form. */
+      version: c.int("version").notNull(),
+      updatedAt: c.time("updated_at").notNull(),
+      updatedBy: c.string("updated_by").notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.flagId, t.environmentId] })],
+  );
+
+  const group = c.table(
+    "flag_group",
+    {
+      id: c.id(),
+      environmentId: c
+        .int("environment_id")
+        .notNull()
+        .references(() => environment.id),
+      key: c.string("key").notNull(),
+      kind: c.string("kind").$type<"conditions" | "list" | "early-access">().notNull(),
+      name: c.string("name").notNull(),
+      description: c.string("description").notNull(),
+      by: c.string("by").notNull(),
+      when: c.json<Condition>("when"),
+      /** 32 hexadecimal digits: the SipHash key of this group's list. */
+      hashKey: c.string("hash_key").notNull(),
+      version: c.int("version").notNull(),
+      updatedAt: c.time("updated_at").notNull(),
+      updatedBy: c.string("updated_by").notNull(),
+    },
+    (t) => [c.uniqueIndex("flag_group_key").on(t.environmentId, t.key)],
+  );
+
+  /** The side table of clear units. A row with state `left` remembers that this unit has left. */
+  const groupMember = c.table(
+    "group_member",
+    {
+      groupId: c
+        .int("group_id")
+        .notNull()
+        .references(() => group.id),
+      unit: c.string("unit").notNull(),
+      state: c.string("state").$type<"member" | "left">().notNull(),
+      at: c.time("at").notNull(),
+      by: c.string("by").notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.groupId, t.unit] })],
+  );
+
+  /** The change log: one row per revision, contiguous, written in the transaction that raised the head. */
+  const changeSet = c.table(
+    "change_set",
+    {
+      environmentId: c
+        .int("environment_id")
+        .notNull()
+        .references(() => environment.id),
+      revision: c.int("revision").notNull(),
+      generation: c.int("generation").notNull(),
+      at: c.time("at").notNull(),
+      by: c.string("by").notNull(),
+      action: c.string("action").notNull(),
+      target: c.string("target").notNull(),
+      reason: c.string("reason"),
+      kill: c.bool("kill").notNull(),
+      server: c.json<ProjectedChange>("server").notNull(),
+      browser: c.json<ProjectedChange>("browser").notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.environmentId, t.revision] })],
+  );
+
+  /** Append-only; `hash` = SHA-256 over the previous hash and this row. */
+  const audit = c.table(
+    "audit",
+    {
+      id: c.id(),
+      at: c.time("at").notNull(),
+      by: c.string("by").notNull(),
+      action: c.string("action").notNull(),
+      projectId: c.int("project_id"),
+      environmentId: c.int("environment_id"),
+      revision: c.int("revision"),
+      target: c.string("target").notNull(),
+      reason: c.string("reason"),
+      before: c.json<Json>("before"),
+      after: c.json<Json>("after"),
+      previousHash: c.string("previous_hash").notNull(),
+      hash: c.string("hash").notNull(),
+    },
+    (t) => [c.index("audit_target").on(t.environmentId, t.target)],
+  );
+
+  const account = c.table("account", {
+    id: c.id(),
+    name: c.string("name").notNull().unique(),
+    passwordHash: c.string("password_hash").notNull(),
+    createdAt: c.time("created_at").notNull(),
+  });
+
+  const session = c.table("session", {
+    hash: c.string("hash").primaryKey(),
+    accountId: c
+      .int("account_id")
+      .notNull()
+      .references(() => account.id),
+    createdAt: c.time("created_at").notNull(),
+    seenAt: c.time("seen_at").notNull(),
+  });
+
+  const token = c.table("token", {
+    id: c.id(),
+    selector: c.string("selector").notNull().unique(),
+    hash: c.string("hash").notNull(),
+    name: c.string("name").notNull(),
+    scope: c.string("scope").$type<"admin" | "operator" | "kill">().notNull(),
+    accountId: c
+      .int("account_id")
+      .notNull()
+      .references(() => account.id),
+    createdAt: c.time("created_at").notNull(),
+    expiresAt: c.time("expires_at").notNull(),
+    lastUsedAt: c.time("last_used_at"),
+    revokedAt: c.time("revoked_at"),
+  });
+
+  const signInLink = c.table("sign_in_link", {
+    hash: c.string("hash").primaryKey(),
+    accountId: c
+      .int("account_id")
+      .notNull()
+      .references(() => account.id),
+    expiresAt: c.time("expires_at").notNull(),
+  });
+
+  /** The last reported evaluation of each flag key, also of keys that no flag has. Bounded: see `usage/`. */
+  const usage = c.table(
+    "usage",
+    {
+      environmentId: c
+        .int("environment_id")
+        .notNull()
+        .references(() => environment.id),
+      flagKey: c.string("flag_key").notNull(),
+      known: c.string("known").$type<"known" | "unknown" | "hidden">().notNull(),
+      app: c.string("app").notNull(),
+      variant: c.string("variant"),
+      count: c.int("count").notNull(),
+      at: c.time("at").notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.environmentId, t.flagKey, t.known] })],
+  );
+
+  return {
+    meta,
+    project,
+    environment,
+    sdkKey,
+    flag,
+    flagAlias,
+    flagConfiguration,
+    group,
+    groupMember,
+    changeSet,
+    audit,
+    account,
+    session,
+    token,
+    signInLink,
+    usage,
+  };
+}

@@ -1,0 +1,23 @@
+import * as columns from "./columns.sqlite.ts";
+import { define } from "./define.ts";
+
+export const tables = define(columns);
+/** drizzle-kit reads each table as an export of its own. */
+export const {
+  meta,
+  project,
+  environment,
+  sdkKey,
+  flag,
+  flagAlias,
+  flagConfiguration,
+  group,
+  groupMember,
+  changeSet,
+  audit,
+  account,
+  session,
+  token,
+  signInLink,
+  usage,
+} = tables;
