@@ -1,0 +1,52 @@
+// Checks the built packages as their users get them: publint, types for every way of importing, size budgets, no
+// private package inside, and a lockfile that installs on every supported Node.
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const problems = [];
+
+function run(title, workspace, name, ...args) {
+  try {
+    execFileSync(join(root, "node_modules/.bin", name), args, { cwd: join(root, workspace), stdio: "pipe" });
+    console.log(`${title}: ${name} finds nothing`);
+  } catch (error) {
+    problems.push(`${title}: ${name}\n${error.stdout ?? ""}${error.stderr ?? error.message}`);
+  }
+}
+
+for (const workspace of ["sdk-node", "sdk-browser"]) {
+  run(workspace, workspace, "publint", "--strict");
+  run(workspace, workspace, "attw", "--pack", ".", "--profile", "node16", "--format", "ascii");
+  for (const file of readdirSync(join(root, workspace, "dist"), { recursive: true })) {
+    if (!/\.(c?js|d\.c?ts)$/.test(file)) continue;
+    if (/["']@signalbox\/core["']/.test(readFileSync(join(root, workspace, "dist", file), "utf8"))) {
+      problems.push(`${workspace}/dist/${file} imports @signalbox/core, which no user can install: it has to be inlined`);
+    }
+  }
+  const { dependencies } = JSON.parse(readFileSync(join(root, workspace, "package.json"), "utf8"));
+  if (dependencies && Object.keys(dependencies).length > 0)
+    problems.push(`${workspace} has runtime dependencies: ${Object.keys(dependencies)}`);
+}
+
+/** Bytes after gzip. Raising one is a decision: say why in the commit. */
+const budgets = { "sdk-browser/dist/signalbox.browser.js": 8_000, "sdk-node/dist/index.js": 20_000 };
+for (const [file, bytesMax] of Object.entries(budgets)) {
+  const bytes = gzipSync(readFileSync(join(root, file)), { level: 9 }).length;
+  console.log(`${file}: ${bytes} of ${bytesMax} bytes, gzipped`);
+  if (bytes > bytesMax) problems.push(`${file} has ${bytes} bytes gzipped, more than its budget of ${bytesMax}`);
+}
+
+const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
+for (const [path, entry] of Object.entries(lock.packages)) {
+  if (entry.resolved?.startsWith("http")) problems.push(`package-lock.json records a download address for ${path}`);
+}
+const sqlite = lock.packages["node_modules/better-sqlite3"]?.version ?? "";
+if (!sqlite.startsWith("12."))
+  problems.push(`package-lock.json holds better-sqlite3 ${sqlite}; 13.x crashes Node 20, so it has to be 12.x`);
+
+for (const problem of problems) console.error(problem);
+process.exit(problems.length > 0 ? 1 : 0);
