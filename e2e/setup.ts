@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import type {} from "vitest";
 import type { TestProject } from "vitest/node";
 
 declare module "vitest" {
