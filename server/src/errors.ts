@@ -1,0 +1,110 @@
+/** Every answer that is not a success: one catalogue, one body (problem+json), one place that decides what may be told. */
+
+/** Code, HTTP status and title. A title never changes with the case; the detail names the value, the rule and the next step. */
+export const CATALOGUE = {
+  VALIDATION_FAILED: { status: 400, title: "The request does not have the expected form" },
+  MALFORMED_JSON: { status: 400, title: "The body is not valid JSON" },
+  BAD_REQUEST: { status: 400, title: "The request cannot be understood" },
+  UNAUTHENTICATED: { status: 401, title: "Nobody is signed in" },
+  TOKEN_INVALID: { status: 401, title: "The token is not valid" },
+  SIGN_IN_FAILED: { status: 401, title: "Signing in failed" },
+  SDK_KEY_MISSING: { status: 401, title: "The SDK key is missing" },
+  SDK_KEY_INVALID: { status: 401, title: "The SDK key is not known" },
+  FORBIDDEN: { status: 403, title: "This is not allowed" },
+  CROSS_ORIGIN: { status: 403, title: "The request came from another origin" },
+  SETUP_TOKEN_WRONG: { status: 403, title: "The setup token is not valid" },
+  SDK_KEY_LEAKED: { status: 403, title: "A server SDK key was sent from a page" },
+  SDK_KEY_KIND: { status: 403, title: "This kind of SDK key may not do this" },
+  NOT_FOUND: { status: 404, title: "Not found" },
+  ROUTE_NOT_FOUND: { status: 404, title: "There is no such route" },
+  PROJECT_NOT_FOUND: { status: 404, title: "There is no such project" },
+  ENVIRONMENT_NOT_FOUND: { status: 404, title: "There is no such environment" },
+  FLAG_NOT_FOUND: { status: 404, title: "There is no such flag" },
+  GROUP_NOT_FOUND: { status: 404, title: "There is no such group" },
+  REVISION_NOT_FOUND: { status: 404, title: "There is no such revision" },
+  TOKEN_NOT_FOUND: { status: 404, title: "There is no such token" },
+  METHOD_NOT_ALLOWED: { status: 405, title: "The route does not take this method" },
+  CONFLICT: { status: 409, title: "This conflicts with what is stored" },
+  SETUP_DONE: { status: 409, title: "The first account exists already" },
+  FLAG_EXISTS: { status: 409, title: "The flag key is taken" },
+  FLAG_IN_USE: { status: 409, title: "The flag is in use" },
+  GROUP_EXISTS: { status: 409, title: "The group key is taken" },
+  GROUP_IN_USE: { status: 409, title: "The group is in use" },
+  ETAG_MISMATCH: { status: 412, title: "It was changed in the meantime" },
+  BODY_TOO_LARGE: { status: 413, title: "The body is too large" },
+  UNSUPPORTED_CONTENT_TYPE: { status: 415, title: "The body has the wrong content type" },
+  REFUSED: { status: 422, title: "The rules of the model refuse this" },
+  CONFIGURATION_REFUSED: { status: 422, title: "The configuration cannot be saved like this" },
+  FLAG_REFUSED: { status: 422, title: "The flag cannot be saved like this" },
+  GROUP_REFUSED: { status: 422, title: "The group cannot be saved like this" },
+  STATE_TOO_LARGE: { status: 422, title: "The environment would become too large" },
+  IF_MATCH_REQUIRED: { status: 428, title: "The header If-Match is needed" },
+  TOO_MANY_ATTEMPTS: { status: 429, title: "Too many failed attempts" },
+  RATE_LIMITED: { status: 429, title: "Too many requests" },
+  INTERNAL: { status: 500, title: "Something went wrong on the server" },
+  OVERLOADED: { status: 503, title: "The server has too much to do" },
+  UNAVAILABLE: { status: 503, title: "Not available at the moment" },
+  NOT_BUILT: { status: 503, title: "This part was not built" },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof CATALOGUE;
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+export interface ProblemExtra {
+  readonly issues?: readonly Issue[];
+  /** With 412: the resource as it is now. */
+  readonly current?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** An expected failure with an answer for the caller. Thrown anywhere below a route; `problemResponse` turns it into the answer. */
+export class Problem extends Error {
+  readonly code: ProblemCode;
+  readonly status: number;
+  readonly extra: ProblemExtra;
+  constructor(code: ProblemCode, detail: string, extra: ProblemExtra = {}) {
+    super(detail, extra.cause === undefined ? undefined : { cause: extra.cause });
+    this.name = "Problem";
+    this.code = code;
+    this.status = CATALOGUE[code].status;
+    this.extra = extra;
+  }
+}
+
+/** `detail` is one sentence that names the value, the rule broken and the next step. */
+export function problem(code: ProblemCode, detail: string, extra?: ProblemExtra): Problem {
+  return new Problem(code, detail, extra);
+}
+
+/** Any thrown value as a problem. What we did not expect becomes INTERNAL and tells nothing of its cause. */
+export function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  return new Problem("INTERNAL", "The server could not answer; its log names the cause under this request id.", { cause: error });
+}
+
+/** The body of a problem, for answers that are written without hono. */
+export function problemBody(failure: Problem, requestId: string): Record<string, unknown> {
+  const { title, status } = CATALOGUE[failure.code];
+  return {
+    type: "about:blank",
+    title,
+    status,
+    code: failure.code,
+    detail: failure.message,
+    requestId,
+    ...(failure.extra.issues && { issues: failure.extra.issues }),
+    ...(failure.extra.current !== undefined && { current: failure.extra.current }),
+  };
+}
+
+/** The answer to any thrown value: problem+json, never a stack. */
+export function problemResponse(error: unknown, requestId: string): Response {
+  const failure = asProblem(error);
+  return new Response(JSON.stringify(problemBody(failure, requestId)), {
+    status: failure.status,
+    headers: { "content-type": "application/problem+json", "cache-control": "no-store", ...failure.extra.headers },
+  });
+}

@@ -1,0 +1,99 @@
+import { z } from "@hono/zod-openapi";
+import { describe, expect, it } from "vitest";
+import type { TokenScope } from "../api-types.ts";
+import { problem } from "../errors.ts";
+import { type Action, apiRoute, createApi } from "./route.ts";
+
+function api(action: Action, scope?: TokenScope) {
+  const app = createApi();
+  app.use(async (c, next) => {
+    c.set("requestId", "r1");
+    if (scope) c.set("identity", { name: "ana", accountId: 1, via: "token", scope });
+    await next();
+  });
+  app.openapi(
+    apiRoute(action, {
+      method: "post",
+      path: "/things/{thing}",
+      request: {
+        params: z.object({ thing: z.string().max(3) }),
+        body: { content: { "application/json": { schema: z.strictObject({ size: z.int() }) } } },
+      },
+      responses: {
+        200: { description: "done", content: { "application/json": { schema: z.object({ by: z.string(), size: z.number() }) } } },
+      },
+    }),
+    (c) => {
+      const { size } = c.req.valid("json");
+      if (size === 13) throw problem("CONFLICT", "13 is taken.");
+      if (size === 14) throw new Error("secret of the database");
+      return c.json({ by: c.get("identity")?.name ?? "nobody", size }, 200);
+    },
+  );
+  return (body: string | undefined, headers: Record<string, string> = { "content-type": "application/json" }, thing = "a") =>
+    app.request(`/things/${thing}`, { method: "POST", headers, ...(body === undefined ? {} : { body }) });
+}
+
+const code = async (answer: Response | Promise<Response>) => {
+  const { status, code } = (await (await answer).json()) as { status: number; code: string };
+  return `${status} ${code}`;
+};
+
+describe("apiRoute", () => {
+  it.each<[Action, TokenScope, boolean]>([
+    ["read", "kill", true],
+    ["kill", "kill", true],
+    ["restore", "kill", false],
+    ["edit", "kill", false],
+    ["admin", "kill", false],
+    ["restore", "operator", true],
+    ["edit", "operator", false],
+    ["admin", "operator", false],
+    ["edit", "admin", true],
+    ["admin", "admin", true],
+  ])("for the action %s and the scope %s allows: %s", async (action, scope, allowed) => {
+    const answer = await api(action, scope)('{"size":1}');
+    expect(answer.status).toBe(allowed ? 200 : 403);
+  });
+
+  it("refuses before it reads the input when nobody is signed in", async () => {
+    expect(await code(api("read")("{"))).toBe("401 UNAUTHENTICATED");
+  });
+
+  it("is open with the action none", async () => {
+    expect(await (await api("none")('{"size":1}')).json()).toEqual({ by: "nobody", size: 1 });
+  });
+
+  it.each([
+    ["malformed JSON", "{", "400 MALFORMED_JSON"],
+    ["an absent body", undefined, "400 MALFORMED_JSON"],
+    ["a wrong type", '{"size":"1"}', "400 VALIDATION_FAILED"],
+    ["an unknown field", '{"size":1,"admin":true}', "400 VALIDATION_FAILED"],
+    ["null", "null", "400 VALIDATION_FAILED"],
+    ["a thrown problem", '{"size":13}', "409 CONFLICT"],
+    ["an unexpected error", '{"size":14}', "500 INTERNAL"],
+  ])("answers %s with a problem", async (_, body, expected) => {
+    expect(await code(api("none")(body))).toBe(expected);
+  });
+
+  it.each(["text/plain", "application/x-www-form-urlencoded", "application/jsonp"])("refuses the content type %s", async (type) => {
+    expect(await code(api("none")('{"size":1}', { "content-type": type, "content-length": "10" }))).toBe("415 UNSUPPORTED_CONTENT_TYPE");
+  });
+
+  it("refuses a body without a declared type and length too", async () => {
+    expect((await api("none")('{"size":1}', {})).status).toBeGreaterThanOrEqual(400);
+  });
+
+  it("names each field that does not fit", async () => {
+    const answer = await api("none")('{"size":1.5,"admin":true}');
+    expect(await answer.json()).toMatchObject({ requestId: "r1", issues: [{ path: "size" }, { path: "admin" }] });
+  });
+
+  it("tells nothing of an unexpected error", async () => {
+    expect(await (await api("none")('{"size":14}')).text()).not.toContain("secret");
+  });
+
+  it("refuses a parameter that does not fit", async () => {
+    expect(await code(api("none")('{"size":1}', undefined, "abcdef"))).toBe("400 VALIDATION_FAILED");
+  });
+});

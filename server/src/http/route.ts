@@ -1,0 +1,118 @@
+import { createRoute, OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
+import { createMiddleware } from "hono/factory";
+import { HTTPException } from "hono/http-exception";
+import type { ZodError } from "zod";
+import type { TokenScope } from "../api-types.ts";
+import { type Issue, type Problem, problem, problemResponse } from "../errors.ts";
+
+/** What a route needs of its caller. `none` is open to everybody. */
+export type Action = "none" | "read" | "edit" | "kill" | "restore" | "admin";
+
+export interface Identity {
+  readonly name: string;
+  readonly accountId: number;
+  readonly via: "session" | "token";
+  readonly scope: TokenScope;
+}
+
+/**
+ * What middleware tells routes. `identity` is set before any route when the request carries valid credentials; a route with an
+ * action other than `none` runs only when it is. `refusal` says why credentials that were sent are not valid.
+ */
+export type ApiEnv = { Variables: { identity: Identity; requestId: string; refusal: Problem } };
+
+const ALLOWED: Readonly<Record<TokenScope, readonly Action[]>> = {
+  admin: ["none", "read", "edit", "kill", "restore", "admin"],
+  operator: ["none", "read", "kill", "restore"],
+  kill: ["none", "read", "kill"],
+};
+
+export function allows(scope: TokenScope, action: Action): boolean {
+  return ALLOWED[scope].includes(action);
+}
+
+/** Where `apiRoute` keeps the action in the route's OpenAPI operation, so that the document tells it too. */
+export const ACTION_FIELD = "x-signalbox-action";
+
+/**
+ * A router for one subject. Input that does not fit its schema is answered 400 with one issue for each field, and whatever a
+ * handler throws becomes problem+json. The composition root mounts these routers and logs what was not expected.
+ */
+export function createApi(): OpenAPIHono<ApiEnv> {
+  const api = new OpenAPIHono<ApiEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw validationProblem(result.error, result.target);
+    },
+  });
+  api.onError((error, c) => problemResponse(asHttpProblem(error), c.get("requestId") ?? "none"));
+  return api;
+}
+
+/** `createRoute` with the action that the caller needs, checked before the input is. A body is required unless `required: false`. */
+export function apiRoute<const R extends RouteConfig>(action: Action, config: R) {
+  const body = config.request?.body;
+  const request = body ? { ...config.request, body: { required: true, ...body } } : config.request;
+  const route = createRoute({ ...config, [ACTION_FIELD]: action, middleware: [authorize(action), jsonOnly] as const });
+  // Only `required` is filled in, which is no part of the types that createRoute infers.
+  return request ? Object.assign(route, { request }) : route;
+}
+
+function authorize(action: Action) {
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    if (action !== "none") {
+      const identity: Identity | undefined = c.get("identity");
+      if (!identity) throw c.get("refusal") ?? unauthenticated();
+      if (!allows(identity.scope, action)) {
+        throw problem("FORBIDDEN", `A token with the scope "${identity.scope}" may not do this: the action "${action}" is needed.`);
+      }
+    }
+    await next();
+  });
+}
+
+export function unauthenticated(): Problem {
+  return problem("UNAUTHENTICATED", "Sign in, or send a token as 'Authorization: Bearer sb_…'.", {
+    headers: { "www-authenticate": 'Bearer realm="signalbox"' },
+  });
+}
+
+/** A body that is not declared as JSON is refused: the validator would otherwise skip it, and a form of another site could send it. */
+const jsonOnly = createMiddleware<ApiEnv>(async (c, next) => {
+  const hasBody = Number(c.req.header("content-length") ?? 0) > 0 || c.req.header("transfer-encoding") !== undefined;
+  const type = c.req.header("content-type");
+  if (hasBody && !isJson(type)) {
+    throw problem("UNSUPPORTED_CONTENT_TYPE", `The body has the content type ${JSON.stringify(type ?? "")}, expected "application/json".`);
+  }
+  await next();
+});
+
+function isJson(type: string | undefined): boolean {
+  return type !== undefined && /^application\/json\s*(;|$)/i.test(type);
+}
+
+/** Turns what hono itself throws (a body that is no JSON, mostly) into a problem; leaves everything else as it is. */
+export function asHttpProblem(error: unknown): unknown {
+  if (!(error instanceof HTTPException) || error.status >= 500) return error;
+  if (/json/i.test(error.message)) return problem("MALFORMED_JSON", "The body cannot be read as JSON.", { cause: error });
+  return problem("BAD_REQUEST", "The request cannot be understood.", { cause: error });
+}
+
+const ISSUES_MAX = 50;
+
+/** One issue for each field; `target` is where it was found: `json`, `query`, `param`, `header`. */
+export function validationProblem(error: Pick<ZodError, "issues">, target: string): Problem {
+  const issues: Issue[] = error.issues.slice(0, ISSUES_MAX).flatMap((issue) => {
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => ({ path: pathOf([...issue.path, key]), message: `"${key}" is not a field here` }));
+    }
+    return [{ path: pathOf(issue.path), message: issue.message }];
+  });
+  const first = issues[0];
+  const where = target === "json" ? "body" : target;
+  const detail = first ? `${where}${first.path === "" ? "" : ` field ${first.path}`}: ${first.message}` : `${where}: not as expected`;
+  return problem("VALIDATION_FAILED", detail, { issues });
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  return path.map(String).join(".");
+}
