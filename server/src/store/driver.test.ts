@@ -34,6 +34,47 @@ describe.each(["better-sqlite3", "libsql"] as const)("openSqlite over %s", (driv
     handle.close();
   });
 
+  it("answers for the parameters of this call when a statement is used again", async () => {
+    const { raw, close } = await openSqlite(join(folder, "d.db"), { driver });
+    raw.exec("create table t (a integer primary key, b text unique not null)");
+    const insert = raw.prepare("insert into t (b) values (?) returning b");
+    expect([insert.all("x"), insert.get("y"), insert.raw().get("z")]).toEqual([[{ b: "x" }], { b: "y" }, ["z"]]);
+    const select = raw.prepare("select a from t where b = ?");
+    expect([select.all("x"), select.get("z"), select.all("y"), select.get("absent")]).toEqual([
+      [{ a: 1 }],
+      { a: 3 },
+      [{ a: 2 }],
+      undefined,
+    ]);
+    expect([...raw.prepare("select b from t order by a").pluck().iterate()]).toEqual(["x", "y", "z"]);
+    expect(raw.prepare("select b from t where a = @a").pluck().get({ a: 2 })).toBe("y");
+    expect(raw.prepare("update t set b = ? where a = ?").run("w", 1)).toEqual({ changes: 1, lastInsertRowid: 3 });
+    expect(() => insert.get("w")).toThrow(expect.objectContaining({ code: "SQLITE_CONSTRAINT_UNIQUE" }));
+    close();
+  });
+
+  it("binds null alone and throws for what SQLite cannot hold", async () => {
+    const { raw, close } = await openSqlite(join(folder, "e.db"), { driver });
+    expect(raw.prepare("select ?").pluck().get(null)).toBe(null);
+    expect(raw.prepare("select ?").pluck().get(Buffer.from("ab"))).toEqual(Buffer.from("ab"));
+    expect(() => raw.prepare("select ?").get(true)).toThrow(TypeError);
+    expect(raw.prepare("select ?").pluck().get(undefined)).toBe(null);
+    expect(() => raw.prepare("select nonsense from nowhere")).toThrow(/nowhere/);
+    close();
+  });
+
+  it("rolls a transaction back whose function throws", async () => {
+    const { raw, close } = await openSqlite(join(folder, "f.db"), { driver });
+    raw.exec("create table t (a integer primary key)");
+    const failing = raw.transaction(() => {
+      raw.prepare("insert into t values (1)").run();
+      throw new Error("no");
+    });
+    expect(() => failing.immediate()).toThrow("no");
+    expect([raw.inTransaction, raw.prepare("select count(*) from t").pluck().get()]).toEqual([false, 0]);
+    close();
+  });
+
   it("says in one sentence what to do when the file cannot be opened", async () => {
     const opening = openSqlite(join(folder, "absent", "c.db"), { driver });
     await expect(opening).rejects.toThrow(SqliteUnavailable);

@@ -3,13 +3,14 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
 import { type BetterSQLite3Database, drizzle } from "drizzle-orm/better-sqlite3";
+import { adaptLibsql } from "./libsql.ts";
 import { tables } from "./schema.sqlite.ts";
 
 export type SqliteDriver = "better-sqlite3" | "libsql";
 
 export interface SqliteHandle {
   readonly db: BetterSQLite3Database<typeof tables>;
-  /** The driver's own handle. Both packages have the same methods; rows that `get()` of libsql returns carry `_metadata` besides. */
+  /** The driver's own handle, with the methods of better-sqlite3 whichever is open. */
   readonly raw: Database.Database;
   /** "better-sqlite3 12.9.0 (SQLite 3.53.0)" */
   readonly driver: string;
@@ -88,7 +89,7 @@ function loadOne(name: SqliteDriver): LoadedDriver {
   const Driver = require(name) as typeof Database;
   // The binding is loaded by the first open, not by require: without this, a driver that was never built would count as there.
   new Driver(":memory:").close();
-  return { name, version, open: (file) => new Driver(file) };
+  return { name, version, open: (file) => (name === "libsql" ? adaptLibsql(new Driver(file)) : new Driver(file)) };
 }
 
 /** Read from the file, because libsql does not export its package.json, and because better-sqlite3 must not be loaded yet. */
