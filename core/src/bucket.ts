@@ -1,0 +1,129 @@
+import { utf8 } from "./utf8.ts";
+
+/** A percentage is decided in hundred-thousandths: 1,000 buckets are one percent. */
+export const BUCKETS = 100_000;
+
+const ROLLOUT_SEED = 0;
+/** Unleash's seed for variants: a different one, so that a split inside a rollout is independent of the rollout. */
+const SPLIT_SEED = 86_028_157;
+
+/** The state of the hash after the salt: made once per rule, so that an evaluation hashes only the unit. */
+export interface HashPrefix {
+  readonly hash: number;
+  /** The last, incomplete block of four bytes, and how many bits of it are filled. */
+  readonly block: number;
+  readonly bits: number;
+  readonly bytes: number;
+}
+
+/** The unit that a context's attribute stands for: a text as it is, a safe integer in decimal form; nothing else, and not the empty text. */
+export function unitOf(value: unknown): string | undefined {
+  if (typeof value === "string") return value === "" ? undefined : value;
+  return Number.isSafeInteger(value) ? String(value) : undefined;
+}
+
+/** The bucket, 0 to 99,999, of a unit for percentages. Inside a slice when `from <= bucket < to`. */
+export function rolloutBucket(salt: string, unit: string): number {
+  return rolloutBucketAfter(rolloutPrefix(salt), unit);
+}
+
+/** The bucket, 0 to 99,999, of a unit for splits, to be looked up in the cumulative weights. */
+export function splitBucket(salt: string, unit: string): number {
+  return splitBucketAfter(splitPrefix(salt), unit);
+}
+
+export function rolloutPrefix(salt: string): HashPrefix {
+  return prefix(`${salt}:`, ROLLOUT_SEED);
+}
+
+export function splitPrefix(salt: string): HashPrefix {
+  return prefix(`${salt}:`, SPLIT_SEED);
+}
+
+export function rolloutBucketAfter(salt: HashPrefix, unit: string): number {
+  // The order of digits: a whole percentage admits the units that the Unleash SDKs admit (they use the hash modulo 100),
+  // while the digits below give steps of 0.001 %. Integers only: ratios of hashes as floats differ between languages.
+  const x = (hashAfter(salt, unit) >>> 0) % BUCKETS;
+  return (x % 100) * 1_000 + Math.floor(x / 100);
+}
+
+export function splitBucketAfter(salt: HashPrefix, unit: string): number {
+  // As above, for tenths of a percent: Unleash uses the hash modulo 1000 for variants.
+  const x = (hashAfter(salt, unit) >>> 0) % BUCKETS;
+  return (x % 1_000) * 100 + Math.floor(x / 1_000);
+}
+
+/**
+ * MurmurHash3_x86_32 of the text's UTF-8 bytes, as an unsigned number.
+ * Austin Appleby, public domain: https://github.com/aappleby/smhasher/blob/master/src/MurmurHash3.cpp
+ */
+export function murmur3(text: string, seed: number): number {
+  return hashAfter({ hash: seed | 0, block: 0, bits: 0, bytes: 0 }, text) >>> 0;
+}
+
+function prefix(text: string, seed: number): HashPrefix {
+  const bytes = utf8(text);
+  let hash = seed | 0;
+  let block = 0;
+  let bits = 0;
+  for (const byte of bytes) {
+    block |= byte << bits;
+    bits += 8;
+    if (bits === 32) {
+      hash = mix(hash, block);
+      block = 0;
+      bits = 0;
+    }
+  }
+  return { hash, block, bits, bytes: bytes.length };
+}
+
+/** Signed 32 bits: an unsigned result would be boxed by the engine wherever this is not inlined. */
+function hashAfter(start: HashPrefix, text: string): number {
+  let { hash, block, bits } = start;
+  const length = text.length;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 127) return hashBytesAfter(start, utf8(text));
+    block |= code << bits;
+    bits += 8;
+    if (bits === 32) {
+      hash = mix(hash, block);
+      block = 0;
+      bits = 0;
+    }
+  }
+  return finish(hash, block, start.bytes + length);
+}
+
+function hashBytesAfter(start: HashPrefix, bytes: Uint8Array): number {
+  let { hash, block, bits } = start;
+  for (const byte of bytes) {
+    block |= byte << bits;
+    bits += 8;
+    if (bits === 32) {
+      hash = mix(hash, block);
+      block = 0;
+      bits = 0;
+    }
+  }
+  return finish(hash, block, start.bytes + bytes.length);
+}
+
+function scramble(block: number): number {
+  const k = Math.imul(block, 0xcc9e2d51);
+  return Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+}
+
+function mix(hash: number, block: number): number {
+  const h = hash ^ scramble(block);
+  return (Math.imul((h << 13) | (h >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+function finish(hash: number, block: number, bytes: number): number {
+  // An empty last block scrambles to 0 and changes nothing.
+  let h = hash ^ scramble(block) ^ bytes;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}

@@ -1,0 +1,267 @@
+import { attributeReader, isObject } from "./attribute.ts";
+import { unitOf } from "./bucket.ts";
+import { sipHashWith, sipKey } from "./siphash.ts";
+import type { FlagSlot, GroupSlot } from "./slots.ts";
+
+/** Three-valued logic. As a caller sees it, only `TRUE` lets a rule apply and only `FALSE` keeps a denial from applying. */
+export type Verdict = typeof FALSE | typeof TRUE | typeof UNKNOWN;
+export const FALSE = 0;
+export const TRUE = 1;
+export const UNKNOWN = 2;
+
+/**
+ * A compiled condition answers one of two questions, "is the verdict true?" or "is it false?", so that evaluation itself is
+ * two-valued: `not` swaps the questions at compile time and reaches only the leaves. Never throws. `depth` counts nested groups.
+ */
+export type Predicate = (context: unknown, depth: number) => boolean;
+export type Question = typeof TRUE | typeof FALSE;
+
+/** Where compiled flags find what they refer to: the slots of a state, which stay the same objects while entries change. */
+export interface Slots {
+  flag(key: string): FlagSlot;
+  group(key: string): GroupSlot;
+}
+
+/** What a group is compiled to. Both predicates are false for a group that is absent or cannot be read: unknown. */
+export interface GroupPlan {
+  readonly isIn: Predicate;
+  readonly isOut: Predicate;
+}
+
+/** Thrown while compiling, and caught there: the entry cannot be read by this version. */
+export class Unreadable extends Error {}
+
+/** Deeper conditions than this cannot be read. The server saves at most 8 levels; the rest is room for later servers. */
+export const CONDITION_DEPTH_READ_MAX = 32;
+/** Groups nested deeper than this, and groups in a circle, are unknown. */
+export const GROUP_DEPTH_MAX = 8;
+/** Of a longer array attribute only the first elements are looked at; what was not seen is unknown. */
+export const ARRAY_LENGTH_MAX = 10_000;
+/** Flags and groups that one evaluation looks at; past it a group is unknown and a required flag is not met. */
+export const STEPS_MAX = 10_000;
+
+// Evaluation is synchronous, so one counter serves all; as an argument it would cost an object for each evaluation.
+const steps = { left: 0 };
+
+export function allowSteps(): void {
+  steps.left = STEPS_MAX;
+}
+
+export function takeStep(): boolean {
+  return steps.left-- > 0;
+}
+
+/** Compiles a condition off the wire to one of its questions. Throws `Unreadable` for anything that it does not know. */
+export function compileCondition(condition: unknown, question: Question, slots: Slots, depth = 1): Predicate {
+  if (depth > CONDITION_DEPTH_READ_MAX) throw new Unreadable(`conditions nest deeper than ${CONDITION_DEPTH_READ_MAX}`);
+  if (!isObject(condition)) throw new Unreadable("a condition is not an object");
+  const { op } = condition;
+  if (op === "not") return compileCondition(condition.of, question === TRUE ? FALSE : TRUE, slots, depth + 1);
+  if (op === "all" || op === "any") {
+    if (!Array.isArray(condition.of)) throw new Unreadable(`"${op}" has no list of conditions`);
+    const parts = condition.of.map((part) => compileCondition(part, question, slots, depth + 1));
+    // All is true when each part is true and false when some part is false; any is the dual.
+    return (op === "all") === (question === TRUE) ? every(parts) : some(parts);
+  }
+  if (op === "group") return compileGroupLeaf(text(condition.group, "group"), question, slots);
+  if (op === "fact") {
+    if (!Number.isSafeInteger(condition.fact)) throw new Unreadable("a fact has no number");
+    return never; // Unknown until the server has answered it.
+  }
+  const judge = compileLeaf(condition);
+  return (context) => judge(context) === question;
+}
+
+/** Compiles a group off the wire; one that is absent or cannot be read is in no context and out of none. */
+export function compileGroup(group: unknown, slots: Slots): GroupPlan {
+  try {
+    if (!isObject(group) || (group.schema !== undefined && group.schema !== 1)) return UNREADABLE_GROUP;
+    const ways: GroupPlan[] = [];
+    if (group.when !== undefined) {
+      ways.push({ isIn: compileCondition(group.when, TRUE, slots), isOut: compileCondition(group.when, FALSE, slots) });
+    }
+    if (group.list !== undefined) {
+      const judge = compileList(group.list);
+      ways.push({ isIn: (context) => judge(context) === TRUE, isOut: (context) => judge(context) === FALSE });
+    }
+    if (ways.length === 0) return UNREADABLE_GROUP; // A way in that this version does not know.
+    return { isIn: some(ways.map((way) => way.isIn)), isOut: every(ways.map((way) => way.isOut)) };
+  } catch (error) {
+    if (error instanceof Unreadable) return UNREADABLE_GROUP;
+    throw error;
+  }
+}
+
+const never: Predicate = () => false;
+const UNREADABLE_GROUP: GroupPlan = { isIn: never, isOut: never };
+
+function compileGroupLeaf(key: string, question: Question, slots: Slots): Predicate {
+  const slot = slots.group(key);
+  return (context, depth) => {
+    if (depth >= GROUP_DEPTH_MAX || !takeStep()) return false;
+    slot.plan ??= compileGroup(slot.entry, slots);
+    return question === TRUE ? slot.plan.isIn(context, depth + 1) : slot.plan.isOut(context, depth + 1);
+  };
+}
+
+type Leaf = (context: unknown) => Verdict;
+type Test = (value: unknown) => Verdict;
+
+function compileLeaf(condition: Readonly<Record<string, unknown>>): Leaf {
+  const attribute = text(condition.attribute, "attribute");
+  switch (condition.op) {
+    case "in":
+      return leaf(attribute, inTest(list(condition.values), flagged(condition.ignoreCase)));
+    case "contains":
+    case "startsWith":
+    case "endsWith":
+      return leaf(attribute, textTest(condition.op, list(condition.values), flagged(condition.ignoreCase)));
+    case "number":
+      return leaf(attribute, numberTest(condition.is, condition.value));
+    case "exists":
+      return existsLeaf(attribute);
+    default:
+      throw new Unreadable(`unknown operator ${JSON.stringify(condition.op)}`);
+  }
+}
+
+function leaf(attribute: string, test: Test): Leaf {
+  const read = attributeReader(attribute);
+  return (context) => {
+    try {
+      const value = read(context);
+      return typeof value === "object" && Array.isArray(value) ? anyElement(value, test) : test(value);
+    } catch {
+      return UNKNOWN; // A getter or a proxy of the caller threw, or the stack is used up: nothing is known.
+    }
+  };
+}
+
+function existsLeaf(attribute: string): Leaf {
+  const read = attributeReader(attribute);
+  return (context) => {
+    try {
+      const value = read(context);
+      return value === undefined || value === null ? FALSE : TRUE;
+    } catch {
+      return FALSE; // Never unknown: what cannot be read is not there.
+    }
+  };
+}
+
+function anyElement(values: readonly unknown[], test: Test): Verdict {
+  let verdict: Verdict = values.length > ARRAY_LENGTH_MAX ? UNKNOWN : FALSE;
+  const length = Math.min(values.length, ARRAY_LENGTH_MAX);
+  for (let i = 0; i < length; i++) {
+    const one = test(values[i]);
+    if (one === TRUE) return TRUE;
+    if (one === UNKNOWN) verdict = UNKNOWN;
+  }
+  return verdict;
+}
+
+/** Equality without conversion. A value of a type that none of the listed values has is refused: 5 is neither in nor outside ["5"]. */
+function inTest(values: readonly unknown[], ignoreCase: boolean): Test {
+  const listed = new Set<unknown>();
+  const types = new Set<string>();
+  for (const value of values) {
+    if (!isScalar(value)) throw new Unreadable("a value of a list is not a text, number or boolean");
+    listed.add(ignoreCase && typeof value === "string" ? value.toLowerCase() : value);
+    types.add(typeof value);
+  }
+  const hasTexts = types.size === 0 || types.has("string");
+  const hasNumbers = types.size === 0 || types.has("number");
+  const hasBooleans = types.size === 0 || types.has("boolean");
+  return (value) => {
+    if (typeof value === "string") return hasTexts ? verdict(listed.has(ignoreCase ? value.toLowerCase() : value)) : UNKNOWN;
+    if (typeof value === "boolean") return hasBooleans ? verdict(listed.has(value)) : UNKNOWN;
+    return hasNumbers && Number.isFinite(value) ? verdict(listed.has(value)) : UNKNOWN;
+  };
+}
+
+function textTest(op: "contains" | "startsWith" | "endsWith", values: readonly unknown[], ignoreCase: boolean): Test {
+  const wanted = values.map((value) => {
+    if (typeof value !== "string") throw new Unreadable(`a value of "${op}" is not a text`);
+    return ignoreCase ? value.toLowerCase() : value;
+  });
+  return (value) => {
+    if (typeof value !== "string") return UNKNOWN;
+    const given = ignoreCase ? value.toLowerCase() : value;
+    for (const one of wanted) {
+      if (op === "contains" ? given.includes(one) : op === "startsWith" ? given.startsWith(one) : given.endsWith(one)) return TRUE;
+    }
+    return FALSE;
+  };
+}
+
+function numberTest(is: unknown, value: unknown): Test {
+  if (!isFiniteNumber(value)) throw new Unreadable("a number comparison has no number");
+  const compare = COMPARE.get(is);
+  if (!compare) throw new Unreadable(`unknown comparison ${JSON.stringify(is)}`);
+  return (given) => (isFiniteNumber(given) ? verdict(compare(given, value)) : UNKNOWN);
+}
+
+const COMPARE = new Map<unknown, (a: number, b: number) => boolean>([
+  ["<", (a, b) => a < b],
+  ["<=", (a, b) => a <= b],
+  [">", (a, b) => a > b],
+  [">=", (a, b) => a >= b],
+  ["=", (a, b) => a === b],
+  ["!=", (a, b) => a !== b],
+]);
+
+function compileList(wire: unknown): Leaf {
+  if (!isObject(wire) || !Array.isArray(wire.members)) throw new Unreadable("a list has no members");
+  const key = sipKey(wire.hashKey);
+  if (!key) throw new Unreadable("a list has no hash key");
+  const members: ReadonlySet<unknown> = new Set(wire.members);
+  return leaf(wire.by === undefined ? "key" : text(wire.by, "by"), (value) => {
+    const unit = unitOf(value);
+    return unit === undefined ? UNKNOWN : verdict(members.has(sipHashWith(key, unit)));
+  });
+}
+
+function every(parts: readonly Predicate[]): Predicate {
+  const [only] = parts;
+  if (parts.length === 1 && only) return only;
+  return (context, depth) => {
+    for (const part of parts) if (!part(context, depth)) return false;
+    return true;
+  };
+}
+
+function some(parts: readonly Predicate[]): Predicate {
+  const [only] = parts;
+  if (parts.length === 1 && only) return only;
+  return (context, depth) => {
+    for (const part of parts) if (part(context, depth)) return true;
+    return false;
+  };
+}
+
+function verdict(holds: boolean): Verdict {
+  return holds ? TRUE : FALSE;
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function isScalar(value: unknown): value is string | number | boolean {
+  return typeof value === "string" || typeof value === "boolean" || isFiniteNumber(value);
+}
+
+export function text(value: unknown, what: string): string {
+  if (typeof value !== "string") throw new Unreadable(`"${what}" is not a text`);
+  return value;
+}
+
+function list(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw new Unreadable('"values" is not a list');
+  return value;
+}
+
+export function flagged(value: unknown): boolean {
+  if (value === undefined || typeof value === "boolean") return value === true;
+  throw new Unreadable("a yes-or-no field is neither");
+}

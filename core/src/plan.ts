@@ -1,0 +1,189 @@
+import { isObject } from "./attribute.ts";
+import { flagged, type Slots, text, Unreadable } from "./conditions.ts";
+import type { Evaluation, Json, Mode, Reason } from "./model.ts";
+import { compileRule, type RulePlan } from "./rule.ts";
+import type { FlagSlot } from "./slots.ts";
+
+/** The highest `schema` of an entry that this version reads. */
+export const SCHEMA_READ_MAX = 1;
+
+/**
+ * A flag compiled for evaluation. All answers that it can give are made here, once, and frozen: evaluation allocates nothing.
+ * `parent` and the slots in `requires` are looked up here and resolved at each evaluation, since they come and go.
+ */
+export interface FlagPlan {
+  /** False: row 4 of the precedence table. The rest is then as much as could be read. */
+  readonly readable: boolean;
+  readonly killed: boolean;
+  /** Archived, or mode `off`. */
+  readonly idle: boolean;
+  readonly maxStaleMs: number;
+  readonly requires: readonly RequirementPlan[];
+  readonly parent: ParentPlan | undefined;
+  /** False for a flag that has opted out of its parent. */
+  readonly obeysParent: boolean;
+  readonly mode: Mode;
+  readonly rules: readonly RulePlan[];
+  /** The off variant's name; undefined when it could not be read. */
+  readonly off: string | undefined;
+  readonly answers: Answers;
+  serve(variant: string, reason: Reason): Evaluation | undefined;
+}
+
+export interface Answers {
+  readonly killed: Evaluation;
+  readonly unreadable: Evaluation;
+  readonly disabled: Evaluation;
+  readonly stale: Evaluation;
+  readonly default: Evaluation;
+  /** Mode `on`, or `inherit` under a parent that is on; and `inherit` otherwise. */
+  readonly on: Evaluation;
+  readonly notInherited: Evaluation;
+}
+
+export interface RequirementPlan {
+  readonly slot: FlagSlot;
+  readonly variants: ReadonlySet<string>;
+  readonly unmet: Evaluation;
+}
+
+export interface ParentPlan {
+  readonly slot: FlagSlot;
+  readonly unmet: Evaluation;
+}
+
+type Wire = Readonly<Record<string, unknown>>;
+type Values = ReadonlyMap<string, Json>;
+
+const MODES: ReadonlySet<unknown> = new Set<Mode>(["off", "targeted", "on", "inherit"]);
+const BOOLEAN_VALUES: Values = new Map([
+  ["on", true],
+  ["off", false],
+]);
+const NO_VALUES: Values = new Map();
+
+/** Compiles a flag off the wire. Never throws: what cannot be read becomes an unreadable plan with the off variant, if that can be read. */
+export function compileFlag(wire: unknown, slots: Slots): FlagPlan {
+  const entry = isObject(wire) ? wire : {};
+  const values = readValues(entry);
+  const off = readOff(entry, values);
+  try {
+    return readFlag(entry, values, off, slots);
+  } catch (error) {
+    if (error instanceof Unreadable) return unreadableFlag(entry, values, off);
+    throw error;
+  }
+}
+
+function readFlag(entry: Wire, values: Values, off: string | undefined, slots: Slots): FlagPlan {
+  if (entry.schema !== undefined && entry.schema !== SCHEMA_READ_MAX) throw new Unreadable("the flag has a newer schema");
+  if (off === undefined || off !== entry.off) throw new Unreadable('"off" names no variant');
+  if (!FLAG_TYPES.has(entry.type)) throw new Unreadable("unknown type");
+  if (!MODES.has(entry.mode)) throw new Unreadable("unknown mode");
+  const serve = server(values);
+  const on = serve(text(entry.on, "on"), { kind: "STATIC" });
+  if (!on) throw new Unreadable('"on" names no variant');
+  const salt = text(entry.salt, "salt");
+  const offWith = (reason: Reason): Evaluation => serve(off, reason) ?? refused(reason);
+  const parentKey = entry.parent === undefined ? colonParent(text(entry.key, "key")) : text(entry.parent, "parent");
+  return {
+    readable: true,
+    killed: flagged(entry.killed),
+    idle: flagged(entry.archived) || entry.mode === "off",
+    maxStaleMs: readMaxStale(entry.maxStaleMs),
+    requires: optionalList(entry.requires, "requires").map((one) => compileRequirement(one, offWith, slots)),
+    parent: parentKey === undefined ? undefined : { slot: slots.flag(parentKey), unmet: offWith(unmet(parentKey)) },
+    obeysParent: !flagged(entry.detached),
+    mode: entry.mode as Mode,
+    rules: optionalList(entry.rules, "rules").map((rule) => compileRule(rule, { off, salt, serve }, slots)),
+    off,
+    answers: { ...answers(offWith), on },
+    serve,
+  };
+}
+
+function unreadableFlag(entry: Wire, values: Values, off: string | undefined): FlagPlan {
+  const serve = server(values);
+  const offWith = (reason: Reason): Evaluation => (off === undefined ? refused(reason) : (serve(off, reason) ?? refused(reason)));
+  return {
+    readable: false,
+    killed: entry.killed === true,
+    idle: false,
+    maxStaleMs: Number.POSITIVE_INFINITY,
+    requires: [],
+    parent: undefined,
+    obeysParent: false,
+    mode: "off",
+    rules: [],
+    off,
+    answers: answers(offWith),
+    serve,
+  };
+}
+
+function answers(offWith: (reason: Reason) => Evaluation): Answers {
+  return {
+    killed: offWith({ kind: "DISABLED", killed: true }),
+    unreadable: offWith({ kind: "ERROR", code: "PARSE_ERROR" }),
+    disabled: offWith({ kind: "DISABLED", killed: false }),
+    stale: offWith({ kind: "STALE" }),
+    default: offWith({ kind: "DEFAULT" }),
+    on: offWith({ kind: "STATIC" }),
+    notInherited: offWith({ kind: "STATIC" }),
+  };
+}
+
+function compileRequirement(wire: unknown, offWith: (reason: Reason) => Evaluation, slots: Slots): RequirementPlan {
+  if (!isObject(wire) || !Array.isArray(wire.variants)) throw new Unreadable("a requirement names no variants");
+  const flag = text(wire.flag, "flag");
+  const variants = new Set(wire.variants.map((variant) => text(variant, "variants")));
+  return { slot: slots.flag(flag), variants, unmet: offWith(unmet(flag)) };
+}
+
+/** `checkout` of `checkout:applepay`; undefined for a key without a colon. */
+export function colonParent(key: string): string | undefined {
+  const colon = key.lastIndexOf(":");
+  return colon > 0 ? key.slice(0, colon) : undefined;
+}
+
+function unmet(flag: string): Reason {
+  return { kind: "PREREQUISITE_FAILED", flag };
+}
+
+const FLAG_TYPES: ReadonlySet<unknown> = new Set(["boolean", "string", "number", "json"]);
+
+function readValues(entry: Wire): Values {
+  if (entry.type === "boolean") return BOOLEAN_VALUES;
+  if (!isObject(entry.variants)) return NO_VALUES;
+  return new Map(Object.entries(entry.variants)) as Values;
+}
+
+/** The safe value is wanted even of a flag that cannot be read otherwise; that of a boolean flag is fixed. */
+function readOff(entry: Wire, values: Values): string | undefined {
+  if (entry.type === "boolean") return "off";
+  return typeof entry.off === "string" && values.has(entry.off) ? entry.off : undefined;
+}
+
+function server(values: Values): (variant: string, reason: Reason) => Evaluation | undefined {
+  return (variant, reason) => {
+    const value = values.get(variant);
+    if (value === undefined) return undefined;
+    return Object.freeze({ served: true, variant, value, reason: Object.freeze(reason) });
+  };
+}
+
+function refused(reason: Reason): Evaluation {
+  return Object.freeze({ served: false, reason: Object.freeze(reason) });
+}
+
+function readMaxStale(value: unknown): number {
+  if (value === undefined) return Number.POSITIVE_INFINITY;
+  if (typeof value === "number" && value >= 0) return value;
+  throw new Unreadable('"maxStaleMs" is not a time in milliseconds');
+}
+
+export function optionalList(value: unknown, what: string): readonly unknown[] {
+  if (value === undefined) return [];
+  if (Array.isArray(value)) return value;
+  throw new Unreadable(`"${what}" is not a list`);
+}

@@ -1,0 +1,56 @@
+import type { GroupPlan, Slots } from "./conditions.ts";
+import type { FlagPlan } from "./plan.ts";
+
+/**
+ * The place of a flag key in a state. It stays the same object while entries come, change and go, so a compiled flag refers
+ * to the slots of its groups, its parent and the flags it requires, and needs no recompiling when one of those changes.
+ */
+export interface FlagSlot {
+  readonly key: string;
+  /** As it came off the wire, checked only when it is compiled. */
+  entry: unknown;
+  /** Compiled at the first evaluation after a change. */
+  plan: FlagPlan | undefined;
+  /** Where the key leads if no flag has it: a renamed flag's old key. */
+  alias: FlagSlot | undefined;
+}
+
+export interface GroupSlot {
+  readonly key: string;
+  entry: unknown;
+  plan: GroupPlan | undefined;
+}
+
+export interface SlotMaps extends Slots {
+  readonly flags: Map<string, FlagSlot>;
+  readonly groups: Map<string, GroupSlot>;
+}
+
+/** A flag whose old keys form a longer chain than this is not found by the oldest of them. */
+const ALIAS_STEPS_MAX = 8;
+
+export function createSlots(): SlotMaps {
+  const flags = new Map<string, FlagSlot>();
+  const groups = new Map<string, GroupSlot>();
+  return {
+    flags,
+    groups,
+    flag(key) {
+      let slot = flags.get(key);
+      if (!slot) flags.set(key, (slot = { key, entry: undefined, plan: undefined, alias: undefined }));
+      return slot;
+    },
+    group(key) {
+      let slot = groups.get(key);
+      if (!slot) groups.set(key, (slot = { key, entry: undefined, plan: undefined }));
+      return slot;
+    },
+  };
+}
+
+/** Follows aliases to the slot that holds a flag; undefined when none does. */
+export function flagSlot(slot: FlagSlot | undefined): FlagSlot | undefined {
+  let at = slot;
+  for (let i = 0; at && at.entry === undefined; i++) at = i < ALIAS_STEPS_MAX ? at.alias : undefined;
+  return at;
+}

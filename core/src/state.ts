@@ -1,0 +1,293 @@
+import { isObject } from "./attribute.ts";
+import { digestOf, isHex64, xor64, ZERO64 } from "./digest.ts";
+import { type Entry, type EntryId, entryId, type Hex64, type Position, type UnknownEntry } from "./model.ts";
+import type { ChangeFrame, EmergencyKill, SnapshotFrame } from "./protocol.ts";
+import { type NodeId, nodeOf, ReferenceIndex, referencesOf } from "./references.ts";
+import { createSlots, type SlotMaps } from "./slots.ts";
+
+/**
+ * What an SDK or a preview knows of one projection of one environment. Changed in place, in one synchronous go, and only by
+ * the functions of this file: copying a map of 10,000 flags for each change would cost a millisecond, the budget of a kill.
+ */
+export interface State {
+  /** Undefined until the first snapshot is applied. */
+  readonly position: Position | undefined;
+  readonly digest: Hex64;
+  readonly factsAt: number;
+  readonly environment: string;
+  readonly project: string;
+  /** The number of flags. */
+  readonly size: number;
+  /** Every entry received, also those that this version cannot read: the digest covers them. */
+  readonly entries: ReadonlyMap<EntryId, Entry | UnknownEntry>;
+  /** Keys of the flags under an emergency kill that no applied state has settled yet. */
+  readonly emergency: ReadonlySet<string>;
+  /** For `evaluate`. */
+  readonly slots: SlotMaps;
+}
+
+/**
+ * `applied`: `changed` names the flag keys, old keys included, whose answer may differ now, directly or through a group, a
+ * required flag or a parent. `stale`: already known, dropped; normal after a reconnect. `gap`: changes were missed; ask for a
+ * snapshot. `mismatch`: the digest disagrees or the frame is malformed; ask for a snapshot. All but `applied` leave the state as it was.
+ */
+export type Applied =
+  | { readonly kind: "applied"; readonly changed: readonly string[] }
+  | { readonly kind: "stale" }
+  | { readonly kind: "gap"; readonly have: Position | undefined; readonly needs: Position }
+  | { readonly kind: "mismatch" };
+
+/** Emergency kills beyond this many are ignored, and so many settled ids are remembered: far more than people can press in an outage. */
+export const EMERGENCY_MAX = 10_000;
+
+type AnyEntry = Entry | UnknownEntry;
+
+interface Held extends State {
+  position: Position | undefined;
+  digest: Hex64;
+  factsAt: number;
+  environment: string;
+  project: string;
+  size: number;
+  entries: Map<EntryId, AnyEntry>;
+  emergency: Set<string>;
+  slots: SlotMaps;
+  references: ReferenceIndex;
+  kills: Map<string, string>;
+  settled: Set<string>;
+}
+
+export function createState(): State {
+  const state: Held = {
+    position: undefined,
+    digest: ZERO64,
+    factsAt: 0,
+    environment: "",
+    project: "",
+    size: 0,
+    entries: new Map(),
+    emergency: new Set(),
+    slots: createSlots(),
+    references: new ReferenceIndex(),
+    kills: new Map(),
+    settled: new Set(),
+  };
+  return state;
+}
+
+/** A state that holds just these entries, at position 0.0: for previews and tests. Their fingerprints are not looked at. */
+export function loadEntries(entries: Iterable<Entry | UnknownEntry>): State {
+  const state = held(createState());
+  fill(state, entries);
+  state.position = { generation: 0, revision: 0 };
+  return state;
+}
+
+/** Replaces the whole state. A snapshot of the position that the state is at is applied too; an older one is stale. */
+export function applySnapshot(holder: State, frame: SnapshotFrame): Applied {
+  const state = held(holder);
+  if (!isPosition(frame) || !areEntries(frame.entries)) return { kind: "mismatch" };
+  const { generation, revision } = frame;
+  if (state.position && compare({ generation, revision }, state.position) < 0) return { kind: "stale" };
+  // An entry that comes twice would count twice.
+  const incoming = new Map(frame.entries.map((entry) => [entryId(entry), entry]));
+  if (incoming.size !== frame.entries.length || digestOf(incoming.values()) !== frame.digest) return { kind: "mismatch" };
+
+  const changed = new Set<NodeId>();
+  for (const [id, entry] of incoming) if (state.entries.get(id)?.fp !== entry.fp) addNode(changed, entry);
+  for (const [id, entry] of state.entries) if (!incoming.has(id)) addNode(changed, entry);
+  // Both what depended on them before and what does now.
+  const before = state.references.closure(changed);
+  fill(state, incoming.values());
+  const after = state.references.closure(changed);
+  settle(state, frame.settled, after);
+  moveTo(state, { generation, revision }, frame.digest, frame.factsAt);
+  state.environment = String(frame.environment);
+  state.project = String(frame.project);
+  return { kind: "applied", changed: flagKeysOf([...before, ...after]) };
+}
+
+/** Applies one change-set, whole or not at all. */
+export function applyChange(holder: State, frame: ChangeFrame): Applied {
+  const state = held(holder);
+  if (!isChange(frame)) return { kind: "mismatch" };
+  const { generation, from, to } = frame;
+  const have = state.position;
+  if (have && compare({ generation, revision: to }, have) <= 0) return { kind: "stale" };
+  if (!have || have.generation !== generation || have.revision !== from) {
+    return { kind: "gap", have, needs: { generation, revision: from } };
+  }
+  // Nothing is touched before the digest agrees.
+  if (digestAfter(state, frame) !== frame.digest) return { kind: "mismatch" };
+
+  const touched = new Set<NodeId>();
+  for (const id of frame.remove) {
+    const old = state.entries.get(id);
+    if (old) addNode(touched, old);
+  }
+  for (const entry of frame.put) addNode(touched, entry);
+  const changed = state.references.closure(touched);
+  for (const id of frame.remove) remove(state, id);
+  for (const entry of frame.put) put(state, entry);
+  // What a key referred to before the change no longer matters to it; what it refers to now is unchanged: one closure is enough,
+  // but for those that a new alias or flag has just given a meaning.
+  for (const node of state.references.closure(touched)) changed.add(node);
+  settle(state, frame.settled, changed);
+  moveTo(state, { generation, revision: to }, frame.digest, frame.factsAt);
+  sweep(state);
+  return { kind: "applied", changed: flagKeysOf(changed) };
+}
+
+/**
+ * Takes up emergency kills, from `hello`, `emergency` or storage, beside those already known: sets merge by union, and one that an
+ * applied state has settled does not come back. Answers the flag keys whose answer may differ now.
+ */
+export function setEmergency(holder: State, kills: readonly EmergencyKill[]): readonly string[] {
+  const state = held(holder);
+  const touched = new Set<NodeId>();
+  for (const kill of Array.isArray(kills) ? (kills as readonly unknown[]) : []) {
+    if (!isObject(kill) || typeof kill.id !== "string" || typeof kill.flag !== "string") continue;
+    if (state.kills.has(kill.id) || state.settled.has(kill.id) || state.kills.size >= EMERGENCY_MAX) continue;
+    state.kills.set(kill.id, kill.flag);
+    state.emergency.add(kill.flag);
+    touched.add(`flag:${kill.flag}`);
+  }
+  return flagKeysOf(state.references.closure(touched));
+}
+
+/** The keys of all flags, without the old keys of renamed ones, in the order in which they came. */
+export function flagKeys(state: State): string[] {
+  const keys: string[] = [];
+  for (const entry of state.entries.values()) if (entry.kind === "flag") keys.push(entry.key);
+  return keys;
+}
+
+// A State is only ever made by createState, which makes a Held one.
+function held(state: State): Held {
+  return state as Held;
+}
+
+function moveTo(state: Held, position: Position, digest: Hex64, factsAt: number | undefined): void {
+  state.position = position;
+  state.digest = digest;
+  if (typeof factsAt === "number") state.factsAt = factsAt;
+}
+
+function fill(state: Held, entries: Iterable<AnyEntry>): void {
+  state.entries = new Map();
+  state.slots = createSlots();
+  state.references = new ReferenceIndex();
+  state.size = 0;
+  for (const entry of entries) put(state, entry);
+}
+
+function put(state: Held, entry: AnyEntry): void {
+  const id = entryId(entry);
+  const old = state.entries.get(id);
+  if (old) unlink(state, old);
+  else if (entry.kind === "flag") state.size++;
+  state.entries.set(id, entry);
+  const node = nodeOf(entry.kind, entry.key);
+  if (node !== undefined) state.references.add(node, referencesOf(entry));
+  setSlot(state.slots, entry, entry);
+}
+
+function remove(state: Held, id: EntryId): void {
+  const old = state.entries.get(id);
+  if (!old) return;
+  unlink(state, old);
+  state.entries.delete(id);
+  if (old.kind === "flag") state.size--;
+  setSlot(state.slots, old, undefined);
+}
+
+function unlink(state: Held, old: AnyEntry): void {
+  const node = nodeOf(old.kind, old.key);
+  if (node === undefined) return;
+  state.references.remove(node, referencesOf(old));
+  // A flag and an alias of one key are one node: what the other one refers to stays.
+  const twin = state.entries.get(entryId({ kind: old.kind === "flag" ? "alias" : "flag", key: old.key }));
+  if (twin && old.kind !== "group") state.references.add(node, referencesOf(twin));
+}
+
+function setSlot(slots: SlotMaps, { kind, key }: AnyEntry, entry: AnyEntry | undefined): void {
+  if (kind === "flag") {
+    const slot = slots.flag(key);
+    slot.entry = entry;
+    slot.plan = undefined;
+  } else if (kind === "group") {
+    const slot = slots.group(key);
+    slot.entry = entry;
+    slot.plan = undefined;
+  } else if (kind === "alias") {
+    const target = entry && "flag" in entry && typeof entry.flag === "string" ? entry.flag : undefined;
+    slots.flag(key).alias = target === undefined ? undefined : slots.flag(target);
+  }
+}
+
+/** Slots of keys that are gone stay, since compiled flags may refer to them; when they outnumber the living, all are made anew. */
+function sweep(state: Held): void {
+  if (state.slots.flags.size + state.slots.groups.size > state.entries.size * 4 + 1_000) fill(state, state.entries.values());
+}
+
+function digestAfter(state: Held, { remove, put }: ChangeFrame): Hex64 {
+  const after = new Map<EntryId, Hex64>();
+  for (const id of remove) after.set(id, ZERO64);
+  for (const entry of put) after.set(entryId(entry), entry.fp);
+  let digest = state.digest;
+  for (const [id, fp] of after) digest = xor64(digest, xor64(state.entries.get(id)?.fp ?? ZERO64, fp));
+  return digest;
+}
+
+function settle(state: Held, ids: readonly string[] | undefined, changed: Set<NodeId>): void {
+  if (!Array.isArray(ids) || ids.length === 0) return;
+  for (const id of ids) {
+    state.settled.delete(id);
+    state.settled.add(id);
+    const flag = state.kills.get(id);
+    if (flag === undefined) continue;
+    state.kills.delete(id);
+    for (const node of state.references.closure([`flag:${flag}`])) changed.add(node);
+  }
+  for (const id of state.settled) {
+    if (state.settled.size <= EMERGENCY_MAX) break;
+    state.settled.delete(id);
+  }
+  state.emergency = new Set(state.kills.values());
+}
+
+function addNode(nodes: Set<NodeId>, entry: AnyEntry): void {
+  const node = nodeOf(entry.kind, entry.key);
+  if (node !== undefined) nodes.add(node);
+}
+
+function flagKeysOf(nodes: Iterable<NodeId>): string[] {
+  const keys = new Set<string>();
+  for (const node of nodes) if (node.startsWith("flag:")) keys.add(node.slice("flag:".length));
+  return [...keys];
+}
+
+function compare(a: Position, b: Position): number {
+  return a.generation - b.generation || a.revision - b.revision;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isPosition(frame: unknown): boolean {
+  return isObject(frame) && isCount(frame.generation) && isCount(frame.revision);
+}
+
+function isChange(frame: unknown): boolean {
+  if (!isObject(frame) || !isCount(frame.generation) || !isCount(frame.from) || !isCount(frame.to) || frame.from >= frame.to) return false;
+  return areEntries(frame.put) && Array.isArray(frame.remove) && frame.remove.every((id) => typeof id === "string");
+}
+
+function areEntries(entries: unknown): boolean {
+  return Array.isArray(entries) && entries.every(isEntry);
+}
+
+function isEntry(entry: unknown): boolean {
+  return isObject(entry) && typeof entry.kind === "string" && typeof entry.key === "string" && isHex64(entry.fp);
+}
