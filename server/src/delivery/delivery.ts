@@ -1,0 +1,27 @@
+import { type Clock, systemClock } from "./clock.ts";
+import { createFanOut, type FanOut } from "./fan-out.ts";
+import type { Feed } from "./feed.ts";
+import { createInstances, type Instances } from "./instances.ts";
+import type { Log } from "./log.ts";
+import { createReceipts, type Receipts } from "./receipts.ts";
+import { createStates, type States } from "./state.ts";
+
+/** Everything that brings committed changes to programs, and knows how far they are. One for each server. */
+export interface Delivery {
+  readonly feed: Feed;
+  readonly states: States;
+  readonly instances: Instances;
+  readonly receipts: Receipts;
+  readonly fanOut: FanOut;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function createDelivery({ feed, log, clock = systemClock }: { feed: Feed; log: Log; clock?: Clock }): Delivery {
+  const states = createStates(feed);
+  const instances = createInstances(clock);
+  // Before the fan-out: a receipt is open before the first frame of its commit leaves.
+  const receipts = createReceipts({ feed, instances, clock });
+  const fanOut = createFanOut({ feed, states, clock, log });
+  return { feed, states, instances, receipts, fanOut, clock, log };
+}

@@ -1,0 +1,196 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { HEARTBEAT_MS } from "@signalbox/core";
+import type { InstancesEvent, RevisionEvent, UsageEvent } from "../api-types.ts";
+import { problem } from "../errors.ts";
+import { allows, type Identity, unauthenticated } from "../http/route.ts";
+import type { Usage } from "../usage/usage.ts";
+import type { Delivery } from "./delivery.ts";
+import type { EnvironmentInfo } from "./feed.ts";
+import { writeProblem } from "./raw-problem.ts";
+import { RawStream } from "./raw-stream.ts";
+
+/** Open pages at one time; one more is answered 503. */
+const LISTENERS_MAX = 200;
+/** What an open page may leave unread. Past this it is cut off; it connects again and reads everything anew. */
+const UNREAD_BYTES_MAX = 256 * 1024;
+/** Receipts, usage and instances can change a thousand times in a second: they are gathered for this long. */
+const GATHER_MS = 50;
+/** Reported evaluations gathered at one time; past this the further ones are left out, the page shows the newest soon after. */
+const USAGE_GATHERED_MAX = 500;
+
+/** An open page. */
+interface Listener {
+  readonly stream: RawStream;
+  send(frame: Buffer): void;
+}
+
+type EventName = "revision" | "usage" | "instances" | "receipt" | "ping";
+
+export interface AdminEvents {
+  /** Answers `GET /api/v1/events`, when it is known who asks. */
+  open(req: IncomingMessage, res: ServerResponse): void;
+  close(): void;
+}
+
+/** Tells open pages of the admin UI what happens. Events are hints that something changed: losing one only delays a page. */
+export function createAdminEvents({
+  delivery: { feed, instances, receipts, clock, log },
+  usage,
+  authenticate,
+}: {
+  delivery: Delivery;
+  usage: Usage;
+  authenticate: (req: IncomingMessage) => Promise<Identity | undefined>;
+}): AdminEvents {
+  const listeners = new Set<Listener>();
+  let opening = 0;
+  let stopGathering: (() => void) | undefined;
+  const changedReceipts = new Map<string, { environment: EnvironmentInfo; revision: number }>();
+  const changedInstances = new Map<number, InstancesEvent>();
+  const gatheredUsage = new Map<string, UsageEvent>();
+
+  function send(event: EventName, data: object): void {
+    const frame = encode(event, data);
+    for (const listener of listeners) listener.send(frame);
+  }
+
+  function gather(): void {
+    stopGathering ??= clock.after(GATHER_MS, () => {
+      stopGathering = undefined;
+      for (const { environment, revision } of changedReceipts.values()) {
+        const receipt = receipts.of(environment.id, revision);
+        if (receipt) send("receipt", { project: environment.projectKey, ...receipt });
+      }
+      for (const event of changedInstances.values()) send("instances", event);
+      for (const event of gatheredUsage.values()) send("usage", event);
+      changedReceipts.clear();
+      changedInstances.clear();
+      gatheredUsage.clear();
+    });
+  }
+
+  const stops = [
+    feed.onCommit((commit) => {
+      const environment = feed.environments().find(({ id }) => id === commit.environmentId);
+      if (!environment || listeners.size === 0) return;
+      const { at, by, action, target } = commit;
+      const event: RevisionEvent = {
+        project: environment.projectKey,
+        environment: environment.key,
+        revision: commit.to,
+        at,
+        by,
+        action,
+        target,
+      };
+      send("revision", event);
+    }),
+    receipts.listen((environment, revision) => {
+      if (listeners.size === 0) return;
+      changedReceipts.set(`${environment.id}:${revision}`, { environment, revision });
+      gather();
+    }),
+    instances.listen((event) => {
+      if (event.kind === "acknowledged" || listeners.size === 0) return;
+      const { environment, app } = event.instance;
+      const joined = event.kind === "joined";
+      const before = changedInstances.get(environment.id);
+      const isSame = before === undefined || (before.app === app && before.joined === joined);
+      changedInstances.set(environment.id, {
+        project: environment.projectKey,
+        environment: environment.key,
+        connected: event.connected,
+        app: isSame ? app : null,
+        joined,
+      });
+      gather();
+    }),
+    usage.onUsage((event) => {
+      if (listeners.size === 0) return;
+      const name = [event.project, event.environment, event.known, event.flag, event.app, event.variant].join("\n");
+      const before = gatheredUsage.get(name);
+      if (!before && gatheredUsage.size >= USAGE_GATHERED_MAX) return;
+      gatheredUsage.set(name, { ...event, count: event.count + (before?.count ?? 0) });
+      gather();
+    }),
+  ];
+
+  async function identify(req: IncomingMessage): Promise<Identity> {
+    const identity = await authenticate(req);
+    if (!identity) throw unauthenticated();
+    if (!allows(identity.scope, "read")) throw problem("FORBIDDEN", `A token with the scope "${identity.scope}" may not read events.`);
+    return identity;
+  }
+
+  function listen(stream: RawStream, req: IncomingMessage): void {
+    let unread: Buffer[] = [];
+    let unreadBytes = 0;
+    const listener: Listener = {
+      stream,
+      send(frame) {
+        if (stream.idle) stream.write(frame);
+        else {
+          unread.push(frame);
+          unreadBytes += frame.length;
+          if (unreadBytes > UNREAD_BYTES_MAX) stream.destroy();
+        }
+      },
+    };
+    let stopPing = () => {};
+    const ping = () => {
+      // Whoever signs out or loses a token stops hearing within one heartbeat.
+      identify(req).then(
+        () => {
+          if (stream.destroyed) return;
+          listener.send(encode("ping", { at: clock.now() }));
+          stopPing = clock.after(HEARTBEAT_MS, ping);
+        },
+        () => stream.destroy(),
+      );
+    };
+    listeners.add(listener);
+    stream.listen({
+      idle() {
+        if (unread.length === 0) return;
+        const frames = Buffer.concat(unread);
+        unread = [];
+        unreadBytes = 0;
+        stream.write(frames);
+      },
+      close() {
+        stopPing();
+        listeners.delete(listener);
+      },
+    });
+    ping();
+  }
+
+  return {
+    open(req, res) {
+      if (listeners.size + opening >= LISTENERS_MAX) {
+        throw problem("OVERLOADED", `${LISTENERS_MAX} pages listen already; close some, or try again in 10 s.`, {
+          headers: { "retry-after": "10" },
+        });
+      }
+      opening += 1;
+      identify(req)
+        .then(() => {
+          const stream = RawStream.open(req, res, clock, {});
+          if (stream) listen(stream, req);
+        })
+        .catch((error: unknown) => writeProblem({ req, res, log }, error))
+        .finally(() => {
+          opening -= 1;
+        });
+    },
+    close() {
+      for (const stop of stops) stop();
+      stopGathering?.();
+      for (const { stream } of listeners) stream.destroy();
+    },
+  };
+}
+
+function encode(event: EventName, data: object): Buffer {
+  return Buffer.from(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+}

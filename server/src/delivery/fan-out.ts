@@ -1,0 +1,266 @@
+import {
+  type ByeFrame,
+  HEARTBEAT_MS,
+  type HelloFrame,
+  type PingFrame,
+  type Position,
+  PROTOCOL_VERSION,
+  type Projection,
+} from "@signalbox/core";
+import type { Clock } from "./clock.ts";
+import type { EnvironmentInfo, Feed } from "./feed.ts";
+import { encodeFrame } from "./frame.ts";
+import { Frames, type Step } from "./frames.ts";
+import { isAtLeast } from "./instances.ts";
+import type { Log } from "./log.ts";
+import type { RawStream } from "./raw-stream.ts";
+import type { States } from "./state.ts";
+
+/** At most ten frames a second go to a connection; what happens meanwhile becomes one frame. Kills and restores do not wait. */
+const FRAME_GAP_MS = 100;
+/** A step that only moves the position (nothing of it is in this projection) waits longer: it changes no answer. */
+const EMPTY_FRAME_GAP_MS = 1_000;
+/** How long a connection may hold bytes that the socket does not take. Past this we destroy it: a client that connects again catches up from its revision. */
+const WRITE_STALL_MS_MAX = 30_000;
+/** Pings are spread over the interval: each connection belongs to one of these slots, which take turns. */
+const PING_SLOTS = 60;
+const TICK_MS = HEARTBEAT_MS / PING_SLOTS;
+/** After `bye`, how long a client may take to read it. */
+const CLOSE_MS_MAX = 2_000;
+
+/** Brings every open stream from where it stands to the head, and keeps it there. */
+export interface FanOut {
+  readonly open: number;
+  /** Takes a stream whose head is written. `basis` is what the client holds, undefined when it holds nothing. */
+  add(stream: RawStream, environment: EnvironmentInfo, projection: Projection, basis: Position | undefined): void;
+  /** Says `bye` on every stream and ends it; resolves when all are closed. Clients come back after a random part of `spreadMs`. */
+  close(bye: { spreadMs: number; afterMs?: number }): Promise<void>;
+}
+
+/** A cursor, not a queue: all that is kept for a connection is where it stands. */
+interface Connection {
+  readonly stream: RawStream;
+  readonly channel: Channel;
+  readonly frames: Frames;
+  position: Position | undefined;
+  sentAt: number;
+}
+
+/** The streams of one environment. */
+interface Channel {
+  readonly environment: EnvironmentInfo;
+  readonly frames: Readonly<Record<Projection, Frames>>;
+  readonly connections: Readonly<Record<Projection, Set<Connection>>>;
+  /** When the next delayed step is due (monotonic), and how to take that back. */
+  due: number;
+  stopTimer: (() => void) | undefined;
+}
+
+export function createFanOut({ feed, states, clock, log }: { feed: Feed; states: States; clock: Clock; log: Log }): FanOut {
+  const channels = new Map<number, Channel>();
+  const slots: Set<Connection>[] = Array.from({ length: PING_SLOTS }, () => new Set());
+  /** Connections with bytes that the kernel has not taken. */
+  const waiting = new Set<Connection>();
+  let open = 0;
+  let added = 0;
+  let ticks = 0;
+  let stopTicking: (() => void) | undefined;
+  let allClosed: (() => void) | undefined;
+
+  function channelOf(environment: EnvironmentInfo): Channel {
+    const known = channels.get(environment.id);
+    if (known) return known;
+    const channel: Channel = {
+      environment,
+      frames: {
+        server: new Frames(feed, states, environment, "server"),
+        browser: new Frames(feed, states, environment, "browser"),
+      },
+      connections: { server: new Set(), browser: new Set() },
+      due: Number.POSITIVE_INFINITY,
+      stopTimer: undefined,
+    };
+    channels.set(environment.id, channel);
+    return channel;
+  }
+
+  function write(connection: Connection, frame: Buffer): void {
+    connection.stream.write(frame);
+    if (!connection.stream.idle && !connection.stream.destroyed) waiting.add(connection);
+  }
+
+  /** Sends the step to the head, if there is one and it may go now; answers when it may go if that is later. */
+  function deliver(connection: Connection, now: number, atOnce: boolean): number {
+    // With a frame in flight nothing is sent; when it has left, `idle` calls here again.
+    if (!connection.stream.idle) return Number.POSITIVE_INFINITY;
+    const step = connection.frames.step(connection.position);
+    if (!step) return Number.POSITIVE_INFINITY;
+    const due = connection.sentAt + gapMs(step);
+    if (!atOnce && now < due) return due;
+    connection.position = step.position;
+    connection.sentAt = now;
+    write(connection, step.frame);
+    return Number.POSITIVE_INFINITY;
+  }
+
+  function schedule(channel: Channel, due: number): void {
+    if (due >= channel.due) return;
+    channel.stopTimer?.();
+    channel.due = due;
+    // A timer may fire a little before its time: at least one millisecond, so that it cannot spin.
+    channel.stopTimer = clock.after(Math.max(1, Math.ceil(due - clock.monotonic())), () => {
+      channel.due = Number.POSITIVE_INFINITY;
+      channel.stopTimer = undefined;
+      flush(channel);
+    });
+  }
+
+  /** Servers first: they hold the kill-switches, and each of them answers for many people. */
+  function flush(channel: Channel): void {
+    const now = clock.monotonic();
+    let due = Number.POSITIVE_INFINITY;
+    for (const projection of ["server", "browser"] as const) {
+      for (const connection of channel.connections[projection])
+        due = Math.min(
+          due,
+          guarded(connection, () => deliver(connection, now, false)),
+        );
+    }
+    schedule(channel, due);
+  }
+
+  /** What goes wrong for one connection ends that connection only. */
+  function guarded(connection: Connection, act: () => number): number {
+    try {
+      return act();
+    } catch (error) {
+      log.error(
+        { err: error, environment: connection.channel.environment.key },
+        "a stream was ended because its next frame could not be made",
+      );
+      connection.stream.destroy();
+      return Number.POSITIVE_INFINITY;
+    }
+  }
+
+  function ping(connection: Connection, now: number): void {
+    // First the step, delayed or not, so that a ping never tells of a head that the stream has not brought.
+    guarded(connection, () => deliver(connection, now, true));
+    // A frame in flight is itself the sign of life.
+    if (!connection.stream.idle) return;
+    const head = connection.frames.head();
+    // The database belongs to this process alone and memory follows each commit, so its age is nothing.
+    const frame: PingFrame = { generation: head.generation, head: head.revision, dbAgeMs: 0, at: clock.now() };
+    write(connection, encodeFrame("ping", frame));
+  }
+
+  function tick(): void {
+    ticks += 1;
+    stopTicking = open > 0 ? clock.after(TICK_MS, tick) : undefined;
+    const now = clock.monotonic();
+    for (const connection of slots[ticks % PING_SLOTS] ?? []) ping(connection, now);
+    for (const connection of waiting) {
+      if (connection.stream.idle) waiting.delete(connection);
+      else if (now - connection.stream.progressAt >= WRITE_STALL_MS_MAX) connection.stream.destroy();
+    }
+  }
+
+  const stopCommits = feed.onCommit((commit) => {
+    const channel = channels.get(commit.environmentId);
+    if (channel) flush(channel);
+  });
+
+  return {
+    get open() {
+      return open;
+    },
+
+    add(stream, environment, projection, basis) {
+      const channel = channelOf(environment);
+      const frames = channel.frames[projection];
+      const head = frames.head();
+      const isAhead = basis !== undefined && isAtLeast(basis, head) && !isAtLeast(head, basis);
+      const connection: Connection = {
+        stream,
+        channel,
+        frames,
+        position: isAhead ? undefined : basis,
+        sentAt: Number.NEGATIVE_INFINITY,
+      };
+      const connections = channel.connections[projection];
+      // The first ping comes within one interval, each time in another slot.
+      const slot = slots[added++ % PING_SLOTS] ?? new Set();
+      connections.add(connection);
+      slot.add(connection);
+      open += 1;
+      stopTicking ??= clock.after(TICK_MS, tick);
+
+      stream.listen({
+        idle() {
+          waiting.delete(connection);
+          schedule(
+            channel,
+            guarded(connection, () => deliver(connection, clock.monotonic(), false)),
+          );
+        },
+        close() {
+          connections.delete(connection);
+          slot.delete(connection);
+          waiting.delete(connection);
+          open -= 1;
+          if (open === 0) allClosed?.();
+        },
+      });
+      const hello = encodeFrame("hello", helloFrame(environment, projection, head, clock.now()));
+      // The client holds what this server does not know of: a restored database. It is told, and gets the state as it is here.
+      write(connection, isAhead ? Buffer.concat([hello, encodeFrame("resync", { ...head, reason: "ahead" })]) : hello);
+      guarded(connection, () => deliver(connection, clock.monotonic(), true));
+    },
+
+    async close({ spreadMs, afterMs = 500 }) {
+      stopCommits();
+      stopTicking?.();
+      for (const channel of channels.values()) channel.stopTimer?.();
+      if (open === 0) return;
+      const frame: ByeFrame = { reason: "drain", afterMs, spreadMs };
+      const bye = encodeFrame("bye", frame);
+      const closed = new Promise<void>((resolve) => {
+        allClosed = resolve;
+      });
+      const everyone = [...slots].flatMap((slot) => [...slot]);
+      for (const { stream } of everyone) stream.end(bye);
+      const stopTimer = clock.after(CLOSE_MS_MAX, () => {
+        for (const { stream } of everyone) stream.destroy();
+      });
+      await closed;
+      stopTimer();
+    },
+  };
+}
+
+function gapMs(step: Step): number {
+  switch (step.haste) {
+    case "urgent":
+      return Number.NEGATIVE_INFINITY;
+    case "normal":
+      return FRAME_GAP_MS;
+    case "empty":
+      return EMPTY_FRAME_GAP_MS;
+  }
+}
+
+function helloFrame(environment: EnvironmentInfo, projection: Projection, head: Position, at: number): HelloFrame {
+  return {
+    protocol: PROTOCOL_VERSION,
+    environment: environment.key,
+    project: environment.projectKey,
+    production: environment.production,
+    projection,
+    generation: head.generation,
+    head: head.revision,
+    factsAt: 0,
+    heartbeatMs: HEARTBEAT_MS,
+    at,
+    emergency: [],
+  };
+}

@@ -1,0 +1,128 @@
+import { type ChangeFrame, type Entry, type EntryId, entryId, FRAME_BYTES_MAX, type Position, type Projection } from "@signalbox/core";
+import type { Commit, EnvironmentInfo, Feed } from "./feed.ts";
+import { encodeFrame, snapshotFrame } from "./frame.ts";
+import type { States } from "./state.ts";
+
+/** What brings a connection from its position to the head. */
+export interface Step {
+  readonly frame: Buffer;
+  /** Where the connection stands after it. */
+  readonly position: Position;
+  /** `urgent`: holds a kill or restore that this projection sees; `empty`: only the position moves. */
+  readonly haste: "urgent" | "normal" | "empty";
+}
+
+/** Steps kept for each environment and projection; connections are mostly at the same few positions. The oldest goes first. */
+const STEPS_KEPT_MAX = 32;
+
+/** A kill and its restore are acknowledged by every program that can see the flag. */
+export function isAcknowledged(commit: Commit): boolean {
+  return commit.kill || commit.action === "flag.restore";
+}
+
+/** Whether a projection sees anything of this commit. */
+export function touches(commit: Commit, projection: Projection): boolean {
+  const change = commit.projections[projection];
+  return change.put.length > 0 || change.remove.length > 0;
+}
+
+/** Makes the steps of one environment and projection, each once for all connections that stand at the same position. */
+export class Frames {
+  readonly #feed: Feed;
+  readonly #states: States;
+  readonly #environment: EnvironmentInfo;
+  readonly #projection: Projection;
+  #head: Position = { generation: -1, revision: -1 };
+  readonly #kept = new Map<number | undefined, Step>();
+
+  constructor(feed: Feed, states: States, environment: EnvironmentInfo, projection: Projection) {
+    this.#feed = feed;
+    this.#states = states;
+    this.#environment = environment;
+    this.#projection = projection;
+  }
+
+  head(): Position {
+    const { generation, revision } = this.#feed.state(this.#environment.id, this.#projection);
+    return { generation, revision };
+  }
+
+  /** The one step from `position` to the head; undefined when it is there already. Without a position: the whole state. */
+  step(position: Position | undefined): Step | undefined {
+    const head = this.#feed.state(this.#environment.id, this.#projection);
+    if (head.revision !== this.#head.revision || head.generation !== this.#head.generation) {
+      this.#head = { generation: head.generation, revision: head.revision };
+      this.#kept.clear();
+    }
+    const from = position?.generation === head.generation ? position.revision : undefined;
+    if (from === head.revision) return undefined;
+    const known = this.#kept.get(from);
+    if (known) return known;
+    const step = this.#make(from);
+    if (this.#kept.size >= STEPS_KEPT_MAX) {
+      for (const oldest of this.#kept.keys()) {
+        this.#kept.delete(oldest);
+        break;
+      }
+    }
+    this.#kept.set(from, step);
+    return step;
+  }
+
+  #make(from: number | undefined): Step {
+    if (from === undefined || from > this.#head.revision) return this.#snapshot("size");
+    const commits = this.#feed.commitsSince(this.#environment.id, from);
+    const last = commits?.at(-1);
+    // The ring no longer reaches back that far, or it spans a restored database.
+    if (!commits || !last || commits.some((commit) => commit.generation !== this.#head.generation)) return this.#snapshot("compacted");
+    const urgent = commits.some((commit) => isAcknowledged(commit) && touches(commit, this.#projection));
+    const change = merge(commits, from, this.#projection, urgent);
+    const position = { generation: last.generation, revision: last.to };
+    const frame = encodeFrame("change", change, position);
+    if (frame.length > FRAME_BYTES_MAX) return this.#resync("size", urgent);
+    const empty = change.put.length === 0 && change.remove.length === 0;
+    return { frame, position, haste: urgent ? "urgent" : empty ? "empty" : "normal" };
+  }
+
+  #snapshot(reason: "size" | "compacted"): Step {
+    const bytes = this.#states.head(this.#environment, this.#projection);
+    // Compared before it is framed: a state may have 8 MiB.
+    if (bytes.json.length > FRAME_BYTES_MAX) return this.#resync(reason, false);
+    const frame = snapshotFrame(bytes.json, bytes.position);
+    if (frame.length > FRAME_BYTES_MAX) return this.#resync(reason, false);
+    return { frame, position: bytes.position, haste: "normal" };
+  }
+
+  #resync(reason: "size" | "compacted", urgent: boolean): Step {
+    const position = this.#head;
+    return { frame: encodeFrame("resync", { ...position, reason }), position, haste: urgent ? "urgent" : "normal" };
+  }
+}
+
+/** Several commits as one atomic change: the newest content of each entry that changed, and the names of those that are gone. */
+export function merge(commits: readonly Commit[], from: number, projection: Projection, ack: boolean): ChangeFrame {
+  const put = new Map<EntryId, Entry>();
+  const remove = new Set<EntryId>();
+  for (const commit of commits) {
+    const change = commit.projections[projection];
+    for (const id of change.remove) {
+      put.delete(id);
+      remove.add(id);
+    }
+    for (const entry of change.put) {
+      put.set(entryId(entry), entry);
+      remove.delete(entryId(entry));
+    }
+  }
+  const last = commits.at(-1);
+  if (!last) throw new RangeError("merge needs at least one commit");
+  return {
+    generation: last.generation,
+    from,
+    to: last.to,
+    digest: last.projections[projection].digest,
+    put: [...put.values()],
+    remove: [...remove],
+    ...(ack && { ack: true }),
+  };
+}

@@ -1,0 +1,37 @@
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { problem } from "../errors.ts";
+import { validationProblem } from "../http/route.ts";
+
+/** Bodies that SDKs send. Browsers send them as text/plain (so that no preflight is needed), so the bytes decide, not the type. */
+export const SDK_BODY_BYTES_MAX = 64 * 1024;
+const ROWS_MAX = 500;
+
+const instance = z.string().min(1).max(64);
+// Not the pattern of flag keys: what an app asks for by mistake is what the report is for.
+const askedKey = z.string().min(1).max(200);
+const count = z.int().min(1);
+const counter = z.int().min(0);
+
+export const usageBody = z.strictObject({
+  instance,
+  app: z.string().min(1).max(100),
+  sdk: z.string().max(50),
+  evaluated: z.array(z.strictObject({ flag: askedKey, variant: z.string().min(1).max(100), count })).max(ROWS_MAX),
+  unknown: z.array(z.strictObject({ flag: askedKey, count })).max(ROWS_MAX),
+});
+export const acknowledgementBody = z.strictObject({ instance, generation: counter, revision: counter });
+export const membershipBody = z.strictObject({ unit: z.string().min(1).max(200) });
+
+/** Reads and checks the JSON of a request, whatever content type it declares. */
+export async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
+  let json: unknown;
+  try {
+    json = JSON.parse(await c.req.text());
+  } catch (cause) {
+    throw problem("MALFORMED_JSON", "The body cannot be read as JSON; send an object as the API describes it.", { cause });
+  }
+  const result = schema.safeParse(json);
+  if (!result.success) throw validationProblem(result.error, "json");
+  return result.data;
+}
