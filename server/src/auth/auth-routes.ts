@@ -1,0 +1,160 @@
+import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { problem } from "../errors.ts";
+import { type ApiEnv, apiRoute, createApi, type Identity, unauthenticated } from "../http/route.ts";
+import type { Auth, SignedIn } from "./auth.ts";
+import { crossOriginRefusal } from "./origin.ts";
+import * as schema from "./schema.ts";
+import { SESSION_MS_MAX } from "./sessions.ts";
+
+export interface AuthRoutesDeps {
+  readonly auth: Auth;
+  /** Told by `GET /api/v1/session`: the program's version, and which SQLite driver is open. */
+  readonly version: string;
+  readonly sqlite: string;
+  /** The address that a request came from, for the limits on failed attempts. */
+  readonly addressOf: (c: Context) => string;
+}
+
+const json = <S extends z.ZodType>(description: string, body: S) => ({ description, content: { "application/json": { schema: body } } });
+const body = <S extends z.ZodType>(shape: S) => ({ content: { "application/json": { schema: shape } } });
+const none = { description: "done" };
+
+/** First account, sessions, one-time links and tokens. */
+export function authRoutes({ auth, version, sqlite, addressOf }: AuthRoutesDeps) {
+  const api = createApi();
+  const sessionOf = (name: string) => ({ user: { name }, version, sqlite });
+
+  /** These routes take no credentials, so the check that `identify` makes for cookies is made here: nobody is to be signed in by a page of another origin. */
+  function checkOrigin(c: Context<ApiEnv>): void {
+    const fromPage = c.req.header("origin") !== undefined || c.req.header("sec-fetch-site") !== undefined;
+    const refusal = fromPage && crossOriginRefusal((name) => c.req.header(name), auth.publicUrl);
+    if (refusal) throw refusal;
+  }
+  function setCookie(c: Context<ApiEnv>, { secret }: SignedIn): void {
+    c.header("set-cookie", auth.cookie.set(secret, SESSION_MS_MAX / 1000));
+  }
+
+  api.openapi(
+    apiRoute("none", {
+      method: "get",
+      path: "/api/v1/setup",
+      summary: "Whether the first account is still to be named",
+      responses: { 200: json("the status", schema.setupStatus) },
+    }),
+    (c) => c.json({ needed: auth.setupNeeded() }, 200),
+  );
+
+  api.openapi(
+    apiRoute("none", {
+      method: "post",
+      path: "/api/v1/setup",
+      summary: "Makes the first account and signs in",
+      request: { body: body(schema.setup) },
+      responses: { 201: json("signed in", schema.session) },
+    }),
+    async (c) => {
+      checkOrigin(c);
+      const { token, name, password } = c.req.valid("json");
+      const signedIn = await auth.setUp(token, name, password);
+      setCookie(c, signedIn);
+      return c.json(sessionOf(signedIn.name), 201);
+    },
+  );
+
+  api.openapi(
+    apiRoute("none", {
+      method: "post",
+      path: "/api/v1/session",
+      summary: "Signs in by name and password, or by a one-time link",
+      request: { body: body(schema.signIn) },
+      responses: { 200: json("signed in", schema.session) },
+    }),
+    async (c) => {
+      checkOrigin(c);
+      const given = c.req.valid("json");
+      const address = addressOf(c);
+      const signedIn =
+        "link" in given ? await auth.signInByLink(given.link, address) : await auth.signIn(given.name, given.password, address);
+      setCookie(c, signedIn);
+      return c.json(sessionOf(signedIn.name), 200);
+    },
+  );
+
+  api.openapi(
+    apiRoute("none", {
+      method: "get",
+      path: "/api/v1/session",
+      summary: "Who is signed in",
+      responses: { 200: json("the session", schema.session) },
+    }),
+    (c) => c.json(sessionOf(caller(c).name), 200),
+  );
+
+  api.openapi(
+    apiRoute("none", { method: "delete", path: "/api/v1/session", summary: "Signs out", responses: { 204: none } }),
+    async (c) => {
+      const secret = auth.cookie.read(c.req.header("cookie"));
+      if (caller(c).via !== "session" || secret === undefined) {
+        throw problem("BAD_REQUEST", "A token has no session to end; revoke it instead.");
+      }
+      await auth.signOut(secret);
+      c.header("set-cookie", auth.cookie.clear());
+      return c.body(null, 204);
+    },
+  );
+
+  api.openapi(
+    apiRoute("admin", {
+      method: "post",
+      path: "/api/v1/sign-in-links",
+      summary: "Makes a one-time link that signs the caller's own account in, for 15 minutes",
+      responses: { 201: json("the link", schema.signInLink) },
+    }),
+    async (c) => c.json(await auth.createSignInLink(caller(c)), 201),
+  );
+
+  api.openapi(
+    apiRoute("admin", {
+      method: "get",
+      path: "/api/v1/tokens",
+      summary: "Tokens that still work",
+      responses: { 200: json("the tokens", schema.tokenList) },
+    }),
+    (c) => c.json({ tokens: auth.tokens.list() }, 200),
+  );
+
+  api.openapi(
+    apiRoute("admin", {
+      method: "post",
+      path: "/api/v1/tokens",
+      summary: "Makes a token; its text is in this answer only",
+      request: { body: body(schema.createToken) },
+      responses: { 201: json("the token", schema.tokenCreated) },
+    }),
+    async (c) => c.json(await auth.tokens.create(caller(c), c.req.valid("json")), 201),
+  );
+
+  api.openapi(
+    apiRoute("admin", {
+      method: "delete",
+      path: "/api/v1/tokens/{id}",
+      summary: "Revokes a token at once",
+      request: { params: z.object({ id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) }) },
+      responses: { 204: none },
+    }),
+    async (c) => {
+      await auth.tokens.revoke(caller(c), c.req.valid("param").id);
+      return c.body(null, 204);
+    },
+  );
+
+  return api;
+}
+
+/** Who calls. Throws why nobody does. */
+function caller(c: Context<ApiEnv>): Identity {
+  const identity: Identity | undefined = c.get("identity");
+  if (!identity) throw c.get("refusal") ?? unauthenticated();
+  return identity;
+}

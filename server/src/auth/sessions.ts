@@ -1,0 +1,104 @@
+import { eq, lt, or } from "drizzle-orm";
+import { tables } from "../store/schema.sqlite.ts";
+import type { AuthStore, Tx } from "./auth-store.ts";
+import { hashOf, newSecret } from "./secrets.ts";
+
+const { account, session, signInLink } = tables;
+
+/** A session ends when it was not used for this long, */
+export const SESSION_IDLE_MS_MAX = 12 * 3_600_000;
+/** and in any case after this long. */
+export const SESSION_MS_MAX = 7 * 24 * 3_600_000;
+/** `seen_at` is written at most this often, so that reading pages does not write. */
+const SEEN_EVERY_MS = 5 * 60_000;
+export const LINK_MS_MAX = 15 * 60_000;
+/** Open links of one account; the oldest goes when there are more. */
+const LINKS_MAX = 20;
+
+export interface SessionAccount {
+  readonly id: number;
+  readonly name: string;
+}
+
+/** Browser sessions and one-time links. Only hashes of their secrets are stored. */
+export function createSessions(store: AuthStore, now: () => number) {
+  const isOver = (row: { createdAt: number; seenAt: number }) =>
+    now() - row.createdAt > SESSION_MS_MAX || now() - row.seenAt > SESSION_IDLE_MS_MAX;
+
+  return {
+    /** Starts a session in the caller's transaction and returns its secret, which goes into the cookie and nowhere else. */
+    start(tx: Tx, who: SessionAccount, via: "password" | "link" | "setup"): string {
+      const secret = newSecret();
+      const at = now();
+      tx.delete(session)
+        .where(or(lt(session.createdAt, at - SESSION_MS_MAX), lt(session.seenAt, at - SESSION_IDLE_MS_MAX)))
+        .run();
+      tx.insert(session)
+        .values({ hash: hashOf(secret), accountId: who.id, createdAt: at, seenAt: at })
+        .run();
+      store.audit(tx, { by: who.name, action: "session.create", target: who.name, after: { via } });
+      return secret;
+    },
+
+    /** Whose session this is; undefined when it is unknown or over. */
+    async find(secret: string): Promise<SessionAccount | undefined> {
+      const hash = hashOf(secret);
+      const found = store.db
+        .select({ id: account.id, name: account.name, createdAt: session.createdAt, seenAt: session.seenAt })
+        .from(session)
+        .innerJoin(account, eq(account.id, session.accountId))
+        .where(eq(session.hash, hash))
+        .get();
+      if (!found || isOver(found)) return undefined;
+      if (now() - found.seenAt > SEEN_EVERY_MS) {
+        await store.transaction((tx) => tx.update(session).set({ seenAt: now() }).where(eq(session.hash, hash)).run());
+      }
+      return { id: found.id, name: found.name };
+    },
+
+    async end(secret: string): Promise<void> {
+      const who = await this.find(secret);
+      if (!who) return;
+      await store.transaction((tx) => {
+        tx.delete(session)
+          .where(eq(session.hash, hashOf(secret)))
+          .run();
+        store.audit(tx, { by: who.name, action: "session.end", target: who.name });
+      });
+    },
+
+    /** A secret that starts one session within 15 minutes. */
+    async createLink(who: SessionAccount): Promise<{ secret: string; expiresAt: number }> {
+      const secret = newSecret();
+      const expiresAt = now() + LINK_MS_MAX;
+      await store.transaction((tx) => {
+        tx.delete(signInLink).where(lt(signInLink.expiresAt, now())).run();
+        const open = tx.select().from(signInLink).where(eq(signInLink.accountId, who.id)).orderBy(signInLink.expiresAt).all();
+        for (const old of open.slice(0, Math.max(0, open.length - LINKS_MAX + 1))) {
+          tx.delete(signInLink).where(eq(signInLink.hash, old.hash)).run();
+        }
+        tx.insert(signInLink)
+          .values({ hash: hashOf(secret), accountId: who.id, expiresAt })
+          .run();
+        store.audit(tx, { by: who.name, action: "sign-in-link.create", target: who.name });
+      });
+      return { secret, expiresAt };
+    },
+
+    /** Uses a link up, in the caller's transaction. Undefined when it is unknown, used or over. */
+    takeLink(tx: Tx, secret: string): SessionAccount | undefined {
+      const hash = hashOf(secret);
+      const found = tx
+        .select({ id: account.id, name: account.name, expiresAt: signInLink.expiresAt })
+        .from(signInLink)
+        .innerJoin(account, eq(account.id, signInLink.accountId))
+        .where(eq(signInLink.hash, hash))
+        .get();
+      if (!found) return undefined;
+      tx.delete(signInLink).where(eq(signInLink.hash, hash)).run();
+      return found.expiresAt < now() ? undefined : { id: found.id, name: found.name };
+    },
+  };
+}
+
+export type Sessions = ReturnType<typeof createSessions>;

@@ -1,0 +1,87 @@
+import { resolve } from "node:path";
+import { password, userName } from "./auth/schema.ts";
+
+export interface Settings {
+  readonly host: string;
+  /** 0 lets the system choose one. */
+  readonly port: number;
+  /** The data folder, absolute. */
+  readonly data: string;
+  /** As the person wrote it, for messages. */
+  readonly dataAsGiven: string;
+  /** Without a slash at the end; undefined: made from host and port. */
+  readonly publicUrl: string | undefined;
+  /** The first account, for machines without a browser; used only while there is none. */
+  readonly firstAccount: { readonly name: string; readonly password: string } | undefined;
+  readonly setupToken: string | undefined;
+}
+
+/** Something outside the program is not as it has to be. The message is for the person who starts it: what, and what to do. */
+export class StartProblem extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StartProblem";
+  }
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads the settings from environment variables; an empty one counts as absent. Throws StartProblem for the first bad value. */
+export function readSettings(env: Env, workingDirectory = process.cwd()): Settings {
+  const read = (name: string) => (env[name]?.trim() ? env[name]?.trim() : undefined);
+  const dataAsGiven = read("SIGNALBOX_DATA") ?? "./data";
+  return {
+    host: read("HOST") ?? "127.0.0.1",
+    port: portOf(read("PORT") ?? "7070"),
+    data: resolve(workingDirectory, dataAsGiven),
+    dataAsGiven,
+    publicUrl: publicUrlOf(read("SIGNALBOX_PUBLIC_URL")),
+    firstAccount: firstAccountOf(read("SIGNALBOX_ADMIN_NAME"), env.SIGNALBOX_ADMIN_PASSWORD || undefined),
+    setupToken: setupTokenOf(read("SIGNALBOX_SETUP_TOKEN")),
+  };
+}
+
+function portOf(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new StartProblem(`PORT is "${text}", expected a number from 0 to 65535: for example PORT=7080.`);
+  return port;
+}
+
+function publicUrlOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !["http:", "https:"].includes(url.protocol) || url.pathname !== "/" || url.search || url.hash || url.username) {
+    throw new StartProblem(
+      `SIGNALBOX_PUBLIC_URL is "${text}", expected a scheme and a host without a path: for example https://flags.example.com.`,
+    );
+  }
+  return url.origin;
+}
+
+function firstAccountOf(name: string | undefined, secret: string | undefined): Settings["firstAccount"] {
+  if (name === undefined && secret === undefined) return undefined;
+  if (name === undefined || secret === undefined) {
+    throw new StartProblem("SIGNALBOX_ADMIN_NAME and SIGNALBOX_ADMIN_PASSWORD go together: set both, or neither and use the set-up link.");
+  }
+  if (!userName.safeParse(name).success) {
+    throw new StartProblem(
+      `SIGNALBOX_ADMIN_NAME is "${name}", expected 1 to 100 letters, digits, dots, dashes, underscores, plus or at signs.`,
+    );
+  }
+  if (!password.safeParse(secret).success) {
+    throw new StartProblem(`SIGNALBOX_ADMIN_PASSWORD has ${secret.length} characters, expected 12 to 128.`);
+  }
+  return { name, password: secret };
+}
+
+const SETUP_TOKEN_CHARACTERS_MIN = 20;
+
+function setupTokenOf(token: string | undefined): string | undefined {
+  if (token === undefined) return undefined;
+  if (!/^[A-Za-z0-9._~-]{20,200}$/.test(token)) {
+    throw new StartProblem(
+      `SIGNALBOX_SETUP_TOKEN must have ${SETUP_TOKEN_CHARACTERS_MIN} to 200 letters, digits, dots, dashes, underscores or tildes: make one with "openssl rand -hex 24".`,
+    );
+  }
+  return token;
+}
