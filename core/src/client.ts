@@ -1,0 +1,518 @@
+import { evaluate, typeMatches } from "./evaluate.ts";
+import type { Context, Evaluation, Json, Position, Reason } from "./model.ts";
+import { type Acknowledgement, formatPosition, type UsageReport } from "./protocol.ts";
+import { createEventReader } from "./sse.ts";
+import { createState, flagKeys, type State } from "./state.ts";
+import { createSync, type LostCause, type SyncAction, type SyncEvent, type SyncStatus, stepSync } from "./sync.ts";
+import { type CountedUsage, createUsageCounts } from "./usage-counts.ts";
+
+/** What both SDKs are made of. Everything that touches a network, a clock or a disk is a port of the SDK around it. */
+
+export interface Status {
+  readonly state: SyncStatus;
+  /** Names of what the SDK key stands for; empty before the first state. */
+  readonly environment: string;
+  readonly project: string;
+  /** How many flags are held. */
+  readonly flags: number;
+  readonly generation: number | undefined;
+  readonly revision: number | undefined;
+  /** The last problem, as a sentence; undefined while live. */
+  readonly problem: string | undefined;
+}
+
+export interface Change {
+  /** Keys of the flags whose rules changed, or which depend on something that changed. */
+  readonly keys: readonly string[];
+  readonly generation: number;
+  readonly revision: number;
+}
+
+/** Why a flag answers as it does. Without `variant` it has no answer and the caller's default holds. */
+export interface Explanation {
+  readonly flag: string;
+  readonly variant: string | undefined;
+  readonly value: Json | undefined;
+  readonly reason: Reason;
+  readonly environment: string;
+  readonly generation: number | undefined;
+  readonly revision: number | undefined;
+  readonly status: SyncStatus;
+}
+
+export interface Events {
+  /** Each change that was applied, exactly once; the first state is one. */
+  change: (change: Change) => void;
+  status: (status: Status) => void;
+}
+
+export interface Logger {
+  info(message: string): void;
+  warn(message: string): void;
+}
+
+/** The part of both SDKs that answers. No method throws, does I/O or returns a promise, whatever it is given, except as noted. */
+export interface Flags {
+  /** Whether a boolean flag is on. `default` (false when absent) answers while nothing is known of the flag. */
+  isOn(key: string, context?: Context, options?: { readonly default?: boolean }): boolean;
+  /** The value of a flag of any type; `fallback` when there is none or when it is of another type than `fallback`. */
+  value<T extends Json>(key: string, fallback: T, context?: Context): T;
+  /** The name of the variant that is served. */
+  variant(key: string, context?: Context): string | undefined;
+  /** The answer with its reason. Not counted as an evaluation. */
+  explain(key: string, context?: Context): Explanation;
+  /** The values of all flags for one context. Not counted as evaluations. */
+  all(context?: Context): { readonly [flag: string]: Json };
+  readonly status: Status;
+  /** Resolves as soon as there is a state to answer from, or the key is refused, or the time is over. Never rejects. */
+  ready(options?: { readonly timeoutMs?: number }): Promise<Status>;
+  /** Calls back until the returned function is called. Whatever a listener throws is logged and goes no further. */
+  on<E extends keyof Events>(event: E, listener: Events[E]): () => void;
+  /** Sends the usage counted so far. Resolves within a few seconds, whether it arrived or not. */
+  flush(): Promise<void>;
+  /** Lets go of connection and timers. Reads go on answering from what is held. Safe to call again. */
+  close(): Promise<void>;
+}
+
+/** What the SDK around the client does for it. */
+export interface Ports {
+  /** Milliseconds on a clock that does not jump. */
+  now(): number;
+  random(): number;
+  /** A draw for a random percentage, asked for while `flag` is evaluated. */
+  draw(flag: string): number;
+  /** `hold`: the program waits for this one. Returns what cancels it. */
+  after(ms: number, run: () => void, hold: boolean): () => void;
+  /** Opens the stream; returns what drops it. Reports bytes as text, then exactly one `lost`. */
+  stream(query: string, listener: StreamListener): () => void;
+  /** Gets the state; returns what drops the request. `etag` of the state that is held. */
+  state(query: string, etag: string | undefined, listener: (event: SyncEvent) => void): () => void;
+  /** Posts JSON. `hold`: the program waits for it. "refused": sending the same again is pointless. */
+  send(path: "usage" | "ack", body: string, hold: boolean): Promise<"sent" | "refused" | "failed">;
+  /** The context of a call that gives none. */
+  context(): Context | undefined;
+  changed?(state: State): void;
+}
+
+export interface StreamListener {
+  open(): void;
+  text(piece: string): void;
+  lost(cause: LostCause, more?: { status?: number; retryAfterMs?: number; detail?: string }): void;
+}
+
+export interface ClientOptions {
+  readonly server: string;
+  readonly sdkKey: string;
+  readonly app: string;
+  readonly instance: string;
+  /** `node/0.1.0` */
+  readonly sdk: string;
+  readonly transport: "stream" | "poll";
+  readonly pollMs: number;
+  readonly logger: Logger;
+  /** What to do about a key that is not known, after "check the key". */
+  readonly unknownHint: string;
+  /** A state of an earlier run, filled before. */
+  readonly state?: State;
+}
+
+export interface Client extends Flags {
+  /** Tells the sync machine of something that only the SDK can see: `wake` or `sleep`. */
+  tell(event: SyncEvent): void;
+  /** What was counted and not sent, as bodies of reports, for a page that goes away. */
+  drain(): readonly string[];
+}
+
+const READY_MS = 3_000;
+const USAGE_SOON_MS = 200;
+const USAGE_SPACING_MS = 1_000;
+const USAGE_EVERY_MS = 10_000;
+/** `flush` and `close` wait this long at most. */
+const FLUSH_MS_MAX = 3_000;
+/** The same problem is said again after this long, and never twice within a minute. */
+const SAID_AGAIN_MS = 600_000;
+const SAID_SPACING_MS = 60_000;
+const UNKNOWN_KEYS_SAID_MAX = 100;
+
+export function createClient(ports: Ports, options: ClientOptions): Client {
+  const state = options.state ?? createState();
+  const { logger } = options;
+  let sync = createSync(state, { ...options, key: shortened(options.sdkKey) });
+  let closed: Promise<void> | undefined;
+
+  // Evaluation
+
+  let asked = "";
+  const draw = () => ports.draw(asked);
+  const current = { random: draw };
+  const stale = { random: draw, staleMs: 0 };
+
+  function ask(key: string, context: Context | undefined): Evaluation {
+    try {
+      asked = key;
+      const subject = context ?? ports.context() ?? NOBODY;
+      if (sync.status === "live") return evaluate(state, key, subject, current);
+      // Not live: flags that name a longest staleness have to know.
+      stale.staleMs = sync.verifiedAt === undefined ? Number.POSITIVE_INFINITY : ports.now() - sync.verifiedAt;
+      return evaluate(state, key, subject, stale);
+    } catch {
+      return BROKEN; // a hostile context provider; `evaluate` itself never throws
+    }
+  }
+
+  function answer(key: string, context: Context | undefined): Evaluation {
+    const given = ask(key, context);
+    if (closed !== undefined) return given;
+    if (given.served) counted(counts.add(key, given.variant));
+    else if (given.reason.kind === "ERROR" && given.reason.code === "FLAG_NOT_FOUND" && typeof key === "string") {
+      const worth = counts.add(key, undefined);
+      if (worth === "fresh" && unknownKeys.size < UNKNOWN_KEYS_SAID_MAX) unknownKeys.set(key, unknownKeys.get(key) ?? false);
+      counted(worth);
+    }
+    return given;
+  }
+
+  // Usage
+
+  const counts = createUsageCounts();
+  /** Keys asked for in vain, and whether that was said. */
+  const unknownKeys = new Map<string, boolean>();
+  let usageSentAt = Number.NEGATIVE_INFINITY;
+  let usageDueAt = Number.POSITIVE_INFINITY;
+  let cancelUsage = () => {};
+  let reporting: Promise<void> | undefined;
+
+  function counted(worth: "fresh" | "first" | "more"): void {
+    if (worth !== "more") planUsage(worth === "fresh");
+  }
+
+  function planUsage(soon: boolean): void {
+    const now = ports.now();
+    const due = Math.max(now + USAGE_SOON_MS, usageSentAt + (soon ? USAGE_SPACING_MS : USAGE_EVERY_MS));
+    if (due >= usageDueAt || closed !== undefined) return;
+    cancelUsage();
+    usageDueAt = due;
+    cancelUsage = ports.after(due - now, () => void report(false), false);
+  }
+
+  function body(usage: CountedUsage): string {
+    const whole: UsageReport = { instance: options.instance, app: options.app, sdk: options.sdk, ...usage };
+    return JSON.stringify(whole);
+  }
+
+  /** One at a time; what does not arrive is counted again. */
+  async function report(hold: boolean): Promise<void> {
+    if (reporting) await reporting;
+    reporting = send(hold);
+    await reporting;
+    reporting = undefined;
+  }
+
+  async function send(hold: boolean): Promise<void> {
+    cancelUsage();
+    usageDueAt = Number.POSITIVE_INFINITY;
+    usageSentAt = ports.now();
+    sayUnknownKeys();
+    let failed = false;
+    for (let usage = counts.take(); usage !== undefined && !failed; usage = failed ? undefined : counts.take()) {
+      failed = (await ports.send("usage", body(usage), hold)) === "failed";
+      if (failed) counts.giveBack(usage);
+    }
+    if (failed) planUsage(false);
+  }
+
+  function sayUnknownKeys(): void {
+    for (const [key, said] of unknownKeys) {
+      if (said) continue;
+      unknownKeys.set(key, true);
+      warn(`no flag "${key}" in ${place()}, the default of the call holds; check the key${options.unknownHint}`);
+    }
+  }
+
+  // Telling
+
+  const listeners: { readonly [E in keyof Events]: Set<Events[E]> } = { change: new Set(), status: new Set() };
+  const waiting = new Set<(status: Status) => void>();
+  let lastProblem: string | undefined;
+  let saidCode: string | undefined;
+  let connectedSaidAt = Number.NEGATIVE_INFINITY;
+  const saidAt = new Map<string, number>();
+
+  function status(): Status {
+    return {
+      state: sync.status,
+      environment: state.environment,
+      project: state.project,
+      flags: state.size,
+      generation: state.position?.generation,
+      revision: state.position?.revision,
+      problem: lastProblem,
+    };
+  }
+
+  const place = () => (state.environment === "" ? options.server : `${state.environment} of ${state.project}`);
+  const warn = (sentence: string) => quietly(() => logger.warn(`signalbox: ${sentence}`));
+
+  /** A logger, a listener, a store of the app: whatever it throws must not reach the sync machine. */
+  function quietly(run: () => unknown): unknown {
+    try {
+      run();
+      return undefined;
+    } catch (error) {
+      return error ?? "nothing";
+    }
+  }
+
+  function emit<E extends keyof Events>(event: E, ...args: Parameters<Events[E]>): void {
+    for (const listener of [...listeners[event]]) {
+      const thrown = quietly(() => (listener as (...values: Parameters<Events[E]>) => void)(...args));
+      if (thrown !== undefined) warn(`a listener of "${event}" threw: ${describe(thrown)}`);
+    }
+  }
+
+  function settle(): void {
+    if (!isSettled(sync.status)) return;
+    const now = status();
+    for (const resolve of [...waiting]) resolve(now);
+    waiting.clear();
+  }
+
+  function say(code: string, sentence: string): void {
+    lastProblem = sentence;
+    const now = ports.now();
+    const before = saidAt.get(code) ?? Number.NEGATIVE_INFINITY;
+    if (now - before < (code === saidCode ? SAID_AGAIN_MS : SAID_SPACING_MS)) return;
+    saidCode = code;
+    saidAt.set(code, now);
+    warn(sentence);
+  }
+
+  function told(next: SyncStatus): void {
+    if (next === "live" || next === "polling") {
+      lastProblem = undefined;
+      const now = ports.now();
+      if (saidCode !== undefined || now - connectedSaidAt > SAID_AGAIN_MS) {
+        if (now - connectedSaidAt > SAID_SPACING_MS || saidCode !== undefined) {
+          connectedSaidAt = now;
+          const word = next === "live" ? "connected to" : "polling";
+          quietly(() => logger.info(`signalbox: ${word} ${place()}, ${state.size} ${state.size === 1 ? "flag" : "flags"}`));
+        }
+      }
+      saidCode = undefined;
+    }
+    settle();
+    emit("status", status());
+  }
+
+  // Following
+
+  let drop = () => {};
+  let cancelTimer = () => {};
+  let connection = 0;
+  const queue: SyncEvent[] = [];
+  let stepping = false;
+
+  /** Steps the machine. A listener that causes another event (by `close()`) has it taken after the actions of this one. */
+  function dispatch(event: SyncEvent): void {
+    queue.push(event);
+    if (stepping) return;
+    stepping = true;
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const step = stepSync(sync, next, { now: ports.now(), random: ports.random() });
+      sync = step.sync;
+      for (const action of step.actions) {
+        // A port that throws costs one attempt: the machine's timer is the answer to whatever does not happen.
+        const thrown = quietly(() => perform(action));
+        if (thrown !== undefined) warn(`${action.kind} failed: ${describe(thrown)}`);
+      }
+    }
+    stepping = false;
+  }
+
+  function disconnect(): void {
+    connection++;
+    const dropped = drop;
+    drop = () => {};
+    dropped();
+  }
+
+  /** Events of a connection count only until the next one begins or it is dropped. */
+  function connect(open: (listener: (event: SyncEvent) => void) => () => void): void {
+    disconnect();
+    const mine = connection;
+    drop = open((event) => {
+      if (mine === connection) dispatch(event);
+    });
+  }
+
+  function query(basis: Position | undefined): string {
+    const named = `instance=${encodeURIComponent(options.instance)}&app=${encodeURIComponent(options.app)}&sdk=${encodeURIComponent(options.sdk)}`;
+    return basis ? `${named}&basis=${formatPosition(basis)}` : named;
+  }
+
+  function follow(basis: Position | undefined): void {
+    connect((listener) => {
+      const reader = createEventReader();
+      return ports.stream(query(basis), {
+        open: () => listener({ kind: "open" }),
+        text(piece) {
+          listener({ kind: "heard" });
+          const events = reader.push(piece);
+          if (events === "oversize") listener({ kind: "lost", cause: "oversize" });
+          else for (const { event, data } of events) listener({ kind: "frame", event, data });
+        },
+        lost: (cause, more) => listener({ kind: "lost", cause, ...more }),
+      });
+    });
+  }
+
+  function perform(action: SyncAction): void {
+    switch (action.kind) {
+      case "connect":
+        follow(action.basis);
+        break;
+      case "fetchState":
+        connect((listener) => ports.state(query(undefined), action.basis && `"${formatPosition(action.basis)}"`, listener));
+        break;
+      case "disconnect":
+        disconnect();
+        break;
+      case "timer":
+        cancelTimer();
+        cancelTimer = ports.after(action.inMs, () => dispatch({ kind: "timer" }), false);
+        break;
+      case "clearTimer":
+        cancelTimer();
+        break;
+      case "acknowledge": {
+        const acknowledgement: Acknowledgement = { instance: options.instance, ...action.position };
+        // One that is lost shows as missing in the receipt, which is what a receipt is for.
+        void ports.send("ack", JSON.stringify(acknowledgement), false);
+        break;
+      }
+      case "changed": {
+        quietly(() => ports.changed?.(state));
+        const { generation, revision } = state.position ?? { generation: 0, revision: 0 };
+        emit("change", { keys: action.keys, generation, revision });
+        break;
+      }
+      case "status":
+        told(action.status);
+        break;
+      case "problem":
+        say(action.code, action.sentence);
+    }
+  }
+
+  async function flush(): Promise<void> {
+    let cancel = () => {};
+    const over = new Promise<void>((resolve) => {
+      cancel = ports.after(FLUSH_MS_MAX, resolve, true);
+    });
+    await Promise.race([report(true), over]);
+    cancel();
+  }
+
+  // The first request leaves after the caller's line is done, so that creating never does I/O.
+  const cancelStart = ports.after(0, () => dispatch({ kind: "start" }), false);
+
+  return {
+    isOn(key, context, given) {
+      const { served, value } = servedValue(answer(key, context));
+      return served && typeof value === "boolean" ? value : given?.default === true;
+    },
+    value<T extends Json>(key: string, fallback: T, context?: Context): T {
+      const { served, value } = servedValue(answer(key, context));
+      // The caller names the type by its default; `fits` compares what can be compared when it runs.
+      return served && fits(value, fallback) ? (value as T) : fallback;
+    },
+    variant(key, context) {
+      const given = answer(key, context);
+      return given.served ? given.variant : undefined;
+    },
+    explain(key, context) {
+      const given = ask(key, context);
+      return {
+        flag: key,
+        variant: given.served ? given.variant : undefined,
+        value: given.served ? given.value : undefined,
+        reason: given.reason,
+        environment: state.environment,
+        generation: state.position?.generation,
+        revision: state.position?.revision,
+        status: sync.status,
+      };
+    },
+    all(context) {
+      const values: { [flag: string]: Json } = Object.create(null);
+      for (const key of flagKeys(state)) {
+        const given = ask(key, context);
+        if (given.served) values[key] = given.value;
+      }
+      return values;
+    },
+    get status() {
+      return status();
+    },
+    ready({ timeoutMs = READY_MS } = {}) {
+      if (isSettled(sync.status)) return Promise.resolve(status());
+      return new Promise((resolve) => {
+        const cancel = ports.after(Math.max(0, timeoutMs), () => done(status()), true);
+        const done = (now: Status) => {
+          cancel();
+          waiting.delete(done);
+          resolve(now);
+        };
+        waiting.add(done);
+      });
+    },
+    on(event, listener) {
+      listeners[event].add(listener);
+      return () => void listeners[event].delete(listener);
+    },
+    flush,
+    close() {
+      closed ??= (async () => {
+        cancelStart();
+        cancelUsage();
+        dispatch({ kind: "close" });
+        await flush();
+      })();
+      return closed;
+    },
+    tell: dispatch,
+    drain() {
+      const bodies: string[] = [];
+      for (let usage = counts.take(); usage !== undefined; usage = counts.take()) bodies.push(body(usage));
+      return bodies;
+    },
+  };
+}
+
+const NOBODY: Context = Object.freeze({});
+const BROKEN: Evaluation = { served: false, reason: { kind: "ERROR", code: "PARSE_ERROR" } };
+const NONE = { served: false, value: null } as const;
+
+const servedValue = (given: Evaluation) => (given.served ? given : NONE);
+const isSettled = (status: SyncStatus) => status !== "connecting";
+
+/** Row 13: the value is of the type that the caller's default has; a default of null takes any. */
+function fits(value: Json, fallback: Json): boolean {
+  if (fallback === null || fallback === undefined) return true;
+  if (typeof fallback !== "object") return typeMatches(value, typeof fallback as "boolean" | "string" | "number");
+  return typeof value === "object" && value !== null && Array.isArray(value) === Array.isArray(fallback);
+}
+
+/** Enough of a key to find it again, not enough to use it: keys of servers are secrets and logs travel. */
+export function shortened(sdkKey: string): string {
+  const kind = /^sb_[a-z]+_[A-Za-z0-9-]+/.exec(sdkKey)?.[0].slice(0, 40) ?? sdkKey.slice(0, 6);
+  return kind === sdkKey ? kind : `${kind}…`;
+}
+
+function describe(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  } catch {
+    return "something that cannot be shown";
+  }
+}

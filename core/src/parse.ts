@@ -1,0 +1,71 @@
+import type { ByeFrame, ChangeFrame, EmergencyKill, PingFrame, ResyncFrame, SnapshotFrame } from "./protocol.ts";
+
+/** A frame that was read. "unknown" is an event of a newer server and is passed over; "bad" is a reason for a snapshot. */
+export type Frame =
+  | {
+      readonly kind: "hello";
+      readonly generation: number;
+      readonly head: number;
+      readonly heartbeatMs: number;
+      readonly emergency: readonly EmergencyKill[];
+    }
+  | { readonly kind: "emergency"; readonly emergency: readonly EmergencyKill[] }
+  | { readonly kind: "snapshot"; readonly frame: SnapshotFrame }
+  | { readonly kind: "change"; readonly frame: ChangeFrame }
+  | ({ readonly kind: "resync" } & ResyncFrame)
+  | ({ readonly kind: "ping" } & PingFrame)
+  | ({ readonly kind: "bye" } & ByeFrame)
+  | { readonly kind: "unknown" }
+  | { readonly kind: "bad"; readonly why: string };
+
+type Fields = { readonly [field: string]: unknown };
+
+const KNOWN = new Set(["hello", "snapshot", "change", "resync", "ping", "bye", "emergency"]);
+
+/**
+ * Reads one frame. Never throws. Checks what the sync machine relies on; what a snapshot or a change holds is checked where it is
+ * applied (`state.ts` refuses it whole), and the inside of an entry where it is prepared, so that one unreadable flag never costs the
+ * others their update. Fields that are not known are left alone.
+ */
+export function parseFrame(event: string, data: string): Frame {
+  if (!KNOWN.has(event)) return { kind: "unknown" };
+  let value: unknown;
+  try {
+    value = JSON.parse(data);
+  } catch {
+    return bad(event, "is not JSON"); // the answer to every unreadable frame is the same: a snapshot
+  }
+  if (typeof value !== "object" || value === null) return bad(event, "is not an object");
+  // A value that passed the lines above has fields; an array has none that are asked for below.
+  const fields = value as Fields;
+  const { generation, head, revision, reason } = fields;
+  const emergency = Array.isArray(fields.emergency) ? fields.emergency : [];
+  switch (event) {
+    case "hello":
+      if (!isCount(generation) || !isCount(head)) return bad(event, "names no position");
+      return { kind: event, generation, head, heartbeatMs: countOr(fields.heartbeatMs), emergency };
+    case "emergency":
+      return { kind: event, emergency };
+    case "snapshot":
+      return { kind: event, frame: value as SnapshotFrame };
+    case "change":
+      return { kind: event, frame: value as ChangeFrame };
+    case "resync":
+      if (!isCount(generation) || !isCount(revision)) return bad(event, "names no position");
+      return { kind: event, generation, revision, reason: reason === "compacted" || reason === "ahead" ? reason : "size" };
+    case "ping":
+      if (!isCount(generation) || !isCount(head)) return bad(event, "names no position");
+      return { kind: event, generation, head, dbAgeMs: countOr(fields.dbAgeMs), at: countOr(fields.at) };
+    default:
+      return {
+        kind: "bye",
+        reason: reason === "overload" || reason === "key-revoked" || reason === "slow" ? reason : "drain",
+        afterMs: countOr(fields.afterMs),
+        spreadMs: countOr(fields.spreadMs),
+      };
+  }
+}
+
+const bad = (event: string, what: string): Frame => ({ kind: "bad", why: `a ${event} frame ${what}` });
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const countOr = (value: unknown): number => (isCount(value) ? value : 0);
