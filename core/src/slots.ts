@@ -37,12 +37,18 @@ export function createSlots(): SlotMaps {
     groups,
     flag(key) {
       let slot = flags.get(key);
-      if (!slot) flags.set(key, (slot = { key, entry: undefined, plan: undefined, alias: undefined }));
+      if (!slot) {
+        slot = { key, entry: undefined, plan: undefined, alias: undefined };
+        flags.set(key, slot);
+      }
       return slot;
     },
     group(key) {
       let slot = groups.get(key);
-      if (!slot) groups.set(key, (slot = { key, entry: undefined, plan: undefined }));
+      if (!slot) {
+        slot = { key, entry: undefined, plan: undefined };
+        groups.set(key, slot);
+      }
       return slot;
     },
   };

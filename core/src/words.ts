@@ -1,0 +1,248 @@
+import { BUCKETS } from "./bucket.ts";
+import type { FlagBody } from "./check.ts";
+import type { Condition, Rollout, Rule, Serve } from "./model.ts";
+import { colonParent } from "./plan.ts";
+
+/** How things are called on screen; keys are shown where a name is not given. */
+export interface Names {
+  readonly group?: (key: string) => string;
+}
+
+export interface FlagState {
+  readonly word: "OFF" | "KILLED" | "SOME" | "ON" | "INHERITS";
+  /** How much of everyone else gets it; null when that is not said by a percentage. */
+  readonly percentage: number | null;
+  /** As shown: `SOME 12 %`. */
+  readonly text: string;
+}
+
+/** Of a longer list of values only the first are named. */
+const VALUES_NAMED_MAX = 5;
+
+/** The one word for a flag in an environment, the same everywhere. A flag whose rules can only serve its off variant is OFF. */
+export function stateOf(flag: FlagBody): FlagState {
+  if (flag.killed) return said("KILLED");
+  if (flag.archived || flag.mode === "off") return said("OFF");
+  if (flag.mode === "on") return said("ON");
+  if (flag.mode === "inherit") return said("INHERITS");
+  const rules = reachable(flag);
+  if (!rules.some((rule) => shareOn(rule, flag) > 0)) return said("OFF");
+  const last = rules.at(-1);
+  const everyoneElse = last && !last.when ? shareOn(last, flag) / 1_000 : 0;
+  return everyoneElse > 0 ? { word: "SOME", percentage: everyoneElse, text: `SOME ${percent(everyoneElse)}` } : said("SOME");
+}
+
+/**
+ * What a flag does, in plain English, true for every context: `On for staff and for 10 % of everyone else; off for the rest.`
+ * Takes what the server has checked; what it does not know it calls unknown.
+ */
+export function sentenceOf(flag: FlagBody, names: Names = {}): string {
+  if (flag.archived) return `Archived: ${served(flag, flag.off)} for everyone.`;
+  if (!flag.killed) return configured(flag, names);
+  return `Killed: ${served(flag, flag.off)} for everyone. When restored: ${configured(flag, names)}`;
+}
+
+function configured(flag: FlagBody, names: Names): string {
+  const limits = limitsOf(flag);
+  switch (flag.mode) {
+    case "off":
+      return sentence(`${served(flag, flag.off)} for everyone`);
+    case "on":
+      return sentence(`${served(flag, flag.on)} for everyone`) + limits;
+    case "inherit":
+      return inherited(flag);
+    default:
+      return sentence(targeted(flag, names)) + (stateOf({ ...flag, killed: false }).word === "OFF" ? "" : limits);
+  }
+}
+
+function inherited(flag: FlagBody): string {
+  const parent = flag.parent ?? colonParent(flag.key);
+  if (parent === undefined) return sentence(`${served(flag, flag.off)} for everyone: it follows its parent, but has none`);
+  const lead = `As its parent ${parent}: ${served(flag, flag.on)} where ${parent} is on, ${served(flag, flag.off)} elsewhere.`;
+  return lead + requirementsOf(flag);
+}
+
+/** Rules in order; neighbors that serve the same are told together, since their order among themselves changes nothing. */
+function targeted(flag: FlagBody, names: Names): string {
+  const rules = reachable(flag);
+  if (rules.length === 0) return `${served(flag, flag.off)} for everyone: there are no rules`;
+  const parts: { serves: string; whom: string[] }[] = [];
+  for (const rule of rules) {
+    const serves = servedBy(rule.serve, flag);
+    const whom = audience(rule, isDenial(rule, flag), parts.length === 0, names);
+    const last = parts.at(-1);
+    if (last?.serves === serves) last.whom.push(whom);
+    else parts.push({ serves, whom: [whom] });
+  }
+  const told = parts.map(
+    ({ serves, whom }, index) =>
+      `${index > 0 ? "otherwise " : ""}${serves} ${listed(
+        whom.map((one) => `for ${one}`),
+        "and",
+      )}`,
+  );
+  const last = rules.at(-1);
+  if (last && !last.when && isWhole(last.rollout)) return told.join("; ");
+  return `${told.join("; ")}; ${served(flag, flag.off)} for the rest`;
+}
+
+function audience(rule: Rule, denial: boolean, first: boolean, names: Names): string {
+  const { when, rollout } = rule;
+  const share = rollout && !isWhole(rollout) ? `${shareWords(rollout)} of ` : "";
+  if (!when) return share + (first ? "everyone" : "everyone else");
+  // A denial applies also where its condition is unknown, and that must be said for the sentence to be true.
+  const doubt = denial ? " (or where that is not known)" : "";
+  if (when.op === "group") return share + groupName(when.group, names) + doubt;
+  return `${share}those where ${conditionSentence(when, names)}${doubt}`;
+}
+
+function shareWords({ from = 0, to, random, by }: Rollout): string {
+  const share = percent(Math.max(0, to - from) / 1_000);
+  if (random) return `a random ${share} of the checks`;
+  const slice = from > 0 ? ` (from ${percent(from / 1_000)} to ${percent(to / 1_000)})` : "";
+  return `${share}${slice}${by === undefined ? "" : ` (by ${by})`}`;
+}
+
+/** A condition as a clause: `plan is pro or team and country is not de`. */
+export function conditionSentence(condition: Condition, names: Names = {}): string {
+  return clause(condition, names, false);
+}
+
+function clause(condition: Condition, names: Names, inner: boolean): string {
+  switch (condition.op) {
+    case "all":
+      return joined(condition.of, "and", "always", names, inner);
+    case "any":
+      return joined(condition.of, "or", "never", names, inner);
+    case "not":
+      return negated(condition.of, names);
+    case "group":
+      return `in ${groupName(condition.group, names)}`;
+    case "exists":
+      return `${condition.attribute} is known`;
+    case "number":
+      return `${condition.attribute} ${COMPARISONS[condition.is]} ${condition.value}`;
+    case "in":
+      return `${condition.attribute} is ${values(condition.values)}${folded(condition.ignoreCase)}`;
+    case "contains":
+    case "startsWith":
+    case "endsWith":
+      return `${condition.attribute} ${VERBS[condition.op]} ${values(condition.values)}${folded(condition.ignoreCase)}`;
+    case "fact":
+      return "a condition holds that only the server can check";
+    default:
+      return "an unknown condition holds";
+  }
+}
+
+const VERBS = { contains: "contains", startsWith: "starts with", endsWith: "ends with" } as const;
+const COMPARISONS = {
+  "<": "is below",
+  "<=": "is at most",
+  ">": "is above",
+  ">=": "is at least",
+  "=": "is",
+  "!=": "is not",
+} as const;
+
+function joined(parts: readonly Condition[], word: "and" | "or", none: string, names: Names, inner: boolean): string {
+  const [only] = parts;
+  if (!only) return none;
+  if (parts.length === 1) return clause(only, names, inner);
+  const text = parts.map((part) => clause(part, names, true)).join(` ${word} `);
+  return inner ? `(${text})` : text;
+}
+
+function negated(condition: Condition, names: Names): string {
+  if (condition.op === "group") return `not in ${groupName(condition.group, names)}`;
+  if (condition.op === "exists") return `${condition.attribute} is not known`;
+  if (condition.op === "in") {
+    const rest = condition.values.length > 1 ? `none of ${values(condition.values)}` : `not ${values(condition.values)}`;
+    return `${condition.attribute} is ${rest}${folded(condition.ignoreCase)}`;
+  }
+  return `not (${clause(condition, names, false)})`;
+}
+
+function values(all: readonly (string | number | boolean)[]): string {
+  const shown = all.slice(0, VALUES_NAMED_MAX).map(String);
+  const more = all.length - shown.length;
+  return listed(more > 0 ? [...shown, `${more} more`] : shown, "or");
+}
+
+function folded(ignoreCase: boolean | undefined): string {
+  return ignoreCase ? " (in any case)" : "";
+}
+
+function groupName(key: string, names: Names): string {
+  return names.group?.(key) ?? key;
+}
+
+/** Rules up to the first that leaves nobody over. One that lets nobody in is left out. */
+function reachable(flag: FlagBody): Rule[] {
+  const rules: Rule[] = [];
+  for (const rule of flag.rules ?? []) {
+    if (rule.rollout && rule.rollout.to <= (rule.rollout.from ?? 0)) continue;
+    rules.push(rule);
+    if (!rule.when && isWhole(rule.rollout)) break;
+  }
+  return rules;
+}
+
+function isWhole(rollout: Rollout | undefined): boolean {
+  return !rollout || ((rollout.from ?? 0) === 0 && rollout.to === BUCKETS);
+}
+
+function isDenial(rule: Rule, flag: FlagBody): boolean {
+  return rule.serve.kind === "variant" && rule.serve.variant === flag.off;
+}
+
+/** How many of 100,000 of its audience a rule gives anything but the off variant. */
+function shareOn({ rollout, serve }: Rule, flag: FlagBody): number {
+  const inside = rollout ? Math.max(0, rollout.to - (rollout.from ?? 0)) : BUCKETS;
+  if (serve.kind === "variant") return serve.variant === flag.off ? 0 : inside;
+  const on = serve.weights.reduce((sum, { variant, weight }) => (variant === flag.off ? sum : sum + weight), 0);
+  return Math.round((inside * on) / BUCKETS);
+}
+
+function servedBy(serve: Serve, flag: FlagBody): string {
+  if (serve.kind === "variant") return served(flag, serve.variant);
+  return listed(
+    serve.weights.filter(({ weight }) => weight > 0).map(({ variant, weight }) => `${percent(weight / 1_000)} ${served(flag, variant)}`),
+    "and",
+  );
+}
+
+function served(flag: FlagBody, variant: string): string {
+  return flag.type === "boolean" ? variant : `"${variant}"`;
+}
+
+/** What must hold besides the rules, as sentences of their own. */
+function limitsOf(flag: FlagBody): string {
+  const parent = flag.detached ? undefined : (flag.parent ?? colonParent(flag.key));
+  // Whether the parent exists is not known here, and one that does not exist limits nothing.
+  return requirementsOf(flag) + (parent === undefined ? "" : ` If there is a flag ${parent}, only where that is on.`);
+}
+
+function requirementsOf(flag: FlagBody): string {
+  const all = (flag.requires ?? []).map(({ flag: key, variants }) => `${key} is ${listed(variants, "or")}`);
+  return all.length === 0 ? "" : ` Only where ${all.join(" and ")}.`;
+}
+
+function listed(items: readonly string[], word: "and" | "or"): string {
+  const last = items.at(-1) ?? "";
+  if (items.length < 3) return items.join(` ${word} `);
+  return `${items.slice(0, -1).join(", ")}, ${word} ${last}`;
+}
+
+function percent(value: number): string {
+  return `${Number(value.toFixed(3))} %`;
+}
+
+function said(word: FlagState["word"]): FlagState {
+  return { word, percentage: null, text: word };
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
