@@ -12,8 +12,7 @@ import { createKeyCheck, type SdkKeys } from "./sdk-key.ts";
 import { createTokenBuckets } from "./token-bucket.ts";
 
 /** Streams that are open at one time, and how many are taken on in a second; a client past that is told when to come back. */
-const STREAMS_MAX = 20_000;
-const NEW_STREAMS_PER_SECOND_MAX = 500;
+const STREAMS = { openMax: 20_000, newPerSecondMax: 500 };
 
 const STREAM_PATH = "/sdk/v1/stream";
 const EVENTS_PATH = "/api/v1/events";
@@ -24,6 +23,8 @@ export interface StreamListenerDeps {
   readonly usage: Usage;
   /** Who sends this request, by session or token; undefined when nobody that we know. */
   readonly authenticate: (req: IncomingMessage) => Promise<Identity | undefined>;
+  /** How many streams are open at most, and how many are taken on in a second. */
+  readonly limits?: { readonly openMax: number; readonly newPerSecondMax: number };
 }
 
 export interface StreamListener {
@@ -38,10 +39,10 @@ export interface StreamListener {
  * connections: whatever else a client sends on a connection with an endless answer destroys it, also when the pipelined request is
  * for another route, because that answer could never be sent.
  */
-export function createStreamListener({ delivery, keys, usage, authenticate }: StreamListenerDeps): StreamListener {
+export function createStreamListener({ delivery, keys, usage, authenticate, limits = STREAMS }: StreamListenerDeps): StreamListener {
   const { clock, log, fanOut, instances } = delivery;
   const checkKey = createKeyCheck({ keys, clock, log });
-  const admission = createTokenBuckets(clock, { perSecond: NEW_STREAMS_PER_SECOND_MAX, burst: NEW_STREAMS_PER_SECOND_MAX });
+  const admission = createTokenBuckets(clock, { perSecond: limits.newPerSecondMax, burst: limits.newPerSecondMax });
   const events = createAdminEvents({ delivery, usage, authenticate });
   /** Sockets whose answer is endless. */
   const taken = new WeakSet<object>();
@@ -82,8 +83,8 @@ export function createStreamListener({ delivery, keys, usage, authenticate }: St
       origin: req.headers.origin,
       query: query.get("key") ?? undefined,
     });
-    if (fanOut.open >= STREAMS_MAX) throw overloaded(`${STREAMS_MAX} streams are open, no more are taken`, retrySeconds());
-    if (!admission.take("new")) throw overloaded(`More than ${NEW_STREAMS_PER_SECOND_MAX} streams were opened in a second`, retrySeconds());
+    if (fanOut.open >= limits.openMax) throw overloaded(`${limits.openMax} streams are open, no more are taken`, retrySeconds());
+    if (!admission.take("new")) throw overloaded(`More than ${limits.newPerSecondMax} streams were opened in a second`, retrySeconds());
 
     const basis = basisOf(query.get("basis")) ?? basisOf(headerOf(req, "last-event-id"));
     const stream = RawStream.open(req, res, clock, projection === "browser" ? { "access-control-allow-origin": "*" } : {});
