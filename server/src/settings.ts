@@ -7,8 +7,6 @@ export interface Settings {
   readonly port: number;
   /** The data folder, absolute. */
   readonly data: string;
-  /** As the person wrote it, for messages. */
-  readonly dataAsGiven: string;
   /** Without a slash at the end; undefined: made from host and port. */
   readonly publicUrl: string | undefined;
   /** The first account, for machines without a browser; used only while there is none. */
@@ -29,12 +27,10 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Reads the settings from environment variables; an empty one counts as absent. Throws StartProblem for the first bad value. */
 export function readSettings(env: Env, workingDirectory = process.cwd()): Settings {
   const read = (name: string) => (env[name]?.trim() ? env[name]?.trim() : undefined);
-  const dataAsGiven = read("SIGNALBOX_DATA") ?? "./data";
   return {
     host: read("HOST") ?? "127.0.0.1",
     port: portOf(read("PORT") ?? "7070"),
-    data: resolve(workingDirectory, dataAsGiven),
-    dataAsGiven,
+    data: resolve(workingDirectory, read("SIGNALBOX_DATA") ?? "./data"),
     publicUrl: publicUrlOf(read("SIGNALBOX_PUBLIC_URL")),
     firstAccount: firstAccountOf(read("SIGNALBOX_ADMIN_NAME"), env.SIGNALBOX_ADMIN_PASSWORD || undefined),
     setupToken: setupTokenOf(read("SIGNALBOX_SETUP_TOKEN")),

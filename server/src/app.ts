@@ -1,0 +1,155 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { getRequestListener } from "@hono/node-server";
+import { type Auth, createAuth } from "./auth/auth.ts";
+import { createDelivery } from "./delivery/delivery.ts";
+import { createStreamListener } from "./delivery/stream.ts";
+import type { Identity } from "./http/route.ts";
+import { createRouter } from "./http/router.ts";
+import type { Log } from "./log.ts";
+import { type Settings, StartProblem } from "./settings.ts";
+import { openStore, type Store } from "./store/store.ts";
+import { uiFolder } from "./ui/ui.ts";
+import { createUsage } from "./usage/usage.ts";
+
+export interface RunningServer {
+  /** Where people reach it. */
+  readonly url: string;
+  readonly port: number;
+  /** Which SQLite is open: "better-sqlite3 12.9.0 (SQLite 3.53.0)". */
+  readonly driver: string;
+  /** The link that names the first account; undefined once it exists. */
+  setupUrl(): string | undefined;
+  /** Takes no more requests, says goodbye to streams, lets answers finish, writes what is open. */
+  close(): Promise<void>;
+}
+
+/** Requests that are still running when the server closes get this long, then their connections are cut. */
+const DRAIN_MS_MAX = 3_000;
+/** Programs come back spread over this time, so that a restart is not a flood. */
+const RECONNECT_SPREAD_MS = 2_000;
+
+/**
+ * The composition root: opens the store, wires the parts, listens. Throws StartProblem, StoreUnusable or SqliteUnavailable with
+ * a sentence for the person who starts it; then nothing stays open.
+ */
+export async function startServer(settings: Settings, { log, version }: { log: Log; version: string }): Promise<RunningServer> {
+  let answer: Answer = starting;
+  const server = createServer((req, res) => answer(req, res));
+  // First the port: a second start on the same port should say so, and not complain about the data folder of the first.
+  const port = await listen(server, settings);
+  try {
+    const store = await openStore({ directory: settings.data });
+    try {
+      const url = settings.publicUrl ?? localUrl(settings.host, port);
+      const app = wire({ store, url, settings, log, version });
+      const { firstAccount } = settings;
+      if (firstAccount) await app.auth.ensureFirstAccount(firstAccount.name, firstAccount.password);
+      answer = app.answer;
+      return {
+        url,
+        port,
+        driver: store.driver,
+        setupUrl: app.auth.setupUrl,
+        async close() {
+          const closed = stopListening(server);
+          await app.close();
+          await closed;
+          await store.close();
+        },
+      };
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  } catch (error) {
+    await stopListening(server);
+    throw error;
+  }
+}
+
+type Answer = (req: IncomingMessage, res: ServerResponse) => void;
+
+function wire({ store, url, settings, log, version }: { store: Store; url: string; settings: Settings; log: Log; version: string }): {
+  auth: Auth;
+  answer: Answer;
+  close(): Promise<void>;
+} {
+  const auth = createAuth({ store, publicUrl: url, setupToken: settings.setupToken });
+  const delivery = createDelivery({ feed: store.feed, log });
+  const usage = createUsage({ store, log });
+  const streams = createStreamListener({
+    delivery,
+    keys: store,
+    usage,
+    authenticate: (req) => identityOf(auth, req),
+  });
+  const router = createRouter({ store, auth, delivery, usage, log, version, publicUrl: url, sdkDirectory: sdkFolder() });
+  const respond = getRequestListener(router.fetch, { overrideGlobalObjects: false });
+  return {
+    auth,
+    answer(req, res) {
+      // Endless answers are written to their raw sockets, before anything that would wrap them.
+      if (!streams(req, res)) void respond(req, res);
+    },
+    async close() {
+      await streams.close({ spreadMs: RECONNECT_SPREAD_MS });
+      await usage.close();
+    },
+  };
+}
+
+async function identityOf(auth: Auth, req: IncomingMessage): Promise<Identity | undefined> {
+  const { identity } = await auth.identify(req.method ?? "GET", (name) => {
+    const value = req.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  });
+  return identity;
+}
+
+/** Beside the bundle, where the build puts the SDKs. */
+function sdkFolder(): string {
+  return join(dirname(uiFolder()), "sdk");
+}
+
+const starting: Answer = (_req, res) => {
+  res.writeHead(503, { "content-type": "text/plain", "retry-after": "1" }).end("Signalbox is starting.\n");
+};
+
+function listen(server: Server, { host, port }: Settings): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => reject(listenProblem(error, host, port)));
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+function listenProblem(error: NodeJS.ErrnoException, host: string, port: number): StartProblem {
+  const sentences: Readonly<Record<string, string>> = {
+    EADDRINUSE: `Port ${port} is taken by another program: stop that one, or choose another port with PORT=${port === 65_535 ? port - 1 : port + 1}.`,
+    EACCES: `Port ${port} needs more rights than this user has: choose one above 1023 with PORT=7070.`,
+    EADDRNOTAVAIL: `This machine has no address ${host}: set HOST to one that it has, 127.0.0.1 or 0.0.0.0 for all.`,
+    ENOTFOUND: `The name ${host} cannot be resolved: set HOST to an address of this machine, for example 127.0.0.1.`,
+  };
+  return new StartProblem(sentences[error.code ?? ""] ?? `Cannot listen on ${host}:${port} (${error.message}): check HOST and PORT.`, {
+    cause: error,
+  });
+}
+
+/** People and browsers write localhost for their own machine; an address for all interfaces is none to go to. */
+function localUrl(host: string, port: number): string {
+  const isOwn = ["127.0.0.1", "::1", "0.0.0.0", "::", "localhost"].includes(host);
+  return new URL(`http://${isOwn ? "localhost" : host.includes(":") ? `[${host}]` : host}:${port}`).origin;
+}
+
+/** Resolves when every connection is closed; those that are busy for longer than the drain are cut. */
+function stopListening(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS_MAX);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,69 @@
+import type { Problem } from "../api-types.ts";
+import { type Options, UsageProblem } from "./options.ts";
+
+/** The server did not do what was asked; the message is one sentence. */
+export class Refused extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "Refused";
+  }
+}
+
+/** A server that does not answer within this time is treated as unreachable. */
+const ANSWER_MS_MAX = 20_000;
+
+export interface Client {
+  /** The parsed answer. Throws Refused with the server's sentence, or with what to check when it cannot be reached. */
+  get<T>(path: string): Promise<T>;
+  post<T>(path: string, body: object): Promise<T>;
+}
+
+export function createClient({ url, token, project, environment }: Options): { client: Client; at: string } {
+  if (token === undefined) {
+    throw new UsageProblem(
+      `No token: make one at ${url} under Settings, Tokens (scope "operator" is enough), and pass it as SIGNALBOX_TOKEN or --token.`,
+    );
+  }
+  if (environment === undefined) throw new UsageProblem("Which environment? Add -e with its key, for example -e production.");
+
+  async function ask<T>(path: string, init: RequestInit): Promise<T> {
+    const headers = { authorization: `Bearer ${token}`, ...(init.body ? { "content-type": "application/json" } : {}) };
+    const answer = await fetch(url + path, { ...init, headers, redirect: "error", signal: AbortSignal.timeout(ANSWER_MS_MAX) }).catch(
+      (error: unknown) => {
+        throw new Refused(
+          `${url} cannot be reached (${reasonOf(error)}): is the server running there? --url or SIGNALBOX_URL names another.`,
+          {
+            cause: error,
+          },
+        );
+      },
+    );
+    const body: unknown = await answer.json().catch(() => undefined);
+    if (answer.ok && body !== undefined) return body as T;
+    throw new Refused(sentenceOf(answer, body, url));
+  }
+
+  return {
+    client: {
+      get: (path) => ask(path, { method: "GET" }),
+      post: (path, body) => ask(path, { method: "POST", body: JSON.stringify(body) }),
+    },
+    at: `/api/v1/projects/${encodeURIComponent(project)}/environments/${encodeURIComponent(environment)}`,
+  };
+}
+
+function sentenceOf(answer: Response, body: unknown, url: string): string {
+  const { detail, issues } = (body ?? {}) as Partial<Problem>;
+  if (typeof detail !== "string") return `${url} answered ${answer.status} without a reason: does Signalbox run there?`;
+  const more = (issues ?? []).map(({ path, message }) => `\n  ${path}: ${message}`).join("");
+  return detail + more;
+}
+
+/** fetch says "fetch failed" and puts the reason into the cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === "TimeoutError") return `no answer for ${ANSWER_MS_MAX / 1000} s`;
+  const { cause } = error;
+  if (cause instanceof AggregateError && cause.errors[0] instanceof Error) return cause.errors[0].message;
+  return cause instanceof Error ? cause.message : error.message;
+}

@@ -1,0 +1,120 @@
+import { type Condition, conditionSentence } from "@signalbox/core";
+import type { Flag, FlagList, FlagWritten, Receipt, Rule } from "../api-types.ts";
+import { type Client, createClient, Refused } from "./client.ts";
+import { type Options, UsageProblem } from "./options.ts";
+
+export interface Output {
+  /** What was asked for. */
+  out(line: string): void;
+  /** What went wrong. */
+  err(line: string): void;
+}
+
+/** `kill` and `restore` wait this long for programs. */
+const RECEIPT_WAIT_MS = 10_000;
+const EXIT = { done: 0, lagging: 3, receiptUnknown: 4 } as const;
+
+export async function list(options: Options, { out }: Output): Promise<number> {
+  const { client, at } = createClient(options);
+  const found = await client.get<FlagList>(`${at}/flags`);
+  if (options.json) out(JSON.stringify(found, null, 2));
+  else if (found.flags.length === 0) out(`There is no flag in ${found.environment} yet.`);
+  else {
+    const rows = found.flags.map(({ key, state, seen }) => [key, state.text, seen ? `${ago(seen.at)}, ${seen.app}` : "never"]);
+    for (const line of table([["KEY", "STATE", "SEEN"], ...rows])) out(line);
+  }
+  return EXIT.done;
+}
+
+export async function show(options: Options, { out }: Output): Promise<number> {
+  const { client, at } = createClient(options);
+  const flag = await client.get<Flag>(`${at}/flags/${flagOf(options)}`);
+  if (options.json) {
+    out(JSON.stringify(flag, null, 2));
+    return EXIT.done;
+  }
+  out(`${flag.key} in ${options.environment}: ${flag.state.text}`);
+  if (flag.name && flag.name !== flag.key) out(flag.name);
+  out(flag.sentence);
+  if (flag.killed) out(`Killed ${ago(flag.killed.at)} by ${flag.killed.by}${flag.killed.reason ? `: ${flag.killed.reason}` : ""}`);
+  for (const [index, rule] of flag.configuration.rules.entries()) out(`  ${index + 1}. ${ruleSentence(rule)}`);
+  out(`Last changed ${ago(flag.updatedAt)} by ${flag.updatedBy}`);
+  for (const warning of flag.warnings) out(`Warning: ${warning}`);
+  return EXIT.done;
+}
+
+/** Stores first, then waits for the receipt: that the receipt cannot be had never hides that the kill is stored. */
+export async function killOrRestore(verb: "kill" | "restore", options: Options, { out, err }: Output): Promise<number> {
+  const { client, at } = createClient(options);
+  const path = `${at}/flags/${flagOf(options)}/${verb}`;
+  const written = await client.post<FlagWritten>(path, options.reason ? { reason: options.reason } : {});
+  const past = verb === "kill" ? "killed" : "restored";
+  const where = `${written.flag.key} in ${options.environment}`;
+  if (!written.changed) {
+    out(options.json ? JSON.stringify({ ...written, receipt: null }, null, 2) : `${where} was ${past} already, nothing was changed`);
+    return EXIT.done;
+  }
+  const receipt = await receiptOf(client, `${at}/revisions/${written.revision}/receipt?waitMs=${RECEIPT_WAIT_MS}`);
+  if (options.json) out(JSON.stringify({ ...written, receipt: receipt instanceof Refused ? null : receipt }, null, 2));
+  if (receipt instanceof Refused) {
+    if (!options.json) out(`${past} ${where} (revision ${written.revision})`);
+    err(`It is stored, but who has applied it is not known: ${receipt.message}`);
+    return EXIT.receiptUnknown;
+  }
+  if (!options.json) {
+    out(`${past} ${where} (revision ${written.revision}), stored in ${milliseconds(receipt.storedMs)}`);
+    out(receipt.sentence);
+  }
+  if (receipt.complete) return EXIT.done;
+  for (const { app, instance, gone } of receipt.missing) {
+    err(
+      `${app} (${instance}) ${gone ? "has disconnected, it will apply it when it is back" : `has not applied it within ${RECEIPT_WAIT_MS / 1000} s`}`,
+    );
+  }
+  return EXIT.lagging;
+}
+
+async function receiptOf(client: Client, path: string): Promise<Receipt | Refused> {
+  try {
+    return await client.get<Receipt>(path);
+  } catch (error) {
+    if (error instanceof Refused) return error;
+    throw error;
+  }
+}
+
+function flagOf({ command, key }: Options): string {
+  if (key === undefined) throw new UsageProblem(`Which flag? Write "signalbox ${command} KEY -e ENVIRONMENT".`);
+  return encodeURIComponent(key);
+}
+
+function ruleSentence({ name, when, rollout, serve }: Rule): string {
+  // The types differ only in optional fields that may be undefined, which JSON cannot hold.
+  const who = when ? conditionSentence(when as Condition) : "everyone else";
+  const share = rollout ? `${rollout.percentage} %${rollout.random ? " at random" : ""} of ` : "";
+  const what = serve.kind === "variant" ? serve.variant : serve.weights.map((part) => `${part.percentage} % ${part.variant}`).join(", ");
+  return `${name ? `${name}: ` : ""}${share}${who} -> ${what}`;
+}
+
+/** Columns as wide as their widest cell, two spaces between. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+export function ago(at: number, now = Date.now()): string {
+  const seconds = Math.max(0, Math.round((now - at) / 1000));
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} d ago`;
+}
+
+function milliseconds(ms: number): string {
+  return `${ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`;
+}

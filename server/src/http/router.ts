@@ -1,0 +1,122 @@
+import type { IncomingMessage } from "node:http";
+import { OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { Auth } from "../auth/auth.ts";
+import { authRoutes } from "../auth/auth-routes.ts";
+import type { Delivery } from "../delivery/delivery.ts";
+import { deliveryRoutes } from "../delivery/delivery-routes.ts";
+import { sdkRoutes } from "../delivery/sdk-routes.ts";
+import { environmentRoutes } from "../environments/routes.ts";
+import { asProblem, problem, problemResponse } from "../errors.ts";
+import { flagRoutes } from "../flags/routes.ts";
+import { groupRoutes } from "../groups/routes.ts";
+import { killPage } from "../kill-page/kill-page.ts";
+import type { Log } from "../log.ts";
+import type { Store } from "../store/store.ts";
+import { uiRoutes } from "../ui/ui.ts";
+import type { Usage } from "../usage/usage.ts";
+import { strictHeaders } from "./headers.ts";
+import { assertActions, openApiDocument, registerComponents } from "./openapi.ts";
+import { type ApiEnv, apiRoute, asHttpProblem } from "./route.ts";
+
+export interface RouterDeps {
+  readonly store: Store;
+  readonly auth: Auth;
+  readonly delivery: Delivery;
+  readonly usage: Usage;
+  readonly log: Log;
+  readonly version: string;
+  readonly publicUrl: string;
+  readonly sdkDirectory: string;
+}
+
+const BODY_BYTES_MAX = 1024 * 1024;
+
+/** Every route but the two endless ones. Throws if one under /api/v1 declares no action. */
+export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
+  const { store, auth, delivery, usage, log, version, publicUrl, sdkDirectory } = deps;
+  const app = new OpenAPIHono<ApiEnv>();
+
+  app.use(strictHeaders({ https: publicUrl.startsWith("https:") }));
+  app.use(async (c, next) => {
+    await next();
+    // Routers answer what they throw themselves; here is the one place that knows of all of them.
+    if (c.res.status >= 500 && c.error) logFailure(log, c, c.error);
+  });
+  app.onError((error, c) => problemResponse(asHttpProblem(error), c.get("requestId")));
+  app.notFound((c) =>
+    problemResponse(problem("ROUTE_NOT_FOUND", `${c.req.method} ${c.req.path} is no route of this server.`), c.get("requestId")),
+  );
+
+  app.get("/healthz", (c) => c.json({ status: "ok" }));
+
+  app.use(
+    "/api/*",
+    bodyLimit({
+      maxSize: BODY_BYTES_MAX,
+      onError: () => {
+        throw problem("BODY_TOO_LARGE", "The body has more than 1 MiB, the most that a request may have.");
+      },
+    }),
+  );
+  app.use("/api/v1/*", async (c, next) => {
+    const { identity, refusal } = await auth.identify(c.req.method, (name) => c.req.header(name));
+    if (identity) c.set("identity", identity);
+    if (refusal) c.set("refusal", refusal);
+    c.header("cache-control", "no-store");
+    await next();
+  });
+  app.route("/", authRoutes({ auth, version, sqlite: store.driver, addressOf }));
+  app.route("/", environmentRoutes({ store, publicUrl: () => publicUrl }));
+  app.route("/", flagRoutes({ store, usage }));
+  app.route("/", groupRoutes({ store }));
+  app.route("/", deliveryRoutes({ delivery }));
+  describe(app, auth.cookie.name, version);
+
+  app.route("/", sdkRoutes({ delivery, store, usage, sdkDirectory }));
+  app.route("/", killPage({ auth, addressOf, api: async (path, init) => app.request(path, init) }));
+
+  app.all("/api/*", (c) => c.notFound());
+  app.all("/sdk/*", (c) => c.notFound());
+  app.all("/kill/*", (c) => c.notFound());
+  app.route("/", uiRoutes());
+  assertActions(app);
+  return app;
+}
+
+/** The document itself, and the route that the stream listener answers before hono. */
+function describe(app: OpenAPIHono<ApiEnv>, cookieName: string, version: string): void {
+  registerComponents(app, cookieName);
+  const any = z.record(z.string(), z.unknown());
+  app.openapi(
+    apiRoute("none", {
+      method: "get",
+      path: "/api/v1/openapi.json",
+      summary: "This document",
+      responses: { 200: { description: "OpenAPI 3.1", content: { "application/json": { schema: any } } } },
+    }),
+    (c) => c.json({ ...openApiDocument(app, version) }, 200),
+  );
+  app.openAPIRegistry.registerPath(
+    apiRoute("read", {
+      method: "get",
+      path: "/api/v1/events",
+      summary: "Server-sent events for the admin UI: revision, usage, instances, receipt, ping",
+      responses: { 200: { description: "a stream", content: { "text/event-stream": { schema: z.string() } } } },
+    }),
+  );
+}
+
+function logFailure(log: Log, c: Context<ApiEnv>, error: Error): void {
+  const failure = asProblem(error);
+  const fields = { requestId: c.get("requestId"), method: c.req.method, path: c.req.path, err: failure.cause ?? failure };
+  if (failure.code === "INTERNAL") log.error(fields, "a request could not be answered");
+  else log.warn(fields, failure.message);
+}
+
+/** The address of the connection. No header is trusted for it: anybody can send one. */
+function addressOf(c: Context): string {
+  const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage };
+  return incoming?.socket.remoteAddress ?? "unknown";
+}

@@ -1,0 +1,48 @@
+import { relative } from "node:path";
+import { startServer } from "./app.ts";
+import { createLog } from "./log.ts";
+import { readSettings, StartProblem } from "./settings.ts";
+import { SqliteUnavailable } from "./store/driver.ts";
+import { StoreUnusable } from "./store/rows.ts";
+import { version } from "./version.ts";
+
+/**
+ * Runs the server until it is told to stop (SIGINT, SIGTERM). Resolves with the exit code. What the person who starts it has to
+ * mend is one sentence without a stack; a second signal ends the process at once.
+ */
+export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
+  try {
+    const settings = readSettings(env);
+    const server = await startServer(settings, { log: createLog(), version });
+    const sqlite = server.driver.replace(/ \(.*\)$/, "");
+    console.log(`Signalbox is ready: ${server.url} (SQLite by ${sqlite}, data in ${shown(settings.data)})`);
+    const setupUrl = server.setupUrl();
+    if (setupUrl) console.log(`Name the first account: ${setupUrl}`);
+    await stopSignal();
+    await server.close();
+    return 0;
+  } catch (error) {
+    if (error instanceof StartProblem || error instanceof StoreUnusable || error instanceof SqliteUnavailable) {
+      console.error(error.message);
+      return 1;
+    }
+    throw error;
+  }
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(1));
+        resolve();
+      });
+    }
+  });
+}
+
+/** Relative where that is shorter to read. */
+function shown(folder: string): string {
+  const path = relative(process.cwd(), folder);
+  return path === "" ? "." : path.startsWith("..") ? folder : `./${path}`;
+}
