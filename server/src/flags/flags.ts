@@ -1,0 +1,127 @@
+import { randomBytes } from "node:crypto";
+import type { Context, Evaluation } from "@signalbox/core";
+import type { Flag, FlagList, FlagWritten } from "../api-types.ts";
+import { environmentIn, problemOf, projectAt } from "../environments/located.ts";
+import { problem } from "../errors.ts";
+import { type FlagIdentity, findFlag, type ProjectModel } from "../store/model.ts";
+import type { Current, Outcome } from "../store/outcome.ts";
+import { serverFlag } from "../store/project.ts";
+import type { Store } from "../store/store.ts";
+import { type ConfigurationPatch, toStored } from "./convert.ts";
+import { configure, createFlag, type IdentityPatch, type NewFlag, patchIdentity, setKilled } from "./decide.ts";
+import { flagOf, type SeenFlags, summaryOf } from "./present.ts";
+import { preview } from "./preview.ts";
+
+/** One environment of one project, by their keys. */
+export interface Place {
+  readonly project: string;
+  readonly environment: string;
+}
+
+/** Who writes and why. */
+export interface Author {
+  readonly by: string;
+  readonly reason?: string | undefined;
+  readonly ifMatch?: string | undefined;
+}
+
+/**
+ * Everything that can be done with flags, for routes and pages. Each throws a `Problem` when it cannot be done; a write resolves
+ * after it is durable and every program's stream has been woken.
+ */
+export interface Flags {
+  list(place: Place, filter?: { readonly search?: string | undefined; readonly archived?: boolean }): FlagList;
+  get(place: Place, key: string): Flag;
+  /** Answers with the flag in the project's first environment. */
+  create(project: string, input: NewFlag, author: Author): Promise<FlagWritten>;
+  /** Answers with the flag in `environment`, the first when absent. */
+  patch(project: string, environment: string | undefined, key: string, patch: IdentityPatch, author: Author): Promise<FlagWritten>;
+  configure(place: Place, key: string, patch: ConfigurationPatch, author: Author): Promise<FlagWritten>;
+  kill(place: Place, key: string, author: Author): Promise<FlagWritten>;
+  restore(place: Place, key: string, author: Author): Promise<FlagWritten>;
+  /** What a server program would get; `patch` are edits that are not saved. */
+  evaluate(place: Place, key: string, context: Context, patch?: ConfigurationPatch): Evaluation;
+}
+
+export interface FlagsDeps {
+  readonly store: Store;
+  readonly usage: SeenFlags;
+  readonly now?: () => number;
+}
+
+export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags {
+  const newRuleId = () => `r${randomBytes(6).toString("hex")}`;
+
+  function present(project: ProjectModel, environmentKey: string | undefined, key: string): Flag {
+    const environment = environmentIn(project, environmentKey);
+    const flag = findFlag(environment, key);
+    if (flag) return flagOf(project, environment, flag, usage);
+    throw problem("FLAG_NOT_FOUND", `There is no flag with the key "${key}" in ${environment.info.key}; the list of flags has the keys.`);
+  }
+
+  /** Commits and presents the flag `key` as it is afterwards, which may have a new key by then. */
+  async function write(
+    place: { readonly project: string; readonly environment: string | undefined },
+    key: string,
+    author: Author,
+    decide: (current: Current) => Outcome,
+    urgent = false,
+  ): Promise<FlagWritten> {
+    environmentIn(projectAt(store, place.project), place.environment);
+    const { outcome, project } = await store.write(
+      { project: place.project, by: author.by, reason: author.reason ?? null, urgent },
+      decide,
+    );
+    if (outcome.kind === "conflict") {
+      const current = present(project, place.environment, key);
+      throw problem("ETAG_MISMATCH", `The flag "${current.key}" was changed in the meantime; look at it as it is now and save again.`, {
+        current,
+        headers: { etag: place.environment === undefined ? current.identityEtag : current.configurationEtag },
+      });
+    }
+    if (outcome.kind === "missing" || outcome.kind === "invalid") throw problemOf(outcome);
+    const flag = present(project, place.environment, outcome.kind === "changed" ? outcome.target : key);
+    return { flag, revision: flag.revision, changed: outcome.kind === "changed" };
+  }
+
+  return {
+    list(place, { search, archived = false } = {}) {
+      const environment = environmentIn(projectAt(store, place.project), place.environment);
+      const wanted = search?.trim().toLowerCase() ?? "";
+      const flags = [...environment.flags.values()]
+        .filter(({ body }) => archived || !body.archived)
+        .filter(({ identity }) => wanted === "" || matches(identity, wanted))
+        .sort((a, b) => (a.identity.key < b.identity.key ? -1 : 1))
+        .map((flag) => summaryOf(environment, flag, usage));
+      return { environment: environment.info.key, revision: environment.revision, flags };
+    },
+    get(place, key) {
+      return present(projectAt(store, place.project), place.environment, key);
+    },
+    create: (project, input, author) =>
+      write({ project, environment: undefined }, input.key, author, (current) => createFlag(current, input)),
+    patch: (project, environment, key, patch, author) =>
+      write({ project, environment }, key, author, (current) => patchIdentity(current, key, patch, author.ifMatch)),
+    configure(place, key, patch, author) {
+      const stored = toStored(patch, newRuleId);
+      return write(place, key, author, (current) => configure(current, place.environment, key, stored, author.ifMatch));
+    },
+    kill(place, key, author) {
+      const decide = (current: Current) =>
+        setKilled(current, place.environment, key, { at: current.now, by: author.by, reason: author.reason ?? null });
+      return write(place, key, author, decide, true);
+    },
+    restore: (place, key, author) => write(place, key, author, (current) => setKilled(current, place.environment, key, null)),
+    evaluate(place, key, context, patch) {
+      const environment = environmentIn(projectAt(store, place.project), place.environment);
+      const { entries } = environment.states.server;
+      const flag = patch && findFlag(environment, key);
+      const edited = flag && serverFlag({ ...flag, body: { ...flag.body, ...toStored(patch, newRuleId) } });
+      return preview(entries, key, context, now(), edited);
+    },
+  };
+}
+
+function matches({ key, name, description, tags, owner, aliases }: FlagIdentity, wanted: string): boolean {
+  return [key, name, description, owner ?? "", ...tags, ...aliases].some((text) => text.toLowerCase().includes(wanted));
+}

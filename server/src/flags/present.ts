@@ -1,0 +1,73 @@
+import { checkFlag, sentenceOf, stateOf } from "@signalbox/core";
+import type { Configuration, Flag, FlagState, FlagSummary } from "../api-types.ts";
+import { inOrder } from "../environments/located.ts";
+import type { EnvironmentModel, FlagRecord, ProjectModel } from "../store/model.ts";
+import { serverFlag } from "../store/project.ts";
+import { fromRule } from "./convert.ts";
+import { configurationEtag, identityEtag } from "./decide.ts";
+import { obstaclesOf } from "./refusals.ts";
+
+/** What flag routes ask of the usage reports. */
+export interface SeenFlags {
+  seen(environmentId: number, flagKey: string): { readonly at: number; readonly app: string; readonly variant: string } | null;
+  hiddenAsked(environmentId: number, flagKey: string): { readonly at: number; readonly app: string } | null;
+}
+
+/** Stored flags in the API's form. */
+export function summaryOf(environment: EnvironmentModel, flag: FlagRecord, usage: SeenFlags): FlagSummary {
+  const { identity, body, killed, updatedAt, updatedBy } = flag;
+  return {
+    key: identity.key,
+    name: identity.name,
+    description: identity.description,
+    type: identity.type,
+    tags: [...identity.tags],
+    owner: identity.owner,
+    archived: body.archived,
+    browser: body.browser,
+    state: stateWord(flag),
+    killed,
+    seen: usage.seen(environment.info.id, identity.key),
+    updatedAt,
+    updatedBy,
+  };
+}
+
+export function flagOf(project: ProjectModel, environment: EnvironmentModel, flag: FlagRecord, usage: SeenFlags): Flag {
+  const { identity } = flag;
+  const entry = serverFlag(flag);
+  const groupName = (key: string) => environment.groups.get(key)?.name ?? key;
+  return {
+    ...summaryOf(environment, flag, usage),
+    aliases: [...identity.aliases],
+    createdAt: identity.createdAt,
+    createdBy: identity.createdBy,
+    environment: environment.info.key,
+    revision: environment.revision,
+    configuration: configurationOf(flag),
+    identityEtag: identityEtag(identity),
+    configurationEtag: configurationEtag(environment, flag),
+    sentence: sentenceOf(entry, { group: groupName }),
+    warnings: checkFlag(entry, environment.states.server.entries).warnings,
+    browserObstacles: obstaclesOf(environment, identity.key),
+    hiddenAsked: usage.hiddenAsked(environment.info.id, identity.key),
+    environments: inOrder(project).flatMap((each) => {
+      const record = each.flags.get(identity.key);
+      return record ? [{ environment: each.info.key, production: each.info.production, state: stateWord(record) }] : [];
+    }),
+  };
+}
+
+function configurationOf({ body }: FlagRecord): Configuration {
+  const { salt: _fixed, rules, requires, values, ...rest } = body;
+  return {
+    ...rest,
+    values: structuredClone(values) as Configuration["values"],
+    rules: rules.map(fromRule),
+    requires: requires.map(({ flag, variants }) => ({ flag, variants: [...variants] })),
+  };
+}
+
+function stateWord(flag: FlagRecord): FlagState {
+  return { ...stateOf(serverFlag(flag)) };
+}

@@ -1,0 +1,37 @@
+import {
+  type Context,
+  type Entry,
+  type EntryId,
+  type Evaluation,
+  evaluate,
+  type FlagEntry,
+  loadEntries,
+  type State,
+} from "@signalbox/core";
+import { signed } from "../store/project.ts";
+
+/** Evaluates exactly as a program with an SDK does that holds these entries: the same function on the same state. */
+export function preview(
+  entries: ReadonlyMap<EntryId, Entry>,
+  flagKey: string,
+  context: Context,
+  now: number,
+  edited?: Omit<FlagEntry, "fp">,
+): Evaluation {
+  return evaluate(edited ? loadEntries(withFlag(entries, edited).values()) : committedState(entries), flagKey, context, { now });
+}
+
+/** States of committed entries, made when they are first asked for; gone with the entries. */
+const STATES = new WeakMap<ReadonlyMap<EntryId, Entry>, State>();
+
+function committedState(entries: ReadonlyMap<EntryId, Entry>): State {
+  const known = STATES.get(entries);
+  if (known) return known;
+  const state = loadEntries(entries.values());
+  STATES.set(entries, state);
+  return state;
+}
+
+function withFlag(entries: ReadonlyMap<EntryId, Entry>, edited: Omit<FlagEntry, "fp">): ReadonlyMap<EntryId, Entry> {
+  return new Map(entries).set(`flag:${edited.key}`, signed(edited));
+}

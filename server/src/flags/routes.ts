@@ -1,0 +1,130 @@
+import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Evaluation } from "@signalbox/core";
+import type { EvaluationAnswer } from "../api-types.ts";
+import { answer, body, ENVIRONMENT, environmentParams, ifMatchHeader, PROJECT, projectParams, refusal } from "../environments/params.ts";
+import { type ApiEnv, apiRoute, createApi } from "../http/route.ts";
+import { createFlags, type FlagsDeps } from "./flags.ts";
+import * as shapes from "./schema.ts";
+
+const flagInProject = projectParams.extend({ flag: z.string().max(100) });
+const flagInEnvironment = environmentParams.extend({ flag: z.string().max(100) });
+const written = answer(shapes.flagWritten, "the flag as it is now, and the revision");
+
+const listRoute = apiRoute("read", {
+  method: "get",
+  path: `${ENVIRONMENT}/flags`,
+  summary: "Flag summaries, by key",
+  request: {
+    params: environmentParams,
+    query: z.object({ search: z.string().max(200).optional(), archived: z.enum(["true", "false"]).optional() }),
+  },
+  responses: { 200: answer(shapes.flagList, "the flags of the environment"), ...refusal },
+});
+const createRoute = apiRoute("edit", {
+  method: "post",
+  path: `${PROJECT}/flags`,
+  summary: "Makes a flag, off in every environment",
+  request: { params: projectParams, body: body(shapes.createFlag) },
+  responses: { 201: written, ...refusal },
+});
+const getRoute = apiRoute("read", {
+  method: "get",
+  path: `${ENVIRONMENT}/flags/{flag}`,
+  summary: "One flag, identity and configuration; an old key finds it too",
+  request: { params: flagInEnvironment },
+  responses: { 200: answer(shapes.flag, "the flag"), ...refusal },
+});
+const patchRoute = apiRoute("edit", {
+  method: "patch",
+  path: `${PROJECT}/flags/{flag}`,
+  summary: "Changes key (rename), name, description, tags, owner",
+  request: {
+    params: flagInProject,
+    query: z.object({ environment: z.string().max(100).optional() }),
+    headers: ifMatchHeader,
+    body: body(shapes.patchFlag),
+  },
+  responses: { 200: written, ...refusal },
+});
+const configureRoute = apiRoute("edit", {
+  method: "patch",
+  path: `${ENVIRONMENT}/flags/{flag}/configuration`,
+  summary: "Saves fields of the configuration",
+  request: { params: flagInEnvironment, headers: ifMatchHeader, body: body(shapes.configurationPatch) },
+  responses: { 200: written, ...refusal },
+});
+const killRoute = apiRoute("kill", {
+  method: "post",
+  path: `${ENVIRONMENT}/flags/{flag}/kill`,
+  summary: "Everybody gets the off variant, at once",
+  request: { params: flagInEnvironment, body: { ...body(shapes.reasonBody), required: false } },
+  responses: { 200: written, ...refusal },
+});
+const restoreRoute = apiRoute("restore", {
+  method: "post",
+  path: `${ENVIRONMENT}/flags/{flag}/restore`,
+  summary: "Lifts the kill",
+  request: { params: flagInEnvironment, body: { ...body(shapes.reasonBody), required: false } },
+  responses: { 200: written, ...refusal },
+});
+const evaluateRoute = apiRoute("read", {
+  method: "post",
+  path: `${ENVIRONMENT}/evaluate`,
+  summary: "Evaluates a flag for a context, also with unsaved edits",
+  request: { params: environmentParams, body: body(shapes.evaluateBody) },
+  responses: { 200: answer(shapes.evaluation, "what a server program would get"), ...refusal },
+});
+
+/** The flag routes of the admin API. */
+export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
+  const flags = createFlags(deps);
+  const api = createApi();
+  api.openapi(listRoute, (c) => {
+    const { search, archived } = c.req.valid("query");
+    return c.json(flags.list(c.req.valid("param"), { search, archived: archived === "true" }), 200);
+  });
+  api.openapi(createRoute, async (c) => {
+    const { project } = c.req.valid("param");
+    return c.json(await flags.create(project, c.req.valid("json"), { by: c.var.identity.name }), 201);
+  });
+  api.openapi(getRoute, (c) => {
+    const { flag: key, ...place } = c.req.valid("param");
+    const flag = flags.get(place, key);
+    c.header("etag", flag.configurationEtag);
+    return c.json(flag, 200);
+  });
+  api.openapi(patchRoute, async (c) => {
+    const { project, flag } = c.req.valid("param");
+    const author = { by: c.var.identity.name, ifMatch: c.req.valid("header")["if-match"] };
+    const result = await flags.patch(project, c.req.valid("query").environment, flag, c.req.valid("json"), author);
+    c.header("etag", result.flag.identityEtag);
+    return c.json(result, 200);
+  });
+  api.openapi(configureRoute, async (c) => {
+    const { flag, ...place } = c.req.valid("param");
+    const author = { by: c.var.identity.name, ifMatch: c.req.valid("header")["if-match"] };
+    const result = await flags.configure(place, flag, c.req.valid("json"), author);
+    c.header("etag", result.flag.configurationEtag);
+    return c.json(result, 200);
+  });
+  api.openapi(killRoute, async (c) => {
+    const { flag, ...place } = c.req.valid("param");
+    return c.json(await flags.kill(place, flag, { by: c.var.identity.name, reason: c.req.valid("json")?.reason }), 200);
+  });
+  api.openapi(restoreRoute, async (c) => {
+    const { flag, ...place } = c.req.valid("param");
+    return c.json(await flags.restore(place, flag, { by: c.var.identity.name, reason: c.req.valid("json")?.reason }), 200);
+  });
+  api.openapi(evaluateRoute, (c) => {
+    const { flag, context, configuration } = c.req.valid("json");
+    return c.json(answerOf(flags.evaluate(c.req.valid("param"), flag, context, configuration)), 200);
+  });
+  return api;
+}
+
+/** The same, with the value as JSON of our own. */
+function answerOf(evaluation: Evaluation): EvaluationAnswer {
+  if (!evaluation.served) return { served: false, reason: { ...evaluation.reason } };
+  const { variant, value, reason } = evaluation;
+  return { served: true, variant, value: structuredClone(value) as EvaluationAnswer["value"], reason: { ...reason } };
+}

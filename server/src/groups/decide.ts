@@ -1,0 +1,243 @@
+import { type Condition, checkCondition, type Hex64, type Json, sipHash } from "@signalbox/core";
+import type { Issue } from "../errors.ts";
+import { refusals } from "../flags/refusals.ts";
+import { applyEdits, type Edit } from "../store/edit.ts";
+import { sameJson } from "../store/fingerprint.ts";
+import { type EnvironmentModel, findEnvironment, type GroupKind, type GroupRecord, type Member } from "../store/model.ts";
+import { type Current, guard, type Outcome, refused } from "../store/outcome.ts";
+import { flagsUsing, groupsIn } from "../store/project.ts";
+
+/** What may become of groups: pure functions of the committed state and the request. The store writes what they say. */
+
+export const GROUPS_MAX = 1_000;
+/** Units in one group. The list travels whole to every server program, 19 bytes for each unit. */
+export const MEMBERS_MAX = 50_000;
+
+export interface NewGroup {
+  readonly key: string;
+  readonly kind: GroupKind;
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly by?: string | undefined;
+  readonly when?: Condition | undefined;
+}
+
+export interface GroupPatch {
+  readonly name?: string | undefined;
+  readonly description?: string | undefined;
+  readonly when?: Condition | undefined;
+}
+
+export function groupEtag({ id, version }: GroupRecord): string {
+  return `"g${id}-${version}"`;
+}
+
+/** `hashKey` is random: 32 hexadecimal digits. */
+export function createGroup(current: Current, environmentKey: string, input: NewGroup, hashKey: string): Outcome {
+  const { project, now, by, newIds } = current;
+  const environment = findEnvironment(project, environmentKey);
+  if (!environment) return missingGroup(input.key, environmentKey);
+  if (environment.groups.has(input.key)) {
+    const detail = `There is a group with the key "${input.key}" in ${environmentKey} already; choose another key.`;
+    return { kind: "invalid", code: "GROUP_EXISTS", detail };
+  }
+  if (environment.groups.size >= GROUPS_MAX) {
+    return refused("GROUP_REFUSED", [
+      {
+        path: "",
+        message: `${environmentKey} has ${environment.groups.size} groups, the most is ${GROUPS_MAX}; delete one that no flag uses`,
+      },
+    ]);
+  }
+  const group: GroupRecord = {
+    id: newIds.group,
+    key: input.key,
+    kind: input.kind,
+    name: input.name ?? input.key,
+    description: input.description ?? "",
+    by: input.by ?? "key",
+    when: input.when ?? null,
+    hashKey,
+    version: 1,
+    updatedAt: now,
+    updatedBy: by,
+    list: [],
+  };
+  const after = { kind: group.kind, name: group.name, by: group.by, when: plain(group.when) };
+  return save(current, environment, undefined, group, "group.create", null, after);
+}
+
+export function patchGroup(current: Current, environmentKey: string, key: string, patch: GroupPatch, ifMatch: string | undefined): Outcome {
+  const { project, now, by } = current;
+  const environment = findEnvironment(project, environmentKey);
+  const group = environment?.groups.get(key);
+  if (!environment || !group) return missingGroup(key, environmentKey);
+  const stopped = guard(ifMatch, groupEtag(group), environment.info.production);
+  if (stopped) return stopped;
+  const next: GroupRecord = {
+    ...group,
+    name: patch.name ?? group.name,
+    description: patch.description ?? group.description,
+    when: patch.when ?? group.when,
+    version: group.version + 1,
+    updatedAt: now,
+    updatedBy: by,
+  };
+  const facts = ({ name, description, when }: GroupRecord) => ({ name, description, when: plain(when) });
+  if (sameJson(facts(group), facts(next))) return { kind: "unchanged" };
+  return save(current, environment, group, next, "group.edit", facts(group), facts(next));
+}
+
+export function deleteGroup(current: Current, environmentKey: string, key: string, ifMatch: string | undefined): Outcome {
+  const { project } = current;
+  const environment = findEnvironment(project, environmentKey);
+  const group = environment?.groups.get(key);
+  if (!environment || !group) return missingGroup(key, environmentKey);
+  const stopped = guard(ifMatch, groupEtag(group), environment.info.production);
+  if (stopped) return stopped;
+  const users = usersOf(environment, key);
+  if (users.length > 0) {
+    const detail = `The group "${key}" is in use by ${listed(users)}; take it out there first.`;
+    return { kind: "invalid", code: "GROUP_IN_USE", detail };
+  }
+  const edits: Edit[] = [{ kind: "group-gone", environmentId: environment.info.id, group }];
+  const before = { kind: group.kind, name: group.name, by: group.by, when: plain(group.when), members: group.list.length };
+  return { kind: "changed", action: "group.delete", target: key, edits, applied: applyEdits(project, edits), before, after: null };
+}
+
+export interface MemberChange {
+  readonly add: readonly string[];
+  readonly remove: readonly string[];
+}
+
+/**
+ * Puts units into a group and takes units out, as one step. `known` are the rows of these units as they are. Who leaves an
+ * early-access group is remembered as having left; from a list the row goes. A unit in both lists is refused.
+ */
+export function changeMembers(
+  current: Current,
+  environmentKey: string,
+  key: string,
+  change: MemberChange,
+  known: ReadonlyMap<string, Member>,
+  action: "group.members" | "early-access.join" | "early-access.leave",
+): Outcome {
+  const { project, now, by } = current;
+  const environment = findEnvironment(project, environmentKey);
+  const group = environment?.groups.get(key);
+  if (!environment || !group) return missingGroup(key, environmentKey);
+  if (group.kind === "conditions") {
+    return refused("GROUP_REFUSED", [
+      { path: "", message: `the group "${key}" has conditions and no list; edit its conditions, or make a group of kind "list"` },
+    ]);
+  }
+  const both = change.add.find((unit) => change.remove.includes(unit));
+  if (both !== undefined) {
+    return refused("GROUP_REFUSED", [
+      { path: "remove", message: `"${both}" is to be added and removed at once; name it in one of the two` },
+    ]);
+  }
+  const state = (unit: string) => known.get(unit)?.state;
+  const coming = [...new Set(change.add)].filter((unit) => state(unit) !== "member");
+  const going = [...new Set(change.remove)].filter((unit) => state(unit) === "member");
+  // A leave of somebody who never joined is remembered too: it says that this person does not want in.
+  const declined = action === "early-access.leave" ? change.remove.filter((unit) => state(unit) === undefined) : [];
+  if (coming.length + going.length + declined.length === 0) return { kind: "unchanged" };
+  const size = group.list.length + coming.length - going.length;
+  if (size > MEMBERS_MAX && coming.length > 0) {
+    return refused("GROUP_REFUSED", [
+      {
+        path: "add",
+        message: `the group "${key}" would have ${size} members, the most is ${MEMBERS_MAX}; use a condition on an attribute for so many`,
+      },
+    ]);
+  }
+  const added = coming.map((unit) => sipHash(group.hashKey, unit));
+  const removed = going.map((unit) => sipHash(group.hashKey, unit));
+  const remembered = group.kind === "early-access" ? [...going, ...declined] : [];
+  const edits: Edit[] = [
+    {
+      kind: "members",
+      environmentId: environment.info.id,
+      group: { ...group, list: changedList(group.list, added, removed) },
+      put: [
+        ...coming.map((unit): Member => ({ unit, state: "member", at: now, by })),
+        ...remembered.map((unit): Member => ({ unit, state: "left", at: now, by })),
+      ],
+      drop: group.kind === "early-access" ? [] : going,
+      hashes: [...added, ...removed],
+    },
+  ];
+  const after = { added, removed: [...removed, ...declined.map((unit) => sipHash(group.hashKey, unit))], members: size };
+  const before = { members: group.list.length };
+  return { kind: "changed", action, target: key, edits, applied: applyEdits(project, edits), before, after };
+}
+
+function save(
+  { project }: Current,
+  environment: EnvironmentModel,
+  was: GroupRecord | undefined,
+  group: GroupRecord,
+  action: string,
+  before: Json,
+  after: Json,
+): Outcome {
+  const edits: Edit[] = [{ kind: "group", environmentId: environment.info.id, group }];
+  const applied = applyEdits(project, edits);
+  const environmentAfter = applied.project.environments.find(({ info }) => info.id === environment.info.id) ?? environment;
+  const issues = formIssues(group, environmentAfter);
+  if (issues.length === 0 && was) {
+    const reached = flagsUsing(group.key, environmentAfter).map(({ identity }) => identity.key);
+    issues.push(...refusals(environment, environmentAfter, [], reached));
+  }
+  if (issues.length > 0) return refused("GROUP_REFUSED", issues);
+  return { kind: "changed", action, target: group.key, edits, applied, before, after };
+}
+
+function formIssues(group: GroupRecord, after: EnvironmentModel): Issue[] {
+  if (group.kind !== "conditions") {
+    if (group.when === null) return [];
+    const message = `a group of kind "${group.kind}" has members and no conditions; leave "when" out, or make a group of kind "conditions"`;
+    return [{ path: "when", message }];
+  }
+  if (group.when === null) {
+    return [{ path: "when", message: 'a group by conditions needs "when"; give its conditions, or make a group of kind "list"' }];
+  }
+  if (group.by !== "key") {
+    return [{ path: "by", message: `"by" names the attribute of listed units ("${group.by}"), and this group has no list; leave it out` }];
+  }
+  return checkCondition(group.when, after.states.server.entries, "when", group.key);
+}
+
+/** Flags whose rules name the group, and groups whose conditions do. */
+export function usersOf(environment: EnvironmentModel, key: string): string[] {
+  const flags = flagsUsing(key, environment).map(({ identity }) => `flag "${identity.key}"`);
+  const groups = [...environment.groups.values()].filter(({ when }) => groupsIn(when, environment.groups).has(key));
+  return [...flags, ...groups.map((group) => `group "${group.key}"`)];
+}
+
+/** Sorted in, sorted out. */
+function changedList(list: readonly Hex64[], added: readonly Hex64[], removed: readonly Hex64[]): Hex64[] {
+  const gone = new Set(removed);
+  return [...list.filter((hash) => !gone.has(hash)), ...added].sort();
+}
+
+const NAMED_MAX = 5;
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, NAMED_MAX).join(", ");
+  return names.length > NAMED_MAX ? `${shown} and ${names.length - NAMED_MAX} more` : shown;
+}
+
+function missingGroup(key: string, where: string): Outcome {
+  return {
+    kind: "missing",
+    code: "GROUP_NOT_FOUND",
+    detail: `There is no group with the key "${key}" in ${where}; the list of groups has the keys.`,
+  };
+}
+
+/** Conditions are plain JSON already; this only says so to the compiler. */
+function plain(condition: Condition | null): Json {
+  return condition === null ? null : (JSON.parse(JSON.stringify(condition)) as Json);
+}

@@ -1,0 +1,192 @@
+import { randomBytes } from "node:crypto";
+import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import { conditionSentence } from "@signalbox/core";
+import type { Group, GroupWritten } from "../api-types.ts";
+import { environmentIn, problemOf, projectAt } from "../environments/located.ts";
+import { answer, body, ENVIRONMENT, environmentParams, ifMatchHeader, refusal } from "../environments/params.ts";
+import { problem } from "../errors.ts";
+import { fromCondition, toCondition } from "../flags/convert.ts";
+import { type ApiEnv, apiRoute, createApi } from "../http/route.ts";
+import type { EnvironmentModel, GroupRecord } from "../store/model.ts";
+import type { Current, Outcome } from "../store/outcome.ts";
+import { flagsUsing } from "../store/project.ts";
+import type { Store } from "../store/store.ts";
+import { createGroup, deleteGroup, groupEtag, patchGroup } from "./decide.ts";
+import * as shapes from "./schema.ts";
+
+const groupParams = environmentParams.extend({ group: z.string().max(100) });
+const written = answer(shapes.groupWritten, "the group as it is now, and the revision");
+const PAGE_MAX = 1_000;
+
+const listRoute = apiRoute("read", {
+  method: "get",
+  path: `${ENVIRONMENT}/groups`,
+  summary: "Groups, by key",
+  request: { params: environmentParams },
+  responses: { 200: answer(shapes.groupList, "the groups of the environment"), ...refusal },
+});
+const createRoute = apiRoute("edit", {
+  method: "post",
+  path: `${ENVIRONMENT}/groups`,
+  summary: "Makes a group",
+  request: { params: environmentParams, body: body(shapes.createGroup) },
+  responses: { 201: written, ...refusal },
+});
+const getRoute = apiRoute("read", {
+  method: "get",
+  path: `${ENVIRONMENT}/groups/{group}`,
+  summary: "One group",
+  request: { params: groupParams },
+  responses: { 200: answer(shapes.group, "the group"), ...refusal },
+});
+const patchRoute = apiRoute("edit", {
+  method: "patch",
+  path: `${ENVIRONMENT}/groups/{group}`,
+  summary: "Changes name, description and conditions",
+  request: { params: groupParams, headers: ifMatchHeader, body: body(shapes.patchGroup) },
+  responses: { 200: written, ...refusal },
+});
+const deleteRoute = apiRoute("edit", {
+  method: "delete",
+  path: `${ENVIRONMENT}/groups/{group}`,
+  summary: "Deletes a group that nothing uses",
+  request: { params: groupParams, headers: ifMatchHeader },
+  responses: { 204: { description: "it is gone" }, ...refusal },
+});
+const membersRoute = apiRoute("read", {
+  method: "get",
+  path: `${ENVIRONMENT}/groups/{group}/members`,
+  summary: "Its members, clear units, a page at a time",
+  request: {
+    params: groupParams,
+    query: z.object({ after: z.string().max(200).optional(), limit: z.coerce.number().int().min(1).max(PAGE_MAX).optional() }),
+  },
+  responses: { 200: answer(shapes.memberList, "one page"), ...refusal },
+});
+const changeMembersRoute = apiRoute("edit", {
+  method: "post",
+  path: `${ENVIRONMENT}/groups/{group}/members`,
+  summary: "Adds and removes members in one step",
+  request: { params: groupParams, body: body(shapes.changeMembers) },
+  responses: { 200: written, ...refusal },
+});
+
+/** The group routes of the admin API. */
+export function groupRoutes({ store }: { readonly store: Store }): OpenAPIHono<ApiEnv> {
+  const api = createApi();
+  const at = (place: { project: string; environment: string }) => environmentIn(projectAt(store, place.project), place.environment);
+
+  async function write(place: { project: string; environment: string; group: string }, by: string, decide: (current: Current) => Outcome) {
+    at(place);
+    const { outcome, project } = await store.write({ project: place.project, by }, decide);
+    const environment = environmentIn(project, place.environment);
+    if (outcome.kind === "conflict") {
+      const current = existing(environment, place.group);
+      throw problem("ETAG_MISMATCH", `The group "${current.key}" was changed in the meantime; look at it as it is now and save again.`, {
+        current: groupOf(environment, current),
+        headers: { etag: groupEtag(current) },
+      });
+    }
+    if (outcome.kind === "missing" || outcome.kind === "invalid") throw problemOf(outcome);
+    return { environment, outcome };
+  }
+  function writtenGroup(environment: EnvironmentModel, key: string, outcome: Outcome): GroupWritten {
+    const group = groupOf(environment, existing(environment, key));
+    return { group, revision: environment.revision, changed: outcome.kind === "changed" };
+  }
+
+  api.openapi(listRoute, (c) => {
+    const environment = at(c.req.valid("param"));
+    const groups = [...environment.groups.values()].sort((a, b) => (a.key < b.key ? -1 : 1)).map((group) => groupOf(environment, group));
+    return c.json({ environment: environment.info.key, revision: environment.revision, groups }, 200);
+  });
+  api.openapi(createRoute, async (c) => {
+    const place = c.req.valid("param");
+    const { when, ...rest } = c.req.valid("json");
+    const input = { ...rest, ...(when && { when: toCondition(when) }) };
+    const hashKey = randomBytes(16).toString("hex");
+    const decide = (current: Current) => createGroup(current, place.environment, input, hashKey);
+    const { environment, outcome } = await write({ ...place, group: input.key }, c.var.identity.name, decide);
+    return c.json(writtenGroup(environment, input.key, outcome), 201);
+  });
+  api.openapi(getRoute, (c) => {
+    const place = c.req.valid("param");
+    const environment = at(place);
+    const group = existing(environment, place.group);
+    c.header("etag", groupEtag(group));
+    return c.json(groupOf(environment, group), 200);
+  });
+  api.openapi(patchRoute, async (c) => {
+    const place = c.req.valid("param");
+    const { when, ...rest } = c.req.valid("json");
+    const patch = { ...rest, ...(when && { when: toCondition(when) }) };
+    const ifMatch = c.req.valid("header")["if-match"];
+    const decide = (current: Current) => patchGroup(current, place.environment, place.group, patch, ifMatch);
+    const { environment, outcome } = await write(place, c.var.identity.name, decide);
+    const answer = writtenGroup(environment, place.group, outcome);
+    c.header("etag", answer.group.etag);
+    return c.json(answer, 200);
+  });
+  api.openapi(deleteRoute, async (c) => {
+    const place = c.req.valid("param");
+    const ifMatch = c.req.valid("header")["if-match"];
+    await write(place, c.var.identity.name, (current) => deleteGroup(current, place.environment, place.group, ifMatch));
+    return c.body(null, 204);
+  });
+  api.openapi(membersRoute, (c) => {
+    const place = c.req.valid("param");
+    const { after, limit = 100 } = c.req.valid("query");
+    const group = existing(at(place), place.group);
+    const page = store.members.page(group, after, limit + 1);
+    const members = page.slice(0, limit);
+    return c.json({ members, next: page.length > limit ? (members.at(-1)?.unit ?? null) : null }, 200);
+  });
+  api.openapi(changeMembersRoute, async (c) => {
+    const place = c.req.valid("param");
+    const { add = [], remove = [] } = c.req.valid("json");
+    const { info } = at(place);
+    const { outcome, environment } = await store.members.change({
+      environmentId: info.id,
+      group: place.group,
+      by: c.var.identity.name,
+      change: { add, remove },
+      action: "group.members",
+    });
+    if (outcome.kind === "missing" || outcome.kind === "invalid") throw problemOf(outcome);
+    return c.json(writtenGroup(environment, place.group, outcome), 200);
+  });
+  return api;
+}
+
+function existing(environment: EnvironmentModel, key: string): GroupRecord {
+  const group = environment.groups.get(key);
+  if (group) return group;
+  throw problem("GROUP_NOT_FOUND", `There is no group with the key "${key}" in ${environment.info.key}; the list of groups has the keys.`);
+}
+
+function groupOf(environment: EnvironmentModel, group: GroupRecord): Group {
+  const { key, kind, name, description, by, when, list, updatedAt, updatedBy } = group;
+  return {
+    key,
+    kind,
+    name,
+    description,
+    by,
+    when: when && fromCondition(when),
+    members: list.length,
+    usedBy: flagsUsing(key, environment).map(({ identity }) => identity.key),
+    sentence: sentenceOfGroup(environment, group),
+    etag: groupEtag(group),
+    updatedAt,
+    updatedBy,
+  };
+}
+
+/** Who is in it, in words. */
+function sentenceOfGroup(environment: EnvironmentModel, { kind, when, by, list }: GroupRecord): string {
+  const groupName = (key: string) => environment.groups.get(key)?.name ?? key;
+  if (kind === "conditions") return when ? `Everybody for whom ${conditionSentence(when, { group: groupName })}.` : "Nobody.";
+  const many = list.length === 1 ? "1" : list.length.toLocaleString("en-US");
+  const unit = by === "key" ? (list.length === 1 ? "person" : "people") : `${by} ${list.length === 1 ? "value" : "values"}`;
+  return kind === "list" ? `${many} listed ${unit}.` : `${many} ${unit} who signed up.`;
+}

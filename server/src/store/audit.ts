@@ -1,0 +1,57 @@
+import type { Json } from "@signalbox/core";
+import { asc, desc } from "drizzle-orm";
+import { canonicalJson, sha256 } from "./fingerprint.ts";
+import type { Database, Tx } from "./rows.ts";
+import { tables } from "./schema.sqlite.ts";
+
+/** One row of the audit. `before` and `after` never hold secrets, and units only as hashes. */
+export interface AuditRow {
+  readonly at?: number;
+  readonly by: string;
+  readonly action: string;
+  readonly target: string;
+  readonly projectId?: number | null;
+  readonly environmentId?: number | null;
+  readonly revision?: number | null;
+  readonly reason?: string | null;
+  readonly before?: Json;
+  readonly after?: Json;
+}
+
+/** What the first row's `previousHash` is. */
+const GENESIS = "0".repeat(64);
+
+/** Appends a row, chained by hash to the one before: a row cannot be changed or taken out without all later hashes telling. */
+export function appendAudit(tx: Tx, row: AuditRow & { readonly at: number }): void {
+  const last = tx.select({ hash: tables.audit.hash }).from(tables.audit).orderBy(desc(tables.audit.id)).limit(1).get();
+  const previousHash = last?.hash ?? GENESIS;
+  const content = {
+    at: row.at,
+    by: row.by,
+    action: row.action,
+    target: row.target,
+    projectId: row.projectId ?? null,
+    environmentId: row.environmentId ?? null,
+    revision: row.revision ?? null,
+    reason: row.reason ?? null,
+    before: row.before ?? null,
+    after: row.after ?? null,
+  };
+  tx.insert(tables.audit)
+    .values({ ...content, previousHash, hash: hashOf(previousHash, content) })
+    .run();
+}
+
+/** The id of the first audit row that does not fit the chain; undefined if all do. */
+export function brokenAuditRow(db: Database): number | undefined {
+  let previous = GENESIS;
+  for (const { id, hash, previousHash, ...content } of db.select().from(tables.audit).orderBy(asc(tables.audit.id)).all()) {
+    if (previousHash !== previous || hash !== hashOf(previousHash, content)) return id;
+    previous = hash;
+  }
+  return undefined;
+}
+
+function hashOf(previousHash: string, content: object): string {
+  return sha256(`${previousHash}\n${canonicalJson(content)}`);
+}

@@ -1,0 +1,208 @@
+import { type Entry, type EntryId, entryId, type Hex64, type Projection, xor64, ZERO64 } from "@signalbox/core";
+import type { ProjectedChange, ProjectedState } from "../delivery/feed.ts";
+import { fingerprintAfter } from "./fingerprint.ts";
+import type { EnvironmentModel, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
+import { browserFlag, flagsUsing, serverFlag, serverGroup, signed } from "./project.ts";
+
+/** What a decision asks the store to write: plain data, applied to the model in memory and to rows alike. */
+export type Edit =
+  /** `key` is the one that the flag had before; absent for a new flag, whose configurations follow as edits of their own. */
+  | { readonly kind: "identity"; readonly key?: string; readonly identity: FlagIdentity }
+  | { readonly kind: "flag"; readonly environmentId: number; readonly flag: FlagRecord }
+  | { readonly kind: "group"; readonly environmentId: number; readonly group: GroupRecord }
+  | { readonly kind: "group-gone"; readonly environmentId: number; readonly group: GroupRecord }
+  /** `group` holds the list as it is afterwards; `hashes` are those that came or went. */
+  | {
+      readonly kind: "members";
+      readonly environmentId: number;
+      readonly group: GroupRecord;
+      readonly put: readonly Member[];
+      readonly drop: readonly string[];
+      readonly hashes: readonly Hex64[];
+    };
+
+export interface Applied {
+  readonly project: ProjectModel;
+  /** What each projection of each environment that was written sees of it. Its revision is one higher, even if nobody sees a change. */
+  readonly changes: ReadonlyMap<number, Readonly<Record<Projection, ProjectedChange>>>;
+}
+
+/**
+ * Applies edits to the model: pure, and only the entries that they touch are computed anew. Each environment that an edit
+ * belongs to goes up by one revision; an identity belongs to all of them.
+ */
+export function applyEdits(project: ProjectModel, edits: readonly Edit[]): Applied {
+  const changes = new Map<number, Record<Projection, ProjectedChange>>();
+  const environments = project.environments.map((environment) => {
+    const own = edits.filter((edit) => edit.kind === "identity" || edit.environmentId === environment.info.id);
+    if (own.length === 0) return environment;
+    const after = applyTo(environment, own);
+    changes.set(environment.info.id, after.changes);
+    return after.environment;
+  });
+  return { project: { ...project, environments }, changes };
+}
+
+function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
+  const flags = new Map(before.flags);
+  const groups = new Map(before.groups);
+  const touched = new Set<EntryId>();
+  const members = new Map<EntryId, Entry>();
+
+  for (const edit of edits) {
+    switch (edit.kind) {
+      case "identity": {
+        const was = edit.key === undefined ? undefined : flags.get(edit.key);
+        if (was) {
+          flags.delete(was.identity.key);
+          flags.set(edit.identity.key, { ...was, identity: edit.identity });
+          touchFlag(touched, was);
+        }
+        break;
+      }
+      case "flag":
+        flags.set(edit.flag.identity.key, edit.flag);
+        touchFlag(touched, edit.flag);
+        break;
+      case "group":
+      case "group-gone":
+        if (edit.kind === "group") groups.set(edit.group.key, edit.group);
+        else groups.delete(edit.group.key);
+        touched.add(`group:${edit.group.key}`);
+        for (const flag of flagsUsing(edit.group.key, { flags, groups })) touchFlag(touched, flag);
+        break;
+      case "members": {
+        groups.set(edit.group.key, edit.group);
+        const entry = memberEntry(before, edit.group, edit.hashes);
+        if (entry) members.set(entryId(entry), entry);
+        else touched.add(`group:${edit.group.key}`);
+        break;
+      }
+    }
+  }
+  // Renamed: the entries under the new key and under every alias.
+  for (const edit of edits) {
+    const flag = edit.kind === "identity" ? flags.get(edit.identity.key) : undefined;
+    if (flag) touchFlag(touched, flag);
+  }
+
+  const rows = { flags, groups };
+  const revision = before.revision + 1;
+  const server = step(before, "server", revision, [...touched, ...members.keys()], (id) => members.get(id) ?? serverEntry(id, rows));
+  const browser = step(before, "browser", revision, [...touched], (id) => browserEntry(id, rows));
+  const environment: EnvironmentModel = {
+    ...before,
+    revision,
+    flags,
+    groups,
+    states: { server: server.state, browser: browser.state },
+    bytes: { server: server.bytes, browser: browser.bytes },
+  };
+  return { environment, changes: { server: server.change, browser: browser.change } };
+}
+
+function touchFlag(touched: Set<EntryId>, { identity }: FlagRecord): void {
+  touched.add(`flag:${identity.key}`);
+  touched.add(`alias:${identity.key}`);
+  for (const alias of identity.aliases) touched.add(`alias:${alias}`).add(`flag:${alias}`);
+}
+
+type Rows = Pick<EnvironmentModel, "flags" | "groups">;
+
+function serverEntry(id: EntryId, { flags, groups }: Rows): Entry | undefined {
+  const [kind, key] = splitId(id);
+  if (kind === "alias") return aliasEntry(key, flags, () => true);
+  if (kind === "group") {
+    const group = groups.get(key);
+    return group && signed(serverGroup(group));
+  }
+  const flag = flags.get(key);
+  return flag && signed(serverFlag(flag));
+}
+
+function browserEntry(id: EntryId, { flags, groups }: Rows): Entry | undefined {
+  const [kind, key] = splitId(id);
+  if (kind === "alias") return aliasEntry(key, flags, (flag) => browserFlag(flag, groups) !== undefined);
+  const flag = kind === "flag" ? flags.get(key) : undefined;
+  const body = flag && browserFlag(flag, groups);
+  return body && signed(body);
+}
+
+function aliasEntry(key: string, flags: ReadonlyMap<string, FlagRecord>, visible: (flag: FlagRecord) => boolean): Entry | undefined {
+  for (const flag of flags.values()) {
+    if (flag.identity.aliases.includes(key)) return visible(flag) ? signed({ kind: "alias", key, flag: flag.identity.key }) : undefined;
+  }
+  return undefined;
+}
+
+function splitId(id: EntryId): [kind: string, key: string] {
+  const colon = id.indexOf(":");
+  return [id.slice(0, colon), id.slice(colon + 1)];
+}
+
+/** A list of 50,000 is not hashed again because one unit came. */
+function memberEntry(before: EnvironmentModel, group: GroupRecord, hashes: readonly Hex64[]): Entry | undefined {
+  const entry = before.states.server.entries.get(`group:${group.key}`);
+  return entry && { ...serverGroup(group), fp: fingerprintAfter(entry.fp, hashes) };
+}
+
+/** Replaces the touched entries whose fingerprint differs. */
+function step(
+  before: EnvironmentModel,
+  projection: Projection,
+  revision: number,
+  touched: readonly EntryId[],
+  entryOf: (id: EntryId) => Entry | undefined,
+): { state: ProjectedState; bytes: number; change: ProjectedChange } {
+  const state = before.states[projection];
+  const put: Entry[] = [];
+  const remove: EntryId[] = [];
+  let { digest } = state;
+  let bytes = before.bytes[projection];
+  for (const id of touched) {
+    const old = state.entries.get(id);
+    const entry = entryOf(id);
+    if (old?.fp === entry?.fp) continue;
+    digest = xor64(digest, xor64(old?.fp ?? ZERO64, entry?.fp ?? ZERO64));
+    bytes += (entry ? entryBytes(entry) : 0) - (old ? entryBytes(old) : 0);
+    if (entry) put.push(entry);
+    else remove.push(id);
+  }
+  let { entries } = state;
+  if (put.length + remove.length > 0) {
+    const next = new Map(entries);
+    for (const id of remove) next.delete(id);
+    for (const entry of put) next.set(entryId(entry), entry);
+    entries = next;
+  }
+  return { state: { generation: before.generation, revision, digest, entries }, bytes, change: { digest, put, remove } };
+}
+
+const BYTES = new WeakMap<Entry, number>();
+
+/** The entry's size as JSON with its comma. */
+export function entryBytes(entry: Entry): number {
+  const known = BYTES.get(entry);
+  if (known !== undefined) return known;
+  const bytes = Buffer.byteLength(JSON.stringify(entry)) + 1;
+  BYTES.set(entry, bytes);
+  return bytes;
+}
+
+/** The whole state of a projection from the rows, as it must be after every commit. */
+export function projectAll(rows: Rows, position: { generation: number; revision: number }, projection: Projection): ProjectedState {
+  const entryOf = projection === "server" ? serverEntry : browserEntry;
+  const ids = [
+    ...[...rows.flags.values()].flatMap(({ identity }) => [`flag:${identity.key}`, ...identity.aliases.map((alias) => `alias:${alias}`)]),
+    ...(projection === "server" ? [...rows.groups.keys()].map((key) => `group:${key}`) : []),
+  ];
+  const entries = new Map<EntryId, Entry>();
+  let digest: Hex64 = ZERO64;
+  for (const id of ids) {
+    const entry = entryOf(id, rows);
+    if (!entry) continue;
+    entries.set(id, entry);
+    digest = xor64(digest, entry.fp);
+  }
+  return { ...position, digest, entries };
+}

@@ -1,0 +1,94 @@
+import type { Condition, Hex64, Projection } from "@signalbox/core";
+import type { EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
+import type { StoredConfiguration, StoredKill } from "./define.ts";
+
+/**
+ * What the store holds in memory of its rows. Everything is immutable: a write makes new objects that share what did not
+ * change, so whoever holds a model sees one committed state for as long as it likes.
+ */
+
+/** What the project holds of a flag: the same in every environment. */
+export interface FlagIdentity {
+  readonly id: number;
+  readonly key: string;
+  readonly name: string;
+  readonly description: string;
+  readonly type: "boolean" | "string" | "number" | "json";
+  readonly tags: readonly string[];
+  readonly owner: string | null;
+  readonly version: number;
+  readonly createdAt: number;
+  readonly createdBy: string;
+  /** Old keys, which go on answering. */
+  readonly aliases: readonly string[];
+}
+
+/** A flag in one environment. */
+export interface FlagRecord {
+  readonly identity: FlagIdentity;
+  readonly body: StoredConfiguration;
+  readonly killed: StoredKill | null;
+  readonly version: number;
+  readonly updatedAt: number;
+  readonly updatedBy: string;
+}
+
+export type GroupKind = "conditions" | "list" | "early-access";
+
+export interface GroupRecord {
+  readonly id: number;
+  readonly key: string;
+  readonly kind: GroupKind;
+  readonly name: string;
+  readonly description: string;
+  /** The attribute that holds the unit. */
+  readonly by: string;
+  readonly when: Condition | null;
+  readonly hashKey: string;
+  readonly version: number;
+  readonly updatedAt: number;
+  readonly updatedBy: string;
+  /** Hashes of the units that are in it, sorted; empty for a group by conditions. The clear units stay in the database. */
+  readonly list: readonly Hex64[];
+}
+
+/** One row of the side table of clear units. `left` remembers that this unit has left. */
+export interface Member {
+  readonly unit: string;
+  readonly state: "member" | "left";
+  readonly at: number;
+  readonly by: string;
+}
+
+export interface EnvironmentModel {
+  readonly info: EnvironmentInfo;
+  readonly color: string;
+  readonly position: number;
+  readonly generation: number;
+  readonly revision: number;
+  readonly flags: ReadonlyMap<string, FlagRecord>;
+  readonly groups: ReadonlyMap<string, GroupRecord>;
+  readonly states: Readonly<Record<Projection, ProjectedState>>;
+  /** Bytes of all entries of a projection as JSON. */
+  readonly bytes: Readonly<Record<Projection, number>>;
+}
+
+export interface ProjectModel {
+  readonly id: number;
+  readonly key: string;
+  readonly name: string;
+  /** In the order in which their head rows are locked: by id. */
+  readonly environments: readonly EnvironmentModel[];
+}
+
+/** The flag that has this key now or had it once. */
+export function findFlag(environment: EnvironmentModel, key: string): FlagRecord | undefined {
+  const flag = environment.flags.get(key);
+  if (flag) return flag;
+  const alias = environment.states.server.entries.get(`alias:${key}`);
+  return alias?.kind === "alias" ? environment.flags.get(alias.flag) : undefined;
+}
+
+export function findEnvironment(project: ProjectModel, key: string): EnvironmentModel | undefined {
+  return project.environments.find((environment) => environment.info.key === key);
+}

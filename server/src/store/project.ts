@@ -1,0 +1,133 @@
+import type { Condition, FlagEntry, GroupEntry, Rule } from "@signalbox/core";
+import { type EntryBody, fingerprint } from "./fingerprint.ts";
+import type { EnvironmentModel, FlagRecord, GroupRecord } from "./model.ts";
+
+/**
+ * The two projections of an environment's rows: what a server key may see (everything) and what a browser key may see (flags
+ * marked for browsers, and nothing that names people or customers). A projection is a function of the rows alone, so it can be
+ * rebuilt and compared at any time. Defaults are left out of the entries, because they travel to every program.
+ */
+
+export type Groups = ReadonlyMap<string, GroupRecord>;
+type FlagBody = Omit<FlagEntry, "fp">;
+type GroupBody = Omit<GroupEntry, "fp">;
+
+export function serverFlag(flag: FlagRecord): FlagBody {
+  return flagBody(flag, flag.body.rules);
+}
+
+export function serverGroup(group: GroupRecord): GroupBody {
+  if (group.kind === "conditions") return { kind: "group", key: group.key, ...(group.when && { when: group.when }) };
+  return {
+    kind: "group",
+    key: group.key,
+    list: { hashKey: group.hashKey, ...(group.by !== "key" && { by: group.by }), members: group.list },
+  };
+}
+
+/**
+ * The flag as browsers see it, or undefined if they do not: it is not marked, or a condition cannot leave the server. Groups by
+ * conditions are written out where they are used, so neither their names nor those of rules leave.
+ */
+export function browserFlag(flag: FlagRecord, groups: Groups): FlagBody | undefined {
+  if (!flag.body.browser) return undefined;
+  const rules: Rule[] = [];
+  for (const { name: _staysHere, ...rule } of flag.body.rules) {
+    if (rule.when === undefined) rules.push(rule);
+    else {
+      const when = writtenOut(rule.when, { groups, parts: 0 });
+      if (!when) return undefined;
+      rules.push({ ...rule, when });
+    }
+  }
+  return flagBody(flag, rules);
+}
+
+function flagBody({ identity, body, killed }: FlagRecord, rules: readonly Rule[]): FlagBody {
+  return {
+    kind: "flag",
+    key: identity.key,
+    type: identity.type,
+    ...(identity.type !== "boolean" && { variants: body.values }),
+    off: body.off,
+    on: body.on,
+    mode: body.mode,
+    ...(killed && { killed: true }),
+    ...(body.archived && { archived: true }),
+    salt: body.salt,
+    ...(rules.length > 0 && { rules }),
+    ...(body.requires.length > 0 && { requires: body.requires }),
+    ...(body.parent !== null && { parent: body.parent }),
+    ...(body.detached && { detached: true }),
+  };
+}
+
+/** Parts of one rule's conditions once its groups are written out: groups in groups multiply. */
+const PARTS_MAX = 2_000;
+/** As deep as programs read. */
+const DEPTH_MAX = 32;
+
+interface Writing {
+  readonly groups: Groups;
+  parts: number;
+}
+
+/**
+ * The condition without groups; undefined if it names a list, a missing group or context keys, or grows too large. `inside`
+ * guards against circles.
+ */
+function writtenOut(condition: Condition, writing: Writing, inside: readonly string[] = [], depth = 1): Condition | undefined {
+  writing.parts += 1;
+  if (writing.parts > PARTS_MAX || depth > DEPTH_MAX) return undefined;
+  switch (condition.op) {
+    case "all":
+    case "any": {
+      const of = condition.of.map((part) => writtenOut(part, writing, inside, depth + 1));
+      return of.every((part) => part !== undefined) ? { op: condition.op, of } : undefined;
+    }
+    case "not": {
+      const of = writtenOut(condition.of, writing, inside, depth + 1);
+      return of && { op: "not", of };
+    }
+    case "group": {
+      const group = writing.groups.get(condition.group);
+      if (!group?.when || inside.includes(group.key)) return undefined;
+      return writtenOut(group.when, writing, [...inside, group.key], depth);
+    }
+    case "fact":
+      return undefined;
+    default:
+      return condition.op !== "exists" && namesPeople(condition.attribute) ? undefined : condition;
+  }
+}
+
+/** A context key identifies somebody: a user, a customer (`account.key`), a device. */
+function namesPeople(attribute: string): boolean {
+  return attribute === "key" || attribute.endsWith(".key");
+}
+
+/** The groups that a condition names, itself or through groups by conditions. */
+export function groupsIn(condition: Condition | null | undefined, groups: Groups, found = new Set<string>()): Set<string> {
+  if (!condition) return found;
+  if (condition.op === "group") {
+    if (!found.has(condition.group)) {
+      found.add(condition.group);
+      groupsIn(groups.get(condition.group)?.when, groups, found);
+    }
+  } else if (condition.op === "all" || condition.op === "any") {
+    for (const part of condition.of) groupsIn(part, groups, found);
+  } else if (condition.op === "not") groupsIn(condition.of, groups, found);
+  return found;
+}
+
+/** The flags whose rules name the group, itself or through another group. */
+export function flagsUsing(groupKey: string, environment: Pick<EnvironmentModel, "flags" | "groups">): FlagRecord[] {
+  return [...environment.flags.values()].filter((flag) =>
+    flag.body.rules.some((rule) => groupsIn(rule.when, environment.groups).has(groupKey)),
+  );
+}
+
+/** Signs a body with its fingerprint. */
+export function signed<B extends EntryBody>(body: B): B & { readonly fp: string } {
+  return { ...body, fp: fingerprint(body) };
+}

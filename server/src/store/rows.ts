@@ -1,0 +1,173 @@
+import { type Projection, sipHash } from "@signalbox/core";
+import { and, asc, desc, eq } from "drizzle-orm";
+import type { Commit, EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
+import type { SqliteHandle } from "./driver.ts";
+import { type Edit, entryBytes, projectAll } from "./edit.ts";
+import type { EnvironmentModel, FlagIdentity, FlagRecord, GroupRecord, ProjectModel } from "./model.ts";
+import { tables } from "./schema.sqlite.ts";
+
+/** The database as drizzle sees it, and a transaction on it. Both are synchronous. */
+export type Database = SqliteHandle["db"];
+export type Tx = Parameters<Parameters<Database["transaction"]>[0]>[0];
+
+/** The data folder cannot be used as it is. The message is one sentence or two: what is wrong, and what to do. */
+export class StoreUnusable extends Error {}
+
+/** Reads every row of every project, rebuilds both projections and compares them with the digests of the head rows. */
+export function loadProjects(db: Database): ProjectModel[] {
+  const projects = db.select().from(tables.project).orderBy(asc(tables.project.id)).all();
+  return projects.map(({ id: projectId, key: projectKey, name: projectName }) => {
+    const identities = loadIdentities(db, projectId);
+    const heads = db
+      .select()
+      .from(tables.environment)
+      .where(eq(tables.environment.projectId, projectId))
+      .orderBy(asc(tables.environment.id))
+      .all();
+    const environments = heads.map((head) => {
+      const { id, key, name, production } = head;
+      return loadEnvironment(db, { id, key, name, production, projectId, projectKey }, head, identities);
+    });
+    return { id: projectId, key: projectKey, name: projectName, environments };
+  });
+}
+
+function loadIdentities(db: Database, projectId: number): Map<number, FlagIdentity> {
+  const aliases = new Map<number, string[]>();
+  for (const { flagId, key } of db.select().from(tables.flagAlias).where(eq(tables.flagAlias.projectId, projectId)).all()) {
+    aliases.set(flagId, [...(aliases.get(flagId) ?? []), key]);
+  }
+  const rows = db.select().from(tables.flag).where(eq(tables.flag.projectId, projectId)).all();
+  return new Map(rows.map(({ projectId: _project, ...row }) => [row.id, { ...row, aliases: aliases.get(row.id) ?? [] }]));
+}
+
+type Head = typeof tables.environment.$inferSelect;
+
+function loadEnvironment(db: Database, info: EnvironmentInfo, head: Head, identities: Map<number, FlagIdentity>): EnvironmentModel {
+  const flags = new Map<string, FlagRecord>();
+  for (const row of db.select().from(tables.flagConfiguration).where(eq(tables.flagConfiguration.environmentId, info.id)).all()) {
+    const identity = identities.get(row.flagId);
+    if (!identity) continue; // of another project: foreign keys do not let it happen
+    const { body, killed, version, updatedAt, updatedBy } = row;
+    flags.set(identity.key, { identity, body, killed, version, updatedAt, updatedBy });
+  }
+  const groups = new Map<string, GroupRecord>();
+  for (const { environmentId: _environment, ...row } of db
+    .select()
+    .from(tables.group)
+    .where(eq(tables.group.environmentId, info.id))
+    .all()) {
+    groups.set(row.key, { ...row, list: loadList(db, row.id, row.hashKey) });
+  }
+  const position = { generation: head.generation, revision: head.revision };
+  const rows = { flags, groups };
+  const states = { server: projectAll(rows, position, "server"), browser: projectAll(rows, position, "browser") };
+  compareDigest(info, "server", states.server, head.serverDigest);
+  compareDigest(info, "browser", states.browser, head.browserDigest);
+  return {
+    info,
+    color: head.color,
+    position: head.position,
+    ...position,
+    ...rows,
+    states,
+    bytes: { server: stateBytes(states.server), browser: stateBytes(states.browser) },
+  };
+}
+
+function loadList(db: Database, groupId: number, hashKey: string): string[] {
+  return db
+    .select({ unit: tables.groupMember.unit })
+    .from(tables.groupMember)
+    .where(and(eq(tables.groupMember.groupId, groupId), eq(tables.groupMember.state, "member")))
+    .all()
+    .map(({ unit }) => sipHash(hashKey, unit))
+    .sort();
+}
+
+/** Programs hold this digest: serving rows that differ from it would be a change that nobody committed. */
+function compareDigest(info: EnvironmentInfo, projection: Projection, { digest }: ProjectedState, stored: string): void {
+  if (digest === stored) return;
+  throw new StoreUnusable(
+    `The flags of ${info.projectKey}/${info.key} do not fit their digest (${projection} projection: the rows give ${digest}, the head says ${stored}): the database file was changed by something other than Signalbox; put a backup of the data folder in its place.`,
+  );
+}
+
+function stateBytes(state: ProjectedState): number {
+  let bytes = 0;
+  for (const entry of state.entries.values()) bytes += entryBytes(entry);
+  return bytes;
+}
+
+/** The newest commits of an environment, oldest first, at most `limit`. How long they took is not kept. */
+export function loadCommits(db: Database, environmentId: number, limit: number): Commit[] {
+  const rows = db
+    .select()
+    .from(tables.changeSet)
+    .where(eq(tables.changeSet.environmentId, environmentId))
+    .orderBy(desc(tables.changeSet.revision))
+    .limit(limit)
+    .all();
+  return rows.reverse().map(({ revision, server, browser, ...row }) => ({
+    ...row,
+    from: revision - 1,
+    to: revision,
+    storedMs: 0,
+    projections: { server, browser },
+  }));
+}
+
+/** Writes the rows of one edit. Everything is inside the caller's transaction. */
+export function writeEdit(tx: Tx, projectId: number, edit: Edit): void {
+  switch (edit.kind) {
+    case "identity": {
+      const { aliases, ...row } = edit.identity;
+      tx.insert(tables.flag)
+        .values({ ...row, projectId })
+        .onConflictDoUpdate({ target: tables.flag.id, set: row })
+        .run();
+      tx.delete(tables.flagAlias).where(eq(tables.flagAlias.flagId, row.id)).run();
+      for (const key of aliases) tx.insert(tables.flagAlias).values({ projectId, key, flagId: row.id }).run();
+      return;
+    }
+    case "flag": {
+      const { identity, ...row } = edit.flag;
+      tx.insert(tables.flagConfiguration)
+        .values({ ...row, flagId: identity.id, environmentId: edit.environmentId })
+        .onConflictDoUpdate({ target: [tables.flagConfiguration.flagId, tables.flagConfiguration.environmentId], set: row })
+        .run();
+      return;
+    }
+    case "group":
+      writeGroup(tx, edit.environmentId, edit.group);
+      return;
+    case "group-gone":
+      tx.delete(tables.groupMember).where(eq(tables.groupMember.groupId, edit.group.id)).run();
+      tx.delete(tables.group).where(eq(tables.group.id, edit.group.id)).run();
+      return;
+    case "members": {
+      writeGroup(tx, edit.environmentId, edit.group);
+      const { groupId, unit } = tables.groupMember;
+      for (const member of edit.put) {
+        const { unit: _unit, ...set } = member;
+        tx.insert(tables.groupMember)
+          .values({ ...member, groupId: edit.group.id })
+          .onConflictDoUpdate({ target: [groupId, unit], set })
+          .run();
+      }
+      for (const gone of edit.drop)
+        tx.delete(tables.groupMember)
+          .where(and(eq(groupId, edit.group.id), eq(unit, gone)))
+          .run();
+      return;
+    }
+  }
+}
+
+function writeGroup(tx: Tx, environmentId: number, group: GroupRecord): void {
+  const { list: _inItsOwnTable, ...row } = group;
+  tx.insert(tables.group)
+    .values({ ...row, environmentId })
+    .onConflictDoUpdate({ target: tables.group.id, set: row })
+    .run();
+}

@@ -1,0 +1,248 @@
+import { join } from "node:path";
+import { type Projection, STATE_BYTES_MAX } from "@signalbox/core";
+import { asc, eq, sql } from "drizzle-orm";
+import type { Commit, Feed, SdkKeyInfo } from "../delivery/feed.ts";
+import { createMembers, type Members } from "../groups/members.ts";
+import { type AuditRow, appendAudit } from "./audit.ts";
+import { openSqlite, type SqliteDriver } from "./driver.ts";
+import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
+import { migrateDatabase } from "./migrate.ts";
+import type { EnvironmentModel, ProjectModel } from "./model.ts";
+import type { Current, Outcome } from "./outcome.ts";
+import { createWriteQueue } from "./queue.ts";
+import { createRing, RING_COMMITS_MAX } from "./ring.ts";
+import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit } from "./rows.ts";
+import { tables } from "./schema.sqlite.ts";
+import { loadSdkKeys } from "./sdk-keys.ts";
+import { seedDatabase } from "./seed.ts";
+
+export interface StoreOptions {
+  readonly directory: string;
+  readonly driver?: SqliteDriver;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+}
+
+export interface WriteRequest {
+  readonly project: string;
+  readonly by: string;
+  readonly reason?: string | null;
+  /** Goes ahead of other writes that wait. */
+  readonly urgent?: boolean;
+}
+
+/** The outcome, and the project as it is after it. */
+export interface Written {
+  readonly outcome: Outcome;
+  readonly project: ProjectModel;
+}
+
+/**
+ * One data folder: the truth of all environments. Reads are from memory and never wait; a write is acknowledged only after it is
+ * durable. What a reader holds is immutable.
+ */
+export interface Store {
+  readonly db: Database;
+  /** Which SQLite is open. */
+  readonly driver: string;
+  readonly feed: Feed;
+  readonly members: Members;
+  projects(): readonly ProjectModel[];
+  /** Undefined when there is no such project. */
+  project(key: string): ProjectModel | undefined;
+  /**
+   * Runs a decision on the committed state, one at a time, and writes what it says in one transaction: rows, change log, audit,
+   * revision and digests of each environment. Then swaps the state in memory and wakes the feed's listeners, then resolves.
+   */
+  write(request: WriteRequest, decide: (current: Current, tx: Tx) => Outcome): Promise<Written>;
+  /** For tables that are no part of an environment's state (accounts, tokens): in line with the other writes. */
+  transaction<T>(run: (tx: Tx) => T): Promise<T>;
+  audit(tx: Tx, row: AuditRow): void;
+  sdkKey(text: string): SdkKeyInfo | undefined;
+  /** The text of an environment's key; undefined if the folder's secret is not the one that it was made with. */
+  showSdkKey(environmentId: number, projection: Projection): string | undefined;
+  /** Lets what waits finish, then closes the file and lifts the lock. */
+  close(): Promise<void>;
+}
+
+/** Opens the store in a folder, makes what is missing, and checks what is there. Throws StoreUnusable or SqliteUnavailable. */
+export async function openStore({ directory, driver, now = Date.now }: StoreOptions): Promise<Store> {
+  prepareFolder(directory);
+  const unlock = await lockFolder(directory, driver);
+  try {
+    const handle = await openSqlite(join(directory, "signalbox.db"), driver ? { driver } : {});
+    try {
+      const { db } = handle;
+      migrateDatabase(db);
+      const secret = folderSecret(directory);
+      seedDatabase(db, secret, now());
+      return createStore(db, handle.driver, secret, now, () => {
+        handle.close();
+        unlock();
+      });
+    } catch (error) {
+      handle.close();
+      throw error;
+    }
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+function createStore(db: Database, driver: string, secret: Buffer, now: () => number, release: () => void): Store {
+  let projects: readonly ProjectModel[] = loadProjects(db);
+  const environments = () => projects.flatMap((project) => project.environments);
+  const infos = environments().map(({ info }) => info);
+  const keys = loadSdkKeys(db, secret, infos);
+  const queue = createWriteQueue();
+  const listeners = new Set<(commit: Commit) => void>();
+  const rings = new Map(environments().map((environment) => [environment.info.id, loadRing(db, environment)]));
+  const newIds = { flag: nextId(db, "flag"), group: nextId(db, "flag_group") };
+
+  function environmentById(id: number): EnvironmentModel {
+    const environment = environments().find(({ info }) => info.id === id);
+    if (!environment) throw new RangeError(`there is no environment with the id ${id}`);
+    return environment;
+  }
+
+  function publish(commits: readonly Commit[]): void {
+    for (const commit of commits) rings.get(commit.environmentId)?.push(commit);
+    for (const commit of commits) {
+      for (const listener of listeners) {
+        try {
+          listener(commit);
+        } catch (error) {
+          // The write is committed and must be acknowledged; a listener that throws is a defect, which ends the process as any other.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      }
+    }
+  }
+
+  function writeNow(request: WriteRequest, decide: (current: Current, tx: Tx) => Outcome, startedAt: number): Written {
+    const project = projects.find(({ key }) => key === request.project);
+    if (!project) throw new RangeError(`there is no project "${request.project}"`);
+    const at = now();
+    const commits: Commit[] = [];
+    const outcome = db.transaction(
+      (tx) => {
+        checkHeads(tx, project);
+        const decided = tooLarge(project, decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
+        if (decided.kind !== "changed") return decided;
+        for (const edit of decided.edits) writeEdit(tx, project.id, edit);
+        for (const [environmentId, projections] of decided.applied.changes) {
+          const environment = decided.applied.project.environments.find(({ info }) => info.id === environmentId);
+          if (!environment)
+            throw new RangeError(`an edit names the environment ${environmentId}, which is not of project "${project.key}"`);
+          const { generation, revision, states } = environment;
+          const { action, target, before, after } = decided;
+          const event = { environmentId, at, by: request.by, action, target, reason: request.reason ?? null };
+          const kill = action === "flag.kill";
+          tx.insert(tables.changeSet)
+            .values({ ...event, generation, revision, kill, ...projections })
+            .run();
+          tx.update(tables.environment)
+            .set({ revision, serverDigest: states.server.digest, browserDigest: states.browser.digest })
+            .where(eq(tables.environment.id, environmentId))
+            .run();
+          appendAudit(tx, { ...event, projectId: project.id, revision, before, after });
+          commits.push({ ...event, generation, from: revision - 1, to: revision, storedMs: 0, kill, projections });
+        }
+        return decided;
+      },
+      { behavior: "immediate" },
+    );
+    if (outcome.kind !== "changed") return { outcome, project };
+    const after = outcome.applied.project;
+    projects = projects.map((each) => (each.id === after.id ? after : each));
+    for (const edit of outcome.edits) {
+      if (edit.kind === "identity") newIds.flag = Math.max(newIds.flag, edit.identity.id + 1);
+      if (edit.kind === "group") newIds.group = Math.max(newIds.group, edit.group.id + 1);
+    }
+    const storedMs = performance.now() - startedAt;
+    publish(commits.map((commit) => ({ ...commit, storedMs })));
+    return { outcome, project: after };
+  }
+
+  const write: Store["write"] = (request, decide) => {
+    const startedAt = performance.now();
+    return queue.run(() => writeNow(request, decide, startedAt), request.urgent);
+  };
+  const project: Store["project"] = (key) => projects.find((each) => each.key === key);
+
+  return {
+    db,
+    driver,
+    feed: {
+      environments: () => infos,
+      state: (environmentId, projection) => environmentById(environmentId).states[projection],
+      commitsSince: (environmentId, revision) => rings.get(environmentId)?.since(revision),
+      onCommit(listener) {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+    },
+    members: createMembers({ db, write, environment: environmentById }),
+    projects: () => projects,
+    project,
+    write,
+    transaction: (run) => queue.run(() => db.transaction(run, { behavior: "immediate" })),
+    audit: (tx, row) => appendAudit(tx, { ...row, at: row.at ?? now() }),
+    sdkKey: keys.find,
+    showSdkKey: keys.show,
+    async close() {
+      await queue.close();
+      release();
+    },
+  };
+}
+
+/** The head rows, read in the order of their ids inside the transaction, must be those that memory holds: this is the only writer. */
+function checkHeads(tx: Tx, project: ProjectModel): void {
+  const heads = tx
+    .select({ id: tables.environment.id, generation: tables.environment.generation, revision: tables.environment.revision })
+    .from(tables.environment)
+    .where(eq(tables.environment.projectId, project.id))
+    .orderBy(asc(tables.environment.id))
+    .all();
+  for (const [index, head] of heads.entries()) {
+    const known = project.environments[index];
+    if (known?.info.id === head.id && known.generation === head.generation && known.revision === head.revision) continue;
+    throw new StoreUnusable(
+      `The database says revision ${head.generation}.${head.revision} of environment ${head.id}, this process ${known?.generation}.${known?.revision}: something else has written to the file; restart Signalbox.`,
+    );
+  }
+}
+
+/** A kill is never refused for size. */
+function tooLarge(before: ProjectModel, outcome: Outcome): Outcome {
+  if (outcome.kind !== "changed" || outcome.action === "flag.kill" || outcome.action === "flag.restore") return outcome;
+  for (const [index, { info, bytes }] of outcome.applied.project.environments.entries()) {
+    for (const projection of ["server", "browser"] as const) {
+      if (bytes[projection] <= STATE_BYTES_MAX || bytes[projection] <= (before.environments[index]?.bytes[projection] ?? 0)) continue;
+      const mib = (size: number) => (size / (1024 * 1024)).toFixed(1);
+      return {
+        kind: "invalid",
+        code: "STATE_TOO_LARGE",
+        detail: `The flags and groups of ${info.key} would take ${mib(bytes[projection])} MiB for ${projection} keys, the most is ${mib(STATE_BYTES_MAX)} MiB: shorten lists or use conditions on an attribute instead.`,
+      };
+    }
+  }
+  return outcome;
+}
+
+function loadRing(db: Database, environment: EnvironmentModel) {
+  const commits = loadCommits(db, environment.info.id, RING_COMMITS_MAX).filter(({ generation }) => generation === environment.generation);
+  const ring = createRing(commits[0]?.from ?? environment.revision);
+  for (const commit of commits) ring.push(commit);
+  return ring;
+}
+
+/** The id after the highest that the table ever gave, also to rows that are gone: an ETag must never fit another row. */
+function nextId(db: Database, table: string): number {
+  const row = db.get<{ seq: number } | undefined>(sql`select seq from sqlite_sequence where name = ${table}`);
+  return (row?.seq ?? 0) + 1;
+}
