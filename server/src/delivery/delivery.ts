@@ -1,8 +1,8 @@
+import type { Log } from "../log.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { createFanOut, type FanOut } from "./fan-out.ts";
 import type { Feed } from "./feed.ts";
 import { createInstances, type Instances } from "./instances.ts";
-import type { Log } from "./log.ts";
 import { createReceipts, type Receipts } from "./receipts.ts";
 import { createStates, type States } from "./state.ts";
 

@@ -7,12 +7,12 @@ import {
   PROTOCOL_VERSION,
   type Projection,
 } from "@signalbox/core";
+import type { Log } from "../log.ts";
 import type { Clock } from "./clock.ts";
 import type { EnvironmentInfo, Feed } from "./feed.ts";
 import { encodeFrame } from "./frame.ts";
 import { Frames, type Step } from "./frames.ts";
 import { isAtLeast } from "./instances.ts";
-import type { Log } from "./log.ts";
 import type { RawStream } from "./raw-stream.ts";
 import type { States } from "./state.ts";
 

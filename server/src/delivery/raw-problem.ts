@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { asProblem, problemBody } from "../errors.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "../log.ts";
 
 /** Answers a request on node:http with the problem that was thrown, and closes the connection after it. */
 export function writeProblem(

@@ -1,7 +1,7 @@
 import { problem } from "../errors.ts";
+import type { Log } from "../log.ts";
 import type { Clock } from "./clock.ts";
 import type { SdkKeyInfo } from "./feed.ts";
-import type { Log } from "./log.ts";
 
 /** What delivery asks the store about SDK keys. */
 export interface SdkKeys {

@@ -40,7 +40,6 @@ export function sdkRoutes({ delivery, store, usage, sdkDirectory }: SdkRoutesDep
 
   routes.onError((error, c) => {
     const response = problemResponse(asHttpProblem(error), c.get("requestId") ?? "none");
-    if (response.status >= 500) log.error({ err: error, requestId: c.get("requestId") }, "a request of an SDK could not be answered");
     response.headers.set("access-control-allow-origin", "*");
     return response;
   });

@@ -40,7 +40,7 @@ export interface StreamListener {
  * for another route, because that answer could never be sent.
  */
 export function createStreamListener({ delivery, keys, usage, authenticate, limits = STREAMS }: StreamListenerDeps): StreamListener {
-  const { clock, log, fanOut, instances } = delivery;
+  const { clock, log, fanOut, instances, receipts } = delivery;
   const checkKey = createKeyCheck({ keys, clock, log });
   const admission = createTokenBuckets(clock, { perSecond: limits.newPerSecondMax, burst: limits.newPerSecondMax });
   const events = createAdminEvents({ delivery, usage, authenticate });
@@ -105,6 +105,8 @@ export function createStreamListener({ delivery, keys, usage, authenticate, limi
     async close(bye: { spreadMs: number; afterMs?: number }) {
       draining = true;
       events.close();
+      // Whoever waits for a receipt is answered with what is known.
+      receipts.close();
       await fanOut.close(bye);
     },
   });

@@ -2,9 +2,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { digestOf, type Entry, type EntryId, entryId, type FlagEntry, type Position, type Projection } from "@signalbox/core";
+import type { Log } from "../log.ts";
 import type { Clock } from "./clock.ts";
 import type { Commit, EnvironmentInfo, Feed, ProjectedState } from "./feed.ts";
-import type { Log } from "./log.ts";
 
 export interface ManualClock extends Clock {
   /** Lets time pass, timer by timer, and lets sockets move between them. */

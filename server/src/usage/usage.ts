@@ -3,7 +3,7 @@ import { and, eq } from "drizzle-orm";
 import type { UsageEvent } from "../api-types.ts";
 import { type Clock, systemClock } from "../delivery/clock.ts";
 import type { EnvironmentInfo, Feed } from "../delivery/feed.ts";
-import type { Log } from "../delivery/log.ts";
+import type { Log } from "../log.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
 
@@ -11,6 +11,8 @@ import type { Store } from "../store/store.ts";
 const KEYS_MAX = 5_000;
 /** What was reported goes to the database at most once in this time; a crash loses no more than that. */
 const WRITE_GAP_MS = 1_000;
+/** Rows in one transaction, so that a flood of keys never holds a kill up for long; the rest goes with the next. */
+const WRITE_ROWS_MAX = 1_000;
 
 type Known = UsageEvent["known"];
 
@@ -51,10 +53,10 @@ export function createUsage({
   const environments = new Map<number, Map<string, Row>>();
   const listeners = new Set<(event: UsageEvent) => void>();
   /** What the database does not hold yet: rows to write, and rows to delete. Bounded by what is remembered. */
-  let changed = new Map<string, Row>();
-  let forgotten = new Map<string, Row>();
+  const changed = new Map<string, Row>();
+  const forgotten = new Map<string, Row>();
   let stopTimer: (() => void) | undefined;
-  let writing: Promise<void> = Promise.resolve();
+  let writing: Promise<void> | undefined;
 
   for (const row of store.db.select().from(tables.usage).orderBy(tables.usage.at).all()) rowsOf(row.environmentId).set(nameOf(row), row);
 
@@ -104,27 +106,27 @@ export function createUsage({
   }
 
   /** Takes what has changed and writes it in one transaction; on failure it stays changed and is tried again with the next. */
-  function write(): Promise<void> {
-    stopTimer?.();
-    stopTimer = undefined;
-    const put = changed;
-    const gone = forgotten;
-    if (put.size === 0 && gone.size === 0) return writing;
-    changed = new Map();
-    forgotten = new Map();
-    writing = writing
-      .then(() => store.transaction((tx) => writeRows(tx, put.values(), gone.values())))
-      .catch((error: unknown) => {
-        log.error({ err: error, rows: put.size }, "reported usage could not be written, it is tried again");
-        for (const [name, row] of put) if (!changed.has(name) && !forgotten.has(name)) changed.set(name, row);
-        for (const [name, row] of gone) if (!changed.has(name)) forgotten.set(name, row);
-        writeSoon();
-      });
-    return writing;
+  async function write(): Promise<void> {
+    const put = take(changed);
+    const gone = take(forgotten);
+    try {
+      await store.transaction((tx) => writeRows(tx, put.values(), gone.values()));
+    } catch (error) {
+      log.error({ err: error, rows: put.size + gone.size }, "reported usage could not be written, it is tried again");
+      for (const [name, row] of put) if (!changed.has(name) && !forgotten.has(name)) changed.set(name, row);
+      for (const [name, row] of gone) if (!changed.has(name)) forgotten.set(name, row);
+    }
   }
 
   function writeSoon(): void {
-    stopTimer ??= clock.after(WRITE_GAP_MS, () => void write());
+    if (stopTimer || writing || (changed.size === 0 && forgotten.size === 0)) return;
+    stopTimer = clock.after(WRITE_GAP_MS, () => {
+      stopTimer = undefined;
+      writing = write().finally(() => {
+        writing = undefined;
+        writeSoon();
+      });
+    });
   }
 
   return {
@@ -140,7 +142,7 @@ export function createUsage({
         // It asked before the flag had reached it; what it gets from now on comes with its next report.
         if (known !== "known") remember(environment, { flagKey: key, known, app, variant: null, count });
       }
-      if (changed.size > 0 || forgotten.size > 0) writeSoon();
+      writeSoon();
     },
     seen(environmentId, flagKey) {
       const row = environments.get(environmentId)?.get(nameOf({ known: "known", flagKey }));
@@ -155,10 +157,23 @@ export function createUsage({
       return () => listeners.delete(listener);
     },
     async close() {
-      await write();
+      await writing;
       stopTimer?.();
+      // Counted before: if the database refuses, the log says so and what is left is lost.
+      const rounds = Math.ceil(changed.size / WRITE_ROWS_MAX) + Math.ceil(forgotten.size / WRITE_ROWS_MAX);
+      for (let round = 0; round < rounds; round += 1) await write();
     },
   };
+}
+
+function take(rows: Map<string, Row>): Map<string, Row> {
+  const taken = new Map<string, Row>();
+  for (const [name, row] of rows) {
+    if (taken.size === WRITE_ROWS_MAX) break;
+    taken.set(name, row);
+    rows.delete(name);
+  }
+  return taken;
 }
 
 /** What a program with this projection may know of a key, and the key that the flag has now (it may have asked by an old one). */
