@@ -56,6 +56,9 @@ export interface Flags {
   /** Whether a boolean flag is on. `default` (false when absent) answers while nothing is known of the flag. */
   isOn(key: string, context?: Context, options?: { readonly default?: boolean }): boolean;
   /** The value of a flag of any type; `fallback` when there is none or when it is of another type than `fallback`. */
+  value(key: string, fallback: boolean, context?: Context): boolean;
+  value(key: string, fallback: string, context?: Context): string;
+  value(key: string, fallback: number, context?: Context): number;
   value<T extends Json>(key: string, fallback: T, context?: Context): T;
   /** The name of the variant that is served. */
   variant(key: string, context?: Context): string | undefined;
@@ -421,10 +424,10 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       const { served, value } = servedValue(answer(key, context));
       return served && typeof value === "boolean" ? value : given?.default === true;
     },
-    value<T extends Json>(key: string, fallback: T, context?: Context): T {
+    // Four overloads, one answer: `fits` has compared its type with that of the caller's default.
+    value(key: string, fallback: Json, context?: Context): never {
       const { served, value } = servedValue(answer(key, context));
-      // The caller names the type by its default; `fits` compares what can be compared when it runs.
-      return served && fits(value, fallback) ? (value as T) : fallback;
+      return (served && fits(value, fallback) ? value : fallback) as never;
     },
     variant(key, context) {
       const given = answer(key, context);
