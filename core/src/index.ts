@@ -9,19 +9,14 @@ export {
   type Problem,
 } from "./check.ts";
 export * from "./client.ts";
-export * from "./client.ts";
 export { digestOf, isHex64, xor64, ZERO64 } from "./digest.ts";
 export { type EvaluateOptions, evaluate, type Override, typeMatches } from "./evaluate.ts";
 export * from "./model.ts";
 export * from "./parse.ts";
-export * from "./parse.ts";
 export * from "./protocol.ts";
 export { sipHash } from "./siphash.ts";
 export * from "./sse.ts";
-export * from "./sse.ts";
 export { type Applied, applyChange, applySnapshot, createState, flagKeys, loadEntries, type State, setEmergency } from "./state.ts";
 export * from "./sync.ts";
-export * from "./sync.ts";
-export * from "./usage-counts.ts";
 export * from "./usage-counts.ts";
 export { conditionSentence, type FlagState, type Names, sentenceOf, stateOf } from "./words.ts";
