@@ -42,6 +42,7 @@ export function compileRule(wire: unknown, owner: RuleOwner, slots: Slots): Rule
   if (!isObject(serve)) throw new Unreadable("a rule serves nothing");
   if (serve.kind === "variant") return compileVariant(text(serve.variant, "variant"), ruleId, ask, slice, owner);
   if (serve.kind !== "split") throw new Unreadable(`unknown way to serve ${JSON.stringify(serve.kind)}`);
+  refuseMethod(serve.method);
   const shares = readShares(serve.weights);
   const [whole] = shares.filter((share) => share.weight === BUCKETS);
   // A split that gives everything to one variant needs no unit.
@@ -84,7 +85,6 @@ function compileSplit(
   slice: Slice | undefined,
   owner: RuleOwner,
 ): RulePlan {
-  refuseMethod(serve.method);
   const holds = ask(TRUE);
   const fails = ask(FALSE);
   const unitAt = unitReader(serve.by);
