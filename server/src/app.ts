@@ -86,7 +86,7 @@ function wire({ store, url, settings, log, version }: { store: Store; url: strin
     authenticate: (req) => identityOf(auth, req),
   });
   const router = createRouter({ store, auth, delivery, usage, log, version, publicUrl: url, sdkDirectory: sdkFolder() });
-  const respond = getRequestListener(router.fetch, { overrideGlobalObjects: false });
+  const respond = getRequestListener(router.fetch);
   return {
     auth,
     answer(req, res) {

@@ -34,13 +34,18 @@ const leafCondition = z.discriminatedUnion("op", [
   z.strictObject({ op: z.literal("group"), group: z.string().min(1).max(100) }),
 ]);
 /** Nested to a depth of 8; the decisions check it, so that the message can name the rule. */
-export const condition: z.ZodType<ConditionInput> = z.lazy(() =>
-  z.union([
-    leafCondition,
-    z.strictObject({ op: z.enum(["all", "any"]), of: z.array(condition).max(100) }),
-    z.strictObject({ op: z.literal("not"), of: condition }),
-  ]),
-);
+export const condition: z.ZodType<ConditionInput> = z
+  .lazy(() =>
+    z.union([
+      leafCondition,
+      z.strictObject({ op: z.enum(["all", "any"]), of: z.array(condition).max(100) }),
+      z.strictObject({ op: z.literal("not"), of: condition }),
+    ]),
+  )
+  .openapi("Condition"); // A name is what lets the OpenAPI document refer to it from within itself.
+
+/** Any JSON value; described by its types, because its own recursive schema has no name that the document could refer to. */
+const json = z.json().openapi({ type: ["string", "number", "boolean", "object", "array", "null"] });
 
 /** `percentage` is in percent with at most three decimals, as people say it; the wire holds thresholds of 100,000. */
 export const rollout = z.strictObject({
@@ -81,7 +86,7 @@ export const configuration = z.strictObject({
   mode,
   off: variantKey,
   on: variantKey,
-  values: z.record(variantKey, z.json()).describe("variant names to values"),
+  values: z.record(variantKey, json).describe("variant names to values"),
   rules: z.array(rule).max(100),
   requires: z.array(requirement).max(20),
   parent: flagKey.nullable(),
@@ -98,7 +103,7 @@ export const createFlag = z.strictObject({
   tags: z.array(z.string().min(1).max(50)).max(50).optional(),
   owner: z.string().max(100).optional(),
   type: flagType.optional().describe("boolean when absent"),
-  values: z.record(variantKey, z.json()).optional().describe("for types other than boolean"),
+  values: z.record(variantKey, json).optional().describe("for types other than boolean"),
   off: variantKey.optional(),
   on: variantKey.optional(),
   browser: z.boolean().optional().describe("visible to browser SDK keys, in every environment; false when absent"),
@@ -169,6 +174,6 @@ export const evaluateBody = z.strictObject({
 export const evaluation = z.object({
   served: z.boolean(),
   variant: z.string().optional(),
-  value: z.json().optional(),
+  value: json.optional(),
   reason: z.object({ kind: z.string() }).loose(),
 });

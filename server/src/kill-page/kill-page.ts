@@ -78,13 +78,14 @@ export function killPage({ auth, api, addressOf }: KillPageDeps) {
     throw problem("ENVIRONMENT_NOT_FOUND", `There is no environment "${wanted.environment}" in the project "${wanted.project}".`);
   }
 
-  app.use(async (c, next) => {
+  app.use("/kill/*", async (c, next) => {
     await next();
     // With no-referrer a browser would send forms with "Origin: null", which cannot be told from another site's.
     c.res.headers.set("referrer-policy", "same-origin");
     c.res.headers.set("cache-control", "no-store");
   });
   app.use(
+    "/kill/*",
     bodyLimit({
       maxSize: FORM_BYTES_MAX,
       onError: () => {
