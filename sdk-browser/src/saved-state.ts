@@ -1,0 +1,49 @@
+import { applySnapshot, createState, type SnapshotFrame, type State } from "@signalbox/core";
+
+/**
+ * The last known state in localStorage, so that the next page answers at once and also while the server is gone. It holds what the browser
+ * key may see and nothing about the person in front of it. A storage that is off, full or forbidden costs nothing but that.
+ */
+export interface SavedState {
+  /** The state of an earlier page; an empty one if there is none or if it does not add up. */
+  load(): State;
+  /** Keeps the state, soon: many changes in a row are one write. */
+  save(state: State): void;
+}
+
+const SAVE_AFTER_MS = 200;
+/** Beyond this a state is not kept: the whole storage of an origin has about 5 million characters. */
+const LENGTH_MAX = 1_000_000;
+
+export function savedState(server: string, sdkKey: string): SavedState {
+  const name = `signalbox:${server}:${sdkKey}`;
+  let saving = false;
+  return {
+    load() {
+      const state = createState();
+      try {
+        const text = localStorage.getItem(name);
+        // The same check as for a frame of the server: the digest has to fit.
+        if (text !== null) applySnapshot(state, JSON.parse(text) as SnapshotFrame);
+      } catch {
+        return createState(); // without storage, or with something else in it, the page begins without a state
+      }
+      return state;
+    },
+    save(state) {
+      if (saving) return;
+      saving = true;
+      setTimeout(() => {
+        saving = false;
+        const { position, digest, factsAt, environment, project, entries } = state;
+        if (position === undefined) return;
+        try {
+          const text = JSON.stringify({ ...position, digest, factsAt, environment, project, entries: [...entries.values()] });
+          if (text.length <= LENGTH_MAX) localStorage.setItem(name, text);
+        } catch {
+          // full or forbidden: the next page begins without a state
+        }
+      }, SAVE_AFTER_MS);
+    },
+  };
+}

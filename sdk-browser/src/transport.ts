@@ -1,0 +1,110 @@
+import { EVENT_LENGTH_MAX, type LostCause, type Ports } from "@signalbox/core";
+
+export interface Transport extends Pick<Ports, "stream" | "state" | "send"> {
+  /** For a page that goes away: handed to the browser, which sends it later. */
+  beacon(body: string): void;
+}
+
+type Lost = { status?: number; retryAfterMs?: number; detail?: string };
+
+/** The requests of the SDK. The key travels in the query and bodies as text/plain, so that no request needs a CORS preflight. */
+export function createTransport(server: string, sdkKey: string): Transport {
+  const address = (path: string, query = "") => `${server}/sdk/v1/${path}?key=${encodeURIComponent(sdkKey)}${query && `&${query}`}`;
+
+  /** Fetches and hands a 200 of the right kind to `take`; everything else becomes `lost`. Returns what drops the request. */
+  function open(
+    url: string,
+    type: string,
+    headers: Record<string, string>,
+    lost: (cause: LostCause, more?: Lost) => void,
+    take: (response: Response, isOver: () => boolean) => Promise<void>,
+  ): () => void {
+    const dropping = new AbortController();
+    const { signal } = dropping;
+    const isOver = () => signal.aborted;
+    let answered = false;
+    (async () => {
+      const response = await fetch(url, { headers, signal, cache: "no-store", credentials: "omit", redirect: "error" });
+      answered = true;
+      const { status } = response;
+      const given = response.headers.get("content-type") ?? "";
+      if (status !== 200 && status !== 304) {
+        const detail = await response.text().then(readDetail, () => undefined);
+        const seconds = Number(response.headers.get("retry-after") ?? 0);
+        if (!isOver())
+          lost("refused", { status, ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}), ...(detail ? { detail } : {}) });
+      } else if (status === 200 && !given.startsWith(type)) {
+        if (!isOver()) lost("invalid", { detail: given.slice(0, 100) });
+        dropping.abort();
+      } else await take(response, isOver);
+    })().catch((error: unknown) => {
+      if (!isOver()) lost(answered ? "ended" : "network", { detail: error instanceof Error ? error.message : "" });
+    });
+    return () => dropping.abort();
+  }
+
+  return {
+    stream: (query, listener) =>
+      open(address("stream", query), "text/event-stream", {}, listener.lost, async (response, isOver) => {
+        listener.open();
+        await readText(response, isOver, listener.text);
+        if (!isOver()) listener.lost("ended");
+      }),
+
+    state: (query, etag, listener) =>
+      open(
+        address("state", query),
+        "application/json",
+        etag ? { "if-none-match": etag } : {},
+        (cause, more) => listener({ kind: "lost", cause, ...more }),
+        async (response, isOver) => {
+          if (response.status === 304) {
+            listener({ kind: "state" });
+            return;
+          }
+          const pieces: string[] = [];
+          let length = 0;
+          await readText(response, isOver, (piece) => {
+            length += piece.length;
+            if (length <= EVENT_LENGTH_MAX) pieces.push(piece);
+            else if (!isOver()) listener({ kind: "lost", cause: "oversize" });
+          });
+          if (!isOver()) listener({ kind: "state", text: pieces.join("") });
+        },
+      ),
+
+    async send(path, body) {
+      try {
+        const { ok, status } = await fetch(address(path), { method: "POST", body, keepalive: body.length < 60_000, credentials: "omit" });
+        if (ok) return "sent";
+        return status === 400 || status === 413 || status === 422 ? "refused" : "failed";
+      } catch {
+        return "failed"; // the caller keeps what it has and comes again
+      }
+    },
+
+    beacon(body) {
+      navigator.sendBeacon?.(address("usage"), body);
+    },
+  };
+}
+
+async function readText(response: Response, isOver: () => boolean, take: (piece: string) => void): Promise<void> {
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  for (;;) {
+    const part = await reader?.read();
+    if (isOver() || part === undefined || part.done) return;
+    take(decoder.decode(part.value, { stream: true }));
+  }
+}
+
+/** The sentence of a problem+json body. */
+function readDetail(text: string): string | undefined {
+  try {
+    const { detail } = JSON.parse(text) as { detail?: unknown };
+    return typeof detail === "string" ? detail.slice(0, 300) : undefined;
+  } catch {
+    return undefined; // a body of something else: the status has to do
+  }
+}
