@@ -1,0 +1,213 @@
+import { ActionIcon, Box, Button, Checkbox, Group, Menu, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
+import { IconArchive, IconDots, IconPencil, IconPlus, IconSearch, IconX } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import type { FlagSummary } from "../../../src/api-types.ts";
+import { flagsQuery, type Place } from "../queries.ts";
+import { Failure, Loading } from "../shell/Failure.tsx";
+import { AnchorLink, ButtonLink } from "../shell/links.tsx";
+import { useEnvironment, usePlace, useTitle } from "../shell/place.ts";
+import { useShortcuts } from "../shell/shortcuts.ts";
+import { Ago } from "../time.tsx";
+import { DescribeDialog, type DescribeKind } from "./DescribeDialog.tsx";
+import { KillButton } from "./KillButton.tsx";
+import { NewFlagDialog } from "./NewFlagDialog.tsx";
+import { StateChip } from "./StateChip.tsx";
+import { searchFlags } from "./search.ts";
+
+/** Rows drawn at once; thousands of rows would make each key press slow. */
+const ROWS_STEP = 200;
+
+export function FlagListPage() {
+  const place = usePlace();
+  const { environment } = useEnvironment();
+  const { search: inUrl = "", archived = false } = useSearch({ from: "/$project/$environment/flags" });
+  const navigate = useNavigate();
+  const list = useQuery(flagsQuery(place));
+  const [search, setSearch] = useState(inUrl);
+  const [rows, setRows] = useState(ROWS_STEP);
+  const [creating, setCreating] = useState(false);
+  const [dialog, setDialog] = useState<{ flag: FlagSummary; kind: DescribeKind }>();
+  const field = useRef<HTMLInputElement>(null);
+  useTitle("Flags", environment?.name);
+  useShortcuts({ "/": () => field.current?.select(), n: () => setCreating(true) });
+
+  // Typing stays in the field; the address follows, so that a filtered view can be shared.
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (search === inUrl) return;
+      void navigate({
+        to: "/$project/$environment/flags",
+        params: { project: place.project, environment: place.environment },
+        search: { ...(search === "" ? {} : { search }), ...(archived ? { archived } : {}) },
+        replace: true,
+      });
+    }, 250);
+    return () => clearTimeout(timer);
+  }, [search, inUrl, archived, navigate, place.project, place.environment]);
+
+  const wanted = useDeferredValue(search);
+  const flags = list.data?.flags;
+  const found = useMemo(() => searchFlags(flags ?? [], wanted, archived), [flags, wanted, archived]);
+
+  if (list.isError && !flags) return <Failure error={list.error} retry={() => void list.refetch()} />;
+  if (!flags) return <Loading what="the flags" />;
+  const archivedCount = flags.filter((flag) => flag.archived).length;
+
+  return (
+    <Stack gap="md">
+      <Group justify="space-between">
+        <Title order={1} size="h2">
+          {archived ? "Archived flags" : "Flags"}
+        </Title>
+        <Button leftSection={<IconPlus size={18} aria-hidden />} onClick={() => setCreating(true)}>
+          New flag
+        </Button>
+      </Group>
+      {flags.length === 0 ? (
+        <NoFlags place={place} />
+      ) : (
+        <>
+          <Group gap="sm">
+            <TextInput
+              ref={field}
+              flex="1 1 240px"
+              aria-label="Search flags"
+              placeholder="Search by key, name, description, tag; or state:some"
+              leftSection={<IconSearch size={18} aria-hidden />}
+              rightSection={
+                search !== "" && (
+                  <ActionIcon variant="subtle" color="gray" aria-label="Clear the search" onClick={() => setSearch("")}>
+                    <IconX size={16} aria-hidden />
+                  </ActionIcon>
+                )
+              }
+              value={search}
+              onChange={(event) => {
+                setSearch(event.currentTarget.value);
+                setRows(ROWS_STEP);
+              }}
+              onKeyDown={(event) => {
+                if (event.key === "Escape") setSearch("");
+                const first = found[0];
+                if (event.key !== "Enter" || search !== wanted || !first || found.length !== 1) return;
+                void navigate({ to: "/$project/$environment/flags/$flag", params: { ...place, flag: first.key } });
+              }}
+            />
+            {(archivedCount > 0 || archived) && (
+              <Checkbox
+                label={`Archived (${archivedCount})`}
+                checked={archived}
+                onChange={(event) =>
+                  void navigate({
+                    to: "/$project/$environment/flags",
+                    params: place,
+                    search: { ...(search === "" ? {} : { search }), ...(event.currentTarget.checked ? { archived: true } : {}) },
+                    replace: true,
+                  })
+                }
+              />
+            )}
+          </Group>
+          <Text size="sm" c="dimmed" role="status">
+            {found.length === 1 ? "1 flag" : `${found.length} flags`}
+          </Text>
+          {found.length > 0 && (
+            <Paper className="sb-card" component="ul" m={0} p={0} aria-label="Flags" style={{ listStyle: "none" }}>
+              {found.slice(0, rows).map((flag) => (
+                <Row key={flag.key} project={place.project} environment={place.environment} flag={flag} onDialog={setDialog} />
+              ))}
+            </Paper>
+          )}
+          {found.length === 0 && <Text>No flag fits “{wanted}”. The search looks at keys, names, descriptions, tags and owners.</Text>}
+          {found.length > rows && (
+            <Button variant="default" onClick={() => setRows(rows + ROWS_STEP)}>
+              Show {Math.min(ROWS_STEP, found.length - rows)} more of {found.length - rows}
+            </Button>
+          )}
+        </>
+      )}
+      <NewFlagDialog place={place} opened={creating} onClose={() => setCreating(false)} />
+      {dialog && <DescribeDialog place={place} flagKey={dialog.flag.key} kind={dialog.kind} onClose={() => setDialog(undefined)} />}
+    </Stack>
+  );
+}
+
+interface RowProps extends Place {
+  readonly flag: FlagSummary;
+  readonly onDialog: (dialog: { flag: FlagSummary; kind: DescribeKind }) => void;
+}
+
+const Row = memo(function Row({ project, environment, flag, onDialog }: RowProps) {
+  const place = useMemo(() => ({ project, environment }), [project, environment]);
+  return (
+    <Box component="li" className="sb-row" px="md" py={10}>
+      <Group justify="space-between" gap="sm" wrap="nowrap" align="center">
+        <Box miw={0} flex={1}>
+          <Group gap={8}>
+            <AnchorLink to="/$project/$environment/flags/$flag" params={{ ...place, flag: flag.key }} fw={600} c="inherit">
+              {flag.key}
+            </AnchorLink>
+            <StateChip state={flag.state} />
+            {flag.name !== "" && flag.name !== flag.key && <Text size="sm">{flag.name}</Text>}
+          </Group>
+          {flag.description !== "" && (
+            <Text size="sm" c="dimmed" lineClamp={1}>
+              {flag.description}
+            </Text>
+          )}
+          <Text size="xs" c="dimmed" mt={2}>
+            {flag.seen ? (
+              <>
+                seen <Ago at={flag.seen.at} /> in {flag.seen.app}
+              </>
+            ) : (
+              "never seen"
+            )}
+            {" · changed "}
+            <Ago at={flag.updatedAt} /> by {flag.updatedBy}
+            {flag.tags.map((tag) => ` · #${tag}`)}
+          </Text>
+        </Box>
+        <Group gap={4} wrap="nowrap">
+          {!flag.archived && <KillButton place={place} flag={flag} />}
+          <Menu position="bottom-end">
+            <Menu.Target>
+              <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`More for ${flag.key}`}>
+                <IconDots size={18} aria-hidden />
+              </ActionIcon>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item leftSection={<IconPencil size={16} aria-hidden />} onClick={() => onDialog({ flag, kind: "rename" })}>
+                Rename
+              </Menu.Item>
+              <Menu.Item leftSection={<IconPencil size={16} aria-hidden />} onClick={() => onDialog({ flag, kind: "describe" })}>
+                Describe
+              </Menu.Item>
+              <Menu.Item leftSection={<IconArchive size={16} aria-hidden />} onClick={() => onDialog({ flag, kind: "archive" })}>
+                {flag.archived ? "Take out of the archive" : "Archive"}
+              </Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
+        </Group>
+      </Group>
+    </Box>
+  );
+});
+
+function NoFlags({ place }: { place: Place }) {
+  return (
+    <Paper className="sb-card" p="xl">
+      <Stack align="flex-start">
+        <Title order={2} size="h4">
+          No flag yet
+        </Title>
+        <Text>The first one takes two minutes: name it, paste the lines into a program, and watch it change.</Text>
+        <ButtonLink to="/$project/$environment/start" params={place}>
+          Make the first flag
+        </ButtonLink>
+      </Stack>
+    </Paper>
+  );
+}

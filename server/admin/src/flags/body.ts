@@ -1,0 +1,67 @@
+import { type FlagEntry, sentenceOf, stateOf, type Rule as WireRule } from "@signalbox/core";
+import type { Configuration, Flag, FlagState, Rule } from "../../../src/api-types.ts";
+
+type FlagBody = Omit<FlagEntry, "fp">;
+
+/** Percent with three decimals to buckets of 100,000, without the dust of floating point. */
+export function bucketsOf(percentage: number): number {
+  return Math.round(percentage * 1000);
+}
+
+/** A configuration as the evaluator reads it, for state words and sentences of edits that are not saved yet. */
+export function bodyOf(flag: Pick<Flag, "key" | "type" | "killed">, configuration: Configuration): FlagBody {
+  return {
+    kind: "flag",
+    key: flag.key,
+    type: flag.type,
+    ...(flag.type === "boolean" ? {} : { variants: configuration.values as NonNullable<FlagBody["variants"]> }),
+    off: configuration.off,
+    on: configuration.on,
+    mode: configuration.mode,
+    killed: flag.killed !== null,
+    archived: configuration.archived,
+    salt: flag.key,
+    rules: configuration.rules.map(ruleBody),
+    requires: configuration.requires,
+    ...(configuration.parent === null ? {} : { parent: configuration.parent }),
+    detached: configuration.detached,
+  };
+}
+
+function ruleBody(rule: Rule, index: number): WireRule {
+  const { rollout, serve } = rule;
+  return {
+    id: rule.id ?? `rule-${index + 1}`,
+    ...(rule.name === undefined ? {} : { name: rule.name }),
+    ...(rule.when === undefined ? {} : { when: rule.when as NonNullable<WireRule["when"]> }),
+    ...(rollout === undefined
+      ? {}
+      : {
+          rollout: {
+            to: bucketsOf(rollout.percentage),
+            ...(rollout.from === undefined ? {} : { from: bucketsOf(rollout.from) }),
+            ...(rollout.by === undefined ? {} : { by: rollout.by }),
+            ...(rollout.salt === undefined ? {} : { salt: rollout.salt }),
+            ...(rollout.random === undefined ? {} : { random: rollout.random }),
+          },
+        }),
+    serve:
+      serve.kind === "variant"
+        ? serve
+        : {
+            kind: "split",
+            weights: serve.weights.map(({ variant, percentage }) => ({ variant, weight: bucketsOf(percentage) })),
+            ...(serve.by === undefined ? {} : { by: serve.by }),
+            ...(serve.salt === undefined ? {} : { salt: serve.salt }),
+          },
+  };
+}
+
+/** The sentence of the server says the same for what is saved; this one speaks of the edits too. */
+export function sentenceFor(flag: Flag, configuration: Configuration, groupName: (key: string) => string): string {
+  return sentenceOf(bodyOf(flag, configuration), { group: groupName });
+}
+
+export function stateFor(flag: Flag, configuration: Configuration): FlagState {
+  return stateOf(bodyOf(flag, configuration));
+}

@@ -1,0 +1,182 @@
+import { Alert, Badge, Button, Group, Modal, Paper, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useNavigate, useParams } from "@tanstack/react-router";
+import { useState } from "react";
+import type { Condition, Group as GroupShape, PatchGroup } from "../../../src/api-types.ts";
+import { sentenceOfError } from "../api.ts";
+import { ConditionBuilder } from "../conditions/ConditionBuilder.tsx";
+import { emptyLeaf, incomplete } from "../conditions/edit.ts";
+import { same } from "../flags/draft.ts";
+import { groupQuery, groupsQuery, type Place } from "../queries.ts";
+import { Failure, Loading } from "../shell/Failure.tsx";
+import { AnchorLink } from "../shell/links.tsx";
+import { useEnvironment, usePlace, useTitle } from "../shell/place.ts";
+import { Ago } from "../time.tsx";
+import { useGroupActions } from "./actions.ts";
+import { KIND_WORDS } from "./kinds.ts";
+import { MembersCard } from "./MembersCard.tsx";
+
+export function GroupPage() {
+  const place = usePlace();
+  const { group: key } = useParams({ from: "/$project/$environment/groups/$group" });
+  const group = useQuery(groupQuery(place, key));
+  const { environment } = useEnvironment();
+  useTitle(key, environment?.name);
+  if (group.isError && !group.data) return <Failure error={group.error} retry={() => void group.refetch()} />;
+  if (!group.data) return <Loading what={key} />;
+  return (
+    <Stack gap="lg">
+      <Header place={place} group={group.data} />
+      <EditCard key={`${place.environment}/${key}`} place={place} group={group.data} />
+      {group.data.kind !== "conditions" && <MembersCard place={place} group={group.data} />}
+      <UsedBy place={place} group={group.data} />
+    </Stack>
+  );
+}
+
+function Header({ place, group }: { place: Place; group: GroupShape }) {
+  const navigate = useNavigate();
+  const { remove } = useGroupActions(place);
+  const [asking, setAsking] = useState(false);
+  const deletion = useMutation({
+    mutationFn: () => remove(group),
+    onSuccess: () => navigate({ to: "/$project/$environment/groups", params: place }),
+  });
+  return (
+    <Stack gap={4}>
+      <Group justify="space-between" align="flex-start">
+        <Group gap="sm">
+          <Title order={1} size="h2">
+            {group.name || group.key}
+          </Title>
+          <Badge variant="outline" color="gray" className="sb-badge">
+            {KIND_WORDS[group.kind]}
+          </Badge>
+        </Group>
+        <Button size="xs" variant="default" onClick={() => setAsking(true)}>
+          Delete
+        </Button>
+      </Group>
+      <Text size="lg">{group.sentence}</Text>
+      <Text size="sm" c="dimmed">
+        <code>{group.key}</code> · changed <Ago at={group.updatedAt} /> by {group.updatedBy}
+      </Text>
+      <Modal opened={asking} onClose={() => setAsking(false)} title={`Delete ${group.key}`}>
+        <Stack>
+          <Text>
+            {group.usedBy.length > 0
+              ? `It is used by ${group.usedBy.join(", ")}: take it out of their rules first.`
+              : `The group leaves ${place.environment}${group.members > 0 ? ` with its ${group.members} members` : ""}. This cannot be undone.`}
+          </Text>
+          {deletion.isError && (
+            <Alert role="alert" color="red" variant="outline">
+              {sentenceOfError(deletion.error)}
+            </Alert>
+          )}
+          <Group justify="flex-end">
+            <Button variant="default" onClick={() => setAsking(false)}>
+              Cancel
+            </Button>
+            <Button color="red.9" disabled={group.usedBy.length > 0} loading={deletion.isPending} onClick={() => deletion.mutate()}>
+              Delete the group
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </Stack>
+  );
+}
+
+/** Name, description and conditions. Edits stand over what others save meanwhile; a save against an older state is refused by the server. */
+function EditCard({ place, group }: { place: Place; group: GroupShape }) {
+  const groups = useQuery(groupsQuery(place));
+  const { save } = useGroupActions(place);
+  const [edits, setEdits] = useState<PatchGroup>({});
+  const shown = { name: group.name, description: group.description, when: group.when ?? emptyLeaf(), ...edits };
+  const changed = Object.entries(edits).filter(([name, value]) => !same(value, group[name as keyof GroupShape]));
+  const missing = group.kind === "conditions" ? incomplete(shown.when as Condition) : [];
+
+  const write = useMutation({
+    mutationFn: () => {
+      const patch = Object.fromEntries(changed) as PatchGroup;
+      const back = Object.fromEntries(changed.map(([name]) => [name, group[name as keyof GroupShape]])) as PatchGroup;
+      return save(group, patch, back);
+    },
+    onSuccess: () => setEdits({}),
+  });
+
+  return (
+    <Paper className="sb-card" p="md" component="section" aria-label="Edit the group">
+      <Stack gap="sm">
+        {group.kind === "conditions" && (
+          <>
+            <Title order={2} size="h4">
+              Who is in it
+            </Title>
+            <ConditionBuilder
+              condition={shown.when as Condition}
+              onChange={(when) => setEdits({ ...edits, when })}
+              groups={(groups.data?.groups ?? []).filter(({ key }) => key !== group.key)}
+              label="In the group when"
+            />
+          </>
+        )}
+        <TextInput
+          label="Name"
+          maxLength={200}
+          value={shown.name}
+          onChange={(event) => setEdits({ ...edits, name: event.currentTarget.value })}
+        />
+        <Textarea
+          label="Description"
+          autosize
+          maxLength={5000}
+          value={shown.description}
+          onChange={(event) => setEdits({ ...edits, description: event.currentTarget.value })}
+        />
+        {group.kind === "conditions" && changed.some(([name]) => name === "when") && group.usedBy.length > 0 && (
+          <Alert color="orange" variant="outline">
+            This changes who gets {group.usedBy.join(", ")}, in {place.environment}.
+          </Alert>
+        )}
+        {write.isError && (
+          <Alert role="alert" color="red" variant="outline">
+            {sentenceOfError(write.error)}
+          </Alert>
+        )}
+        {changed.length > 0 && (
+          <Group>
+            <Button size="sm" loading={write.isPending} disabled={missing.length > 0} onClick={() => write.mutate()}>
+              Save
+            </Button>
+            <Button size="sm" variant="default" onClick={() => setEdits({})}>
+              Discard
+            </Button>
+          </Group>
+        )}
+      </Stack>
+    </Paper>
+  );
+}
+
+function UsedBy({ place, group }: { place: Place; group: GroupShape }) {
+  return (
+    <Paper className="sb-card" p="md" component="section" aria-labelledby="used-by">
+      <Title order={2} size="h4" id="used-by" mb="xs">
+        Used by
+      </Title>
+      {group.usedBy.length === 0 && (
+        <Text size="sm" c="dimmed">
+          No flag uses this group. Add it on the page of a flag, under “Who gets it”.
+        </Text>
+      )}
+      <Stack gap={4}>
+        {group.usedBy.map((flag) => (
+          <AnchorLink key={flag} to="/$project/$environment/flags/$flag" params={{ ...place, flag }}>
+            {flag}
+          </AnchorLink>
+        ))}
+      </Stack>
+    </Paper>
+  );
+}

@@ -1,0 +1,127 @@
+import { ActionIcon, Badge, Box, Button, Group, Paper, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
+import { IconSearch, IconX } from "@tabler/icons-react";
+import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
+import { useDeferredValue, useState } from "react";
+import type { Group as GroupShape, MemberList } from "../../../src/api-types.ts";
+import { call } from "../api.ts";
+import { groupPath, type Place } from "../queries.ts";
+import { Ago } from "../time.tsx";
+import { sayProblem } from "../undo.tsx";
+import { membersKey, useGroupActions } from "./actions.ts";
+import { cursorBefore, unitsOf } from "./units.ts";
+
+const PAGE = 100;
+
+/** The units of a list, or who has joined and left early access. Staff can add and remove in both. */
+export function MembersCard({ place, group }: { place: Place; group: GroupShape }) {
+  const { members } = useGroupActions(place);
+  const [text, setText] = useState("");
+  const [search, setSearch] = useState("");
+  const prefix = useDeferredValue(search.trim());
+  const early = group.kind === "early-access";
+  const pasted = unitsOf(text);
+
+  const list = useInfiniteQuery({
+    queryKey: [...membersKey(place, group.key), prefix],
+    queryFn: ({ pageParam, signal }) => {
+      const query = new URLSearchParams({ limit: String(PAGE) });
+      if (pageParam !== null) query.set("after", pageParam);
+      return call<MemberList>("GET", `${groupPath(place, group.key)}/members?${query}`, { signal });
+    },
+    initialPageParam: (prefix === "" ? null : (cursorBefore(prefix) ?? null)) as string | null,
+    getNextPageParam: (page) => (page.members.at(-1)?.unit.startsWith(prefix) ? page.next : null),
+  });
+  const shown = (list.data?.pages ?? []).flatMap((page) => page.members).filter(({ unit }) => unit.startsWith(prefix));
+
+  const add = useMutation({
+    mutationFn: () => members(group.key, "add", pasted.units),
+    onSuccess: () => setText(""),
+    onError: (error) => sayProblem("Not added", error),
+  });
+  const remove = useMutation({
+    mutationFn: (unit: string) => members(group.key, "remove", [unit]),
+    onError: (error) => sayProblem("Not removed", error),
+  });
+
+  return (
+    <Paper className="sb-card" p="md" component="section" aria-labelledby="members">
+      <Stack gap="md">
+        <Title order={2} size="h4" id="members">
+          {early ? `Early adopters (${group.members} joined)` : `Members (${group.members})`}
+        </Title>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (pasted.units.length > 0) add.mutate();
+          }}
+        >
+          <Stack gap="xs">
+            <Textarea
+              label={early ? "Add by hand" : "Add"}
+              description={`Values of ${group.by}: one per line, or separated by commas; paste as many as you like.`}
+              placeholder="4711"
+              autosize
+              minRows={1}
+              maxRows={8}
+              value={text}
+              onChange={(event) => setText(event.currentTarget.value)}
+              onKeyDown={(event) => {
+                if (event.key !== "Enter" || event.shiftKey || text.includes("\n")) return;
+                event.preventDefault();
+                event.currentTarget.form?.requestSubmit();
+              }}
+              error={pasted.problem}
+            />
+            <Group>
+              <Button type="submit" size="xs" loading={add.isPending} disabled={pasted.units.length === 0}>
+                {pasted.units.length > 1 ? `Add ${pasted.units.length}` : "Add"}
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+        <TextInput
+          aria-label="Search members"
+          placeholder="Starts with…"
+          leftSection={<IconSearch size={16} aria-hidden />}
+          value={search}
+          onChange={(event) => setSearch(event.currentTarget.value)}
+        />
+        {shown.length === 0 && !list.isPending && (
+          <Text size="sm" c="dimmed">
+            {prefix !== "" ? `No member starts with “${prefix}”.` : early ? "Nobody has joined yet." : "Nobody is listed yet."}
+          </Text>
+        )}
+        <Box component="ul" className="sb-list" aria-label="Members">
+          {shown.map((member) => (
+            <Group component="li" key={member.unit} className="sb-row" justify="space-between" wrap="nowrap" py={4}>
+              <Group gap={8} miw={0}>
+                <Text size="sm" ff="monospace">
+                  {member.unit}
+                </Text>
+                {member.state === "left" && (
+                  <Badge size="sm" variant="outline" color="gray" className="sb-badge">
+                    left
+                  </Badge>
+                )}
+                <Text size="xs" c="dimmed">
+                  {early ? (member.state === "left" ? "left " : "joined ") : "added "}
+                  <Ago at={member.at} /> by {member.by}
+                </Text>
+              </Group>
+              {member.state === "member" && (
+                <ActionIcon variant="subtle" color="gray" aria-label={`Remove ${member.unit}`} onClick={() => remove.mutate(member.unit)}>
+                  <IconX size={16} aria-hidden />
+                </ActionIcon>
+              )}
+            </Group>
+          ))}
+        </Box>
+        {list.hasNextPage && (
+          <Button variant="default" size="xs" loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+            Show more
+          </Button>
+        )}
+      </Stack>
+    </Paper>
+  );
+}

@@ -1,0 +1,122 @@
+import { Alert, Button, Group, Modal, Radio, Stack, Text, TextInput } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import type { Condition, CreateGroup, GroupKind, Group as GroupShape, GroupWritten } from "../../../src/api-types.ts";
+import { call, sentenceOfError } from "../api.ts";
+import { ConditionBuilder } from "../conditions/ConditionBuilder.tsx";
+import { emptyLeaf, incomplete } from "../conditions/edit.ts";
+import { groupsQuery, type Place, pathOf } from "../queries.ts";
+import { announceChange } from "../undo.tsx";
+import { takeGroup } from "./actions.ts";
+import { groupKeyProblem, KIND_MEANS, KIND_WORDS } from "./kinds.ts";
+
+interface NewGroupDialogProps {
+  readonly place: Place;
+  readonly opened: boolean;
+  /** The kind chosen at first. */
+  readonly kind?: GroupKind;
+  readonly onClose: () => void;
+  readonly onCreated: (group: GroupShape) => void;
+}
+
+export function NewGroupDialog(props: NewGroupDialogProps) {
+  return (
+    <Modal opened={props.opened} onClose={props.onClose} title={props.kind === "early-access" ? "New early access" : "New group"} size="lg">
+      <NewGroupForm {...props} />
+    </Modal>
+  );
+}
+
+const KINDS = Object.keys(KIND_WORDS) as GroupKind[];
+
+function NewGroupForm({ place, kind: first = "conditions", onClose, onCreated }: NewGroupDialogProps) {
+  const client = useQueryClient();
+  const groups = useQuery(groupsQuery(place));
+  const [kind, setKind] = useState<GroupKind>(first);
+  const [key, setKey] = useState("");
+  const [name, setName] = useState("");
+  const [by, setBy] = useState("key");
+  const [when, setWhen] = useState<Condition>(emptyLeaf());
+  const [tried, setTried] = useState(false);
+
+  const create = useMutation({
+    mutationFn: (body: CreateGroup) => call<GroupWritten>("POST", `${pathOf(place)}/groups`, { body }),
+    onSuccess: ({ group }) => {
+      takeGroup(client, place, group);
+      announceChange({ title: `Made the group ${group.key} in ${place.environment}` });
+      onClose();
+      onCreated(group);
+    },
+  });
+
+  function submit(event: FormEvent) {
+    event.preventDefault();
+    setTried(true);
+    if (groupKeyProblem(key) !== undefined || (kind === "conditions" && incomplete(when).length > 0)) return;
+    create.mutate({
+      key,
+      kind,
+      ...(name === "" ? {} : { name }),
+      ...(kind === "conditions" ? { when } : by === "" || by === "key" ? {} : { by }),
+    });
+  }
+
+  return (
+    <form onSubmit={submit} noValidate>
+      <Stack>
+        <TextInput
+          label="Key"
+          placeholder={kind === "early-access" ? "beta" : "staff"}
+          required
+          data-autofocus
+          autoCapitalize="none"
+          spellCheck={false}
+          value={key}
+          onChange={(event) => setKey(event.currentTarget.value)}
+          error={tried && groupKeyProblem(key)}
+        />
+        <TextInput
+          label="Name"
+          placeholder={kind === "early-access" ? "Early adopters" : "Staff"}
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <Radio.Group label="Who is in it" value={kind} onChange={(value) => setKind(value as GroupKind)}>
+          <Stack gap="xs" mt={6}>
+            {KINDS.map((value) => (
+              <Radio key={value} value={value} label={KIND_WORDS[value]} description={KIND_MEANS[value]} />
+            ))}
+          </Stack>
+        </Radio.Group>
+        {kind === "conditions" ? (
+          <Stack gap={6}>
+            <Text size="sm" fw={500}>
+              Conditions
+            </Text>
+            <ConditionBuilder condition={when} onChange={setWhen} groups={groups.data?.groups ?? []} label="In the group when" />
+          </Stack>
+        ) : (
+          <TextInput
+            label="Attribute"
+            description="Which attribute of the context is listed: key, or another such as account.key"
+            value={by}
+            onChange={(event) => setBy(event.currentTarget.value)}
+          />
+        )}
+        {create.isError && (
+          <Alert role="alert" color="red" variant="outline">
+            {sentenceOfError(create.error)}
+          </Alert>
+        )}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" loading={create.isPending}>
+            Create
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}

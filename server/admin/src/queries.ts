@@ -1,0 +1,126 @@
+import { QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
+import type {
+  Flag,
+  FlagList,
+  Group,
+  GroupList,
+  InstanceList,
+  ProjectList,
+  SdkKeys,
+  Session,
+  SetupStatus,
+  TokenList,
+} from "../../src/api-types.ts";
+import { ApiError, call, environmentPath } from "./api.ts";
+
+/** Where a page is: each page shows one environment of one project. */
+export interface Place {
+  readonly project: string;
+  readonly environment: string;
+}
+
+export function createQueryClient(): QueryClient {
+  const client = new QueryClient({
+    queryCache: new QueryCache({
+      onError: (error) => {
+        // The session ended elsewhere: the shell then leads to the sign-in page.
+        if (error instanceof ApiError && error.status === 401) client.setQueryData(sessionQuery.queryKey, null);
+      },
+    }),
+    defaultOptions: {
+      queries: {
+        staleTime: 15_000,
+        retry: (failures, error) => error instanceof ApiError && (error.status === 0 || error.status >= 500) && failures < 3,
+      },
+    },
+  });
+  return client;
+}
+
+/** Who is signed in, null for nobody. */
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: async ({ signal }): Promise<Session | null> => {
+    try {
+      return await call<Session>("GET", "/api/v1/session", { signal });
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) return null;
+      throw error;
+    }
+  },
+  staleTime: 60_000,
+});
+
+export const setupQuery = queryOptions({
+  queryKey: ["setup"],
+  queryFn: ({ signal }) => call<SetupStatus>("GET", "/api/v1/setup", { signal }),
+});
+
+export const projectsQuery = queryOptions({
+  queryKey: ["projects"],
+  queryFn: ({ signal }) => call<ProjectList>("GET", "/api/v1/projects", { signal }),
+});
+
+export const tokensQuery = queryOptions({
+  queryKey: ["tokens"],
+  queryFn: ({ signal }) => call<TokenList>("GET", "/api/v1/tokens", { signal }),
+});
+
+/** Everything of one environment has its key under this one. */
+export function placeKey({ project, environment }: Place) {
+  return ["place", project, environment] as const;
+}
+
+export function flagsQuery(place: Place) {
+  return queryOptions({
+    queryKey: [...placeKey(place), "flags"],
+    queryFn: ({ signal }) => call<FlagList>("GET", `${pathOf(place)}/flags?archived=true`, { signal }),
+  });
+}
+
+export function flagQuery(place: Place, flag: string) {
+  return queryOptions({
+    queryKey: [...placeKey(place), "flag", flag],
+    queryFn: ({ signal }) => call<Flag>("GET", flagPath(place, flag), { signal }),
+  });
+}
+
+export function groupsQuery(place: Place) {
+  return queryOptions({
+    queryKey: [...placeKey(place), "groups"],
+    queryFn: ({ signal }) => call<GroupList>("GET", `${pathOf(place)}/groups`, { signal }),
+  });
+}
+
+export function groupQuery(place: Place, group: string) {
+  return queryOptions({
+    queryKey: [...placeKey(place), "group", group],
+    queryFn: ({ signal }) => call<Group>("GET", groupPath(place, group), { signal }),
+  });
+}
+
+export function instancesQuery(place: Place) {
+  return queryOptions({
+    queryKey: [...placeKey(place), "instances"],
+    queryFn: ({ signal }) => call<InstanceList>("GET", `${pathOf(place)}/instances`, { signal }),
+  });
+}
+
+export function sdkKeysQuery(place: Place) {
+  return queryOptions({
+    queryKey: ["sdk-keys", place.project, place.environment],
+    queryFn: ({ signal }) => call<SdkKeys>("GET", `${pathOf(place)}/sdk-keys`, { signal }),
+  });
+}
+
+export function pathOf(place: Place): string {
+  return environmentPath(place.project, place.environment);
+}
+
+export function flagPath(place: Place, flag: string): string {
+  return `${pathOf(place)}/flags/${encodeURIComponent(flag)}`;
+}
+
+export function groupPath(place: Place, group: string): string {
+  return `${pathOf(place)}/groups/${encodeURIComponent(group)}`;
+}

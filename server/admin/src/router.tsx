@@ -1,0 +1,117 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
+import { SetupPage } from "./auth/SetupPage.tsx";
+import { SignInPage } from "./auth/SignInPage.tsx";
+import { FlagListPage } from "./flags/FlagListPage.tsx";
+import { FlagPage } from "./flags/FlagPage.tsx";
+import { GroupListPage } from "./groups/GroupListPage.tsx";
+import { GroupPage } from "./groups/GroupPage.tsx";
+import { projectsQuery, sessionQuery, setupQuery } from "./queries.ts";
+import { SettingsPage } from "./settings/SettingsPage.tsx";
+import { Failure } from "./shell/Failure.tsx";
+import { lastPlace } from "./shell/place.ts";
+import { Shell } from "./shell/Shell.tsx";
+import { FirstRunPage, type StartSearch } from "./start/FirstRunPage.tsx";
+
+interface AppContext {
+  readonly client: QueryClient;
+}
+
+const rootRoute = createRootRouteWithContext<AppContext>()({
+  component: Outlet,
+  errorComponent: ({ error }) => <Failure error={error} />,
+  notFoundComponent: () => <Failure error={new Error("There is no page at this address.")} />,
+});
+
+const setupRoute = createRoute({ getParentRoute: () => rootRoute, path: "/setup", component: SetupPage });
+
+const signInRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/sign-in",
+  component: SignInPage,
+  validateSearch: (search): { next?: string } => ({ ...text("next", search.next) }),
+});
+
+/** `/` leads to the environment that was looked at last, else to the first one that is not production. */
+const homeRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/",
+  beforeLoad: async ({ context: { client } }) => {
+    const session = await client.query(sessionQuery);
+    if (!session) {
+      const { needed } = await client.query(setupQuery);
+      throw redirect({ to: needed ? "/setup" : "/sign-in" });
+    }
+    const { projects } = await client.query(projectsQuery);
+    const place = lastPlace(projects);
+    if (!place) throw new Error("This server has no project.");
+    throw redirect({ to: "/$project/$environment/flags", params: place });
+  },
+});
+
+const placeRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/$project/$environment",
+  component: Shell,
+  beforeLoad: async ({ context: { client }, location }) => {
+    if (!(await client.query(sessionQuery))) {
+      throw redirect({ to: "/sign-in", search: { next: location.href } });
+    }
+  },
+});
+
+const indexRoute = createRoute({
+  getParentRoute: () => placeRoute,
+  path: "/",
+  beforeLoad: ({ params }) => {
+    throw redirect({ to: "/$project/$environment/flags", params });
+  },
+});
+
+const startRoute = createRoute({
+  getParentRoute: () => placeRoute,
+  path: "start",
+  component: FirstRunPage,
+  validateSearch: (search): StartSearch => ({
+    ...text("flag", search.flag),
+    ...(search.read === "browser" || search.read === "both" || search.read === "server" ? { read: search.read } : {}),
+  }),
+});
+
+const flagsRoute = createRoute({
+  getParentRoute: () => placeRoute,
+  path: "flags",
+  component: FlagListPage,
+  validateSearch: (search): { search?: string; archived?: boolean } => ({
+    ...text("search", search.search),
+    ...(search.archived === true ? { archived: true } : {}),
+  }),
+});
+
+const flagRoute = createRoute({ getParentRoute: () => placeRoute, path: "flags/$flag", component: FlagPage });
+const groupsRoute = createRoute({ getParentRoute: () => placeRoute, path: "groups", component: GroupListPage });
+const groupRoute = createRoute({ getParentRoute: () => placeRoute, path: "groups/$group", component: GroupPage });
+const settingsRoute = createRoute({ getParentRoute: () => placeRoute, path: "settings", component: SettingsPage });
+
+const routeTree = rootRoute.addChildren([
+  setupRoute,
+  signInRoute,
+  homeRoute,
+  placeRoute.addChildren([indexRoute, startRoute, flagsRoute, flagRoute, groupsRoute, groupRoute, settingsRoute]),
+]);
+
+export function createAppRouter(client: QueryClient) {
+  return createRouter({ routeTree, context: { client }, defaultPreload: false, scrollRestoration: true });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof createAppRouter>;
+  }
+}
+
+/** A search parameter that must be text; numbers that the URL parser made of digits go back to it. */
+function text<Name extends string>(name: Name, value: unknown): { [name in Name]?: string } {
+  if (typeof value !== "string" && typeof value !== "number") return {};
+  return value === "" ? {} : ({ [name]: String(value) } as { [name in Name]?: string });
+}

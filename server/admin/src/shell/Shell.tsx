@@ -1,0 +1,295 @@
+import {
+  ActionIcon,
+  Alert,
+  Box,
+  Button,
+  Container,
+  Group,
+  Kbd,
+  Menu,
+  Modal,
+  Stack,
+  Switch,
+  Text,
+  useMantineColorScheme,
+} from "@mantine/core";
+import {
+  IconBroadcast,
+  IconCheck,
+  IconChevronDown,
+  IconDeviceDesktop,
+  IconKeyboard,
+  IconLogout,
+  IconMoon,
+  IconSun,
+  IconUser,
+} from "@tabler/icons-react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
+import { call } from "../api.ts";
+import { useLive, useLiveStore } from "../live.ts";
+import { instancesQuery, sessionQuery } from "../queries.ts";
+import { sayProblem, undoLast } from "../undo.tsx";
+import { Failure, Loading } from "./Failure.tsx";
+import { Logo } from "./Logo.tsx";
+import { AnchorLink } from "./links.tsx";
+import { useOthersChanges } from "./others.ts";
+import { useEnvironment, usePlace, useRemembered } from "./place.ts";
+import { setShortcuts, shortcutsOn, useShortcuts } from "./shortcuts.ts";
+
+/** How long the live connection may be gone before the page says so: a reconnect is not worth a banner. */
+const QUIET_MS = 4_000;
+
+/** Header, band of production and the page of one environment. */
+export function Shell() {
+  const place = usePlace();
+  const { environment, loaded } = useEnvironment();
+  const session = useQuery(sessionQuery);
+  const navigate = useNavigate();
+  const live = useLiveStore();
+  const [helpOpen, setHelpOpen] = useState(false);
+  useRemembered(place);
+  useOthersChanges();
+  useEffect(() => live.start(), [live]);
+
+  const signedOut = session.data === null;
+  useEffect(() => {
+    if (signedOut) void navigate({ to: "/sign-in", search: { next: location.pathname + location.search } });
+  }, [signedOut, navigate]);
+
+  useShortcuts({
+    u: undoLast,
+    "?": () => setHelpOpen(true),
+    "g f": () => void navigate({ to: "/$project/$environment/flags", params: place }),
+    "g g": () => void navigate({ to: "/$project/$environment/groups", params: place }),
+    "g s": () => void navigate({ to: "/$project/$environment/settings", params: place }),
+  });
+
+  if (signedOut) return <Loading what="the sign-in page" />;
+  if (loaded && !environment) {
+    return <Failure error={new Error(`There is no environment "${place.environment}" in the project "${place.project}".`)} />;
+  }
+  return (
+    <>
+      <a className="sb-skip" href="#page">
+        Skip to the page
+      </a>
+      <header className="sb-header">
+        {environment?.production && <div className="sb-production">PRODUCTION</div>}
+        <Container size="lg" py={8}>
+          <Group justify="space-between" gap="xs" wrap="wrap">
+            <Group gap="sm" wrap="nowrap">
+              <AnchorLink to="/" underline="never" c="inherit" aria-label="Signalbox, flags">
+                <Logo compact />
+              </AnchorLink>
+              <EnvironmentMenu />
+            </Group>
+            <Group gap={6} wrap="nowrap">
+              <Connected />
+              <SchemeMenu />
+              <AccountMenu onHelp={() => setHelpOpen(true)} />
+            </Group>
+            <Box component="nav" aria-label="Main" className="sb-nav" w={{ base: "100%", sm: "auto" }} style={{ order: 3 }}>
+              <Link to="/$project/$environment/flags" params={place}>
+                Flags
+              </Link>
+              <Link to="/$project/$environment/groups" params={place}>
+                Groups
+              </Link>
+              <Link to="/$project/$environment/settings" params={place}>
+                Settings
+              </Link>
+              <Link to="/$project/$environment/start" params={place}>
+                Start
+              </Link>
+            </Box>
+          </Group>
+        </Container>
+      </header>
+      <LiveBanner />
+      <Container size="lg" component="main" id="page" tabIndex={-1} pt="lg" pb={120} style={{ outline: "none" }}>
+        <Outlet />
+      </Container>
+      <Shortcuts opened={helpOpen} onClose={() => setHelpOpen(false)} />
+    </>
+  );
+}
+
+/** Switching the environment stays on the same page: the same flag, the same group. */
+function EnvironmentMenu() {
+  const place = usePlace();
+  const { project, environment } = useEnvironment();
+  const { pathname } = useLocation();
+  const navigate = useNavigate();
+  const rest = pathname.split("/").slice(3).join("/");
+  return (
+    <Menu position="bottom-start" withinPortal>
+      <Menu.Target>
+        <Button
+          variant={environment?.production ? "filled" : "default"}
+          color="pink.9"
+          size="compact-md"
+          rightSection={<IconChevronDown size={16} aria-hidden />}
+          aria-label={`Environment: ${environment?.name ?? place.environment}${environment?.production ? ", production" : ""}`}
+        >
+          {environment?.name ?? place.environment}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>Environment</Menu.Label>
+        {project?.environments.map((other) => (
+          <Menu.Item
+            key={other.key}
+            leftSection={other.key === place.environment ? <IconCheck size={16} aria-hidden /> : <Box w={16} />}
+            rightSection={other.production ? <Text size="xs">PRODUCTION</Text> : undefined}
+            onClick={() => void navigate({ href: `/${place.project}/${other.key}/${rest}` })}
+          >
+            {other.name}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function Connected() {
+  const place = usePlace();
+  const instances = useQuery(instancesQuery(place));
+  const count = instances.data?.instances.length;
+  if (count === undefined) return null;
+  return (
+    <AnchorLink
+      to="/$project/$environment/settings"
+      params={place}
+      hash="programs"
+      size="sm"
+      c="dimmed"
+      aria-label={`${count} connected ${count === 1 ? "program" : "programs"}`}
+    >
+      <Group gap={5} wrap="nowrap">
+        <IconBroadcast size={18} aria-hidden />
+        <span>{count}</span>
+        <Text component="span" size="sm" visibleFrom="sm">
+          connected
+        </Text>
+      </Group>
+    </AnchorLink>
+  );
+}
+
+function SchemeMenu() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const schemes = [
+    { value: "light", label: "Light", icon: IconSun },
+    { value: "dark", label: "Dark", icon: IconMoon },
+    { value: "auto", label: "As the system", icon: IconDeviceDesktop },
+  ] as const;
+  const Current = schemes.find(({ value }) => value === colorScheme)?.icon ?? IconDeviceDesktop;
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Theme">
+          <Current size={20} aria-hidden />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {schemes.map(({ value, label, icon: Icon }) => (
+          <Menu.Item
+            key={value}
+            leftSection={<Icon size={16} aria-hidden />}
+            rightSection={value === colorScheme ? <IconCheck size={16} aria-label="chosen" /> : undefined}
+            onClick={() => setColorScheme(value)}
+          >
+            {label}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function AccountMenu({ onHelp }: { onHelp: () => void }) {
+  const { data: session } = useQuery(sessionQuery);
+  const client = useQueryClient();
+  async function signOut() {
+    try {
+      await call("DELETE", "/api/v1/session");
+      client.clear();
+      location.assign("/sign-in");
+    } catch (error) {
+      sayProblem("You are still signed in", error);
+    }
+  }
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Account ${session?.user.name ?? ""}`}>
+          <IconUser size={20} aria-hidden />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{session?.user.name}</Menu.Label>
+        <Menu.Item leftSection={<IconKeyboard size={16} aria-hidden />} onClick={onHelp}>
+          Keyboard shortcuts
+        </Menu.Item>
+        <Menu.Item leftSection={<IconLogout size={16} aria-hidden />} onClick={() => void signOut()}>
+          Sign out
+        </Menu.Item>
+        <Menu.Divider />
+        <Menu.Label>Signalbox {session?.version}</Menu.Label>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function LiveBanner() {
+  const { connected } = useLive();
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    if (connected) return setLate(false);
+    const timer = setTimeout(() => setLate(true), QUIET_MS);
+    return () => clearTimeout(timer);
+  }, [connected]);
+  if (!late) return null;
+  return (
+    <Container size="lg" pt="sm">
+      <Alert role="status" color="orange" variant="outline" title="Not connected to the server">
+        What you see may be out of date. Connected programs keep their last answers. This page catches up by itself.
+      </Alert>
+    </Container>
+  );
+}
+
+const SHORTCUTS: readonly [string, string][] = [
+  ["/", "Search the flags"],
+  ["u", "Undo the last change"],
+  ["g f", "Go to the flags"],
+  ["g g", "Go to the groups"],
+  ["g s", "Go to the settings"],
+  ["?", "Show this sheet"],
+];
+
+function Shortcuts({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+  const [on, setOn] = useState(shortcutsOn);
+  return (
+    <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts">
+      <Stack>
+        <Switch
+          label="Single keys act as shortcuts"
+          checked={on}
+          onChange={(event) => {
+            setShortcuts(event.currentTarget.checked);
+            setOn(event.currentTarget.checked);
+          }}
+        />
+        {SHORTCUTS.map(([keys, does]) => (
+          <Group key={keys} justify="space-between">
+            <Text size="sm">{does}</Text>
+            <Kbd>{keys}</Kbd>
+          </Group>
+        ))}
+      </Stack>
+    </Modal>
+  );
+}

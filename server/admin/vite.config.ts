@@ -1,0 +1,17 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+/** `npm run dev` shows the API of a running server (SIGNALBOX_URL) under this origin, so that cookies and the CSRF check work as they do in the built form. */
+const api = process.env.SIGNALBOX_URL ?? "http://127.0.0.1:7070";
+
+export default defineConfig({
+  plugins: [react()],
+  build: {
+    outDir: "../dist/ui",
+    emptyOutDir: true,
+    // Nothing is inlined: the content security policy allows no data: scripts, and fonts and pictures are files.
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1_200,
+  },
+  server: { proxy: { "/api": { target: api }, "/sdk": { target: api } } },
+});
