@@ -1,0 +1,180 @@
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+import type { Context, Evaluation, FlagType, Json, SnapshotFrame } from "@signalbox/core";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { isPlain, readVectors, runVectors, snapshotOf, type VectorCase } from "../core/vectors/run.ts";
+import { preview } from "../server/src/flags/preview.ts";
+import { openBrowser, root } from "./world.ts";
+
+/** The published builds answer the vectors as core does: the same loop, the same cases, through a real stream. */
+
+const files = readVectors();
+const cases = [...files.values()].flatMap((file) => file.cases).filter(isPlain).length;
+
+/** What both SDKs have in common, as far as the vectors need it. */
+interface Reader {
+  isOn(key: string, context?: Context): boolean;
+  value(key: string, fallback: Json, context?: Context): Json;
+  explain(key: string, context?: Context): { variant?: string; value?: Json; reason: Evaluation["reason"] };
+}
+
+let peer: Server;
+let url: string;
+
+/** A server of one snapshot for each topic; the SDK key names the topic. */
+beforeAll(async () => {
+  const bundle = readFileSync(join(root, "sdk-browser/dist/signalbox.browser.js"));
+  peer = createServer((request, response) => {
+    const asked = new URL(request.url ?? "/", "http://localhost");
+    if (asked.pathname === "/browser.js") return void response.writeHead(200, { "content-type": "text/javascript" }).end(bundle);
+    if (asked.pathname === "/")
+      return void response
+        .writeHead(200, { "content-type": "text/html" })
+        .end("<!doctype html><title>vectors</title><script type=module>import * as sdk from '/browser.js'; window.sdk = sdk;</script>");
+    if (request.method === "POST") return void response.writeHead(204).end();
+    const key = asked.searchParams.get("key") ?? request.headers.authorization?.replace("Bearer ", "") ?? "";
+    const file = files.get(key.split("_")[2] ?? "");
+    if (!file || asked.pathname !== "/sdk/v1/stream") return void response.writeHead(404).end();
+    const snapshot: SnapshotFrame = snapshotOf(file);
+    const hello = {
+      protocol: 1,
+      environment: "vectors",
+      project: "vectors",
+      production: false,
+      projection: "server",
+      generation: 1,
+      head: 1,
+      factsAt: 0,
+      heartbeatMs: 15_000,
+      at: Date.now(),
+      emergency: [],
+    };
+    response.writeHead(200, { "content-type": "text/event-stream", "access-control-allow-origin": "*" });
+    response.write(`event: hello\ndata: ${JSON.stringify(hello)}\n\nid: 1.1\nevent: snapshot\ndata: ${JSON.stringify(snapshot)}\n\n`);
+  });
+  await new Promise<void>((resolve) => peer.listen(0, "127.0.0.1", resolve));
+  const address = peer.address();
+  url = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`;
+});
+
+afterAll(() => {
+  peer.closeAllConnections();
+  peer.close();
+});
+
+/** Text that says what differs, case by case; empty when nothing does. */
+function differences(outcomes: Awaited<ReturnType<typeof runVectors>>): string[] {
+  return outcomes
+    .filter(({ expected, actual }) => JSON.stringify(sorted(expected)) !== JSON.stringify(sorted(actual)))
+    .map(({ topic, name, expected, actual }) => `${topic}: ${name}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`);
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inside]) => [key, sorted(inside)]),
+  );
+}
+
+const FALLBACKS: Record<FlagType, Json> = { boolean: false, string: "the caller's", number: -1, json: null };
+
+/** The SDK's answer in the form of core's, through `explain`, and through `value` where a type is asked for. */
+function answerOf(flags: Reader, one: VectorCase): Evaluation {
+  const context = one.context as Context | undefined;
+  const { variant, value, reason } = flags.explain(one.flag, context);
+  if (variant === undefined) return { served: false, reason };
+  const fallback = one.ask === undefined ? undefined : FALLBACKS[one.ask];
+  if (fallback !== undefined && fallback !== null && typeof value !== typeof fallback) {
+    const got = flags.value(one.flag, fallback, context);
+    if (got === fallback) return { served: false, reason: { kind: "ERROR", code: "TYPE_MISMATCH" } };
+  }
+  return { served: true, variant, value: value as Json, reason };
+}
+
+describe("vectors", () => {
+  it("the server's preview answers as the vectors say", async () => {
+    const outcomes = await runVectors(
+      files,
+      (one, file) =>
+        preview(
+          new Map(file.snapshot.entries.map((entry) => [`${entry.kind}:${entry.key}`, entry])) as never,
+          one.flag,
+          one.context as Context,
+          0,
+        ),
+      (one) => isPlain(one) && one.ask === undefined,
+    );
+    expect(differences(outcomes)).toEqual([]);
+    expect(outcomes.length).toBeGreaterThan(150);
+  });
+
+  it("the built Node SDK answers as the vectors say", async () => {
+    const { createFlags } = (await import(join(root, "sdk-node/dist/index.js"))) as typeof import("../sdk-node/src/index.ts");
+    const opened = new Map<string, ReturnType<typeof createFlags>>();
+    for (const topic of files.keys()) {
+      const flags = createFlags({ url, sdkKey: `sb_server_${topic}_x`, logger: false });
+      expect((await flags.ready()).state).toBe("live");
+      opened.set(topic, flags);
+    }
+    const topicOf = new Map([...files].map(([topic, file]) => [file, topic]));
+    const outcomes = await runVectors(
+      files,
+      (one, file) => answerOf(opened.get(topicOf.get(file) ?? "") as unknown as Reader, one),
+      isPlain,
+    );
+    expect(differences(outcomes)).toEqual([]);
+    expect(outcomes).toHaveLength(cases);
+    await Promise.all([...opened.values()].map((flags) => flags.close()));
+  });
+
+  it.skipIf(inject("chromium") === "")("the built browser SDK answers as the vectors say, in Chromium", async () => {
+    const browser = await openBrowser(inject("chromium"));
+    try {
+      const page = await browser.newPage();
+      await page.goto(url);
+      await page.waitForFunction(() => "sdk" in globalThis);
+      const topics = [...files].map(([topic, file]) => ({ topic, cases: file.cases.filter(isPlain) }));
+      const answers = await page.evaluate(
+        async ({ topics, url }) => {
+          const { createFlags } = (globalThis as unknown as { sdk: typeof import("../sdk-browser/src/index.ts") }).sdk;
+          const answers: Record<string, unknown[]> = {};
+          for (const { topic, cases } of topics) {
+            const flags = createFlags({ url, sdkKey: `sb_browser_${topic}_x`, logger: false });
+            await flags.ready();
+            answers[topic] = cases.map((one) => {
+              const { variant, value, reason } = flags.explain(one.flag, one.context as Context);
+              const typed = { boolean: false, string: "the caller's", number: -1, json: undefined }[one.ask ?? "json"];
+              return {
+                variant,
+                value,
+                reason,
+                typed: typed === undefined ? undefined : flags.value(one.flag, typed as string, one.context as Context),
+              };
+            });
+            await flags.close();
+          }
+          return answers;
+        },
+        { topics, url },
+      );
+      const outcomes = await runVectors(
+        files,
+        (one, file) => {
+          const topic = [...files].find(([, candidate]) => candidate === file)?.[0] ?? "";
+          const at = file.cases.filter(isPlain).indexOf(one);
+          const got = answers[topic]?.[at] as { variant?: string; value?: Json; reason: Evaluation["reason"]; typed?: Json };
+          return answerOf({ isOn: () => false, value: () => got.typed ?? null, explain: () => got } as Reader, one);
+        },
+        isPlain,
+      );
+      expect(differences(outcomes)).toEqual([]);
+      expect(outcomes).toHaveLength(cases);
+    } finally {
+      await browser.close();
+    }
+  });
+});
