@@ -1,0 +1,90 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { ApiEnv } from "../http/route.ts";
+import { createDelivery, type Delivery } from "./delivery.ts";
+import { deliveryRoutes } from "./delivery-routes.ts";
+import { openTestStore, type TestStore } from "./test-store.ts";
+import { collectingLog, type ManualClock, manualClock } from "./test-support.ts";
+
+let parts: TestStore;
+let delivery: Delivery;
+let clock: ManualClock;
+let app: OpenAPIHono<ApiEnv>;
+
+beforeEach(async () => {
+  parts = await openTestStore();
+  clock = manualClock();
+  delivery = createDelivery({ feed: parts.store.feed, clock, log: collectingLog() });
+  app = new OpenAPIHono<ApiEnv>();
+  app.use(async (c, next) => {
+    c.set("requestId", "r");
+    if (c.req.header("authorization")) c.set("identity", { name: "ada", accountId: 1, via: "token", scope: "kill" });
+    await next();
+  });
+  app.route("/", deliveryRoutes({ delivery }));
+});
+afterEach(() => parts.close());
+
+const get = (path: string) =>
+  app.request(`/api/v1/projects/default/environments/development/${path}`, { headers: { authorization: "Bearer t" } });
+const join = (instance: string) =>
+  delivery.instances.join({ instance, app: "shop", sdk: "node", kind: "server", environment: parts.development, basis: undefined });
+
+test("GET instances lists the connected programs and the revision that each has acknowledged", async () => {
+  await parts.createFlag("search");
+  join("a");
+  const leave = join("b");
+  join("c");
+  leave();
+  const { generation, revision } = parts.store.feed.state(parts.development.id, "server");
+  delivery.instances.acknowledge(parts.development.id, { instance: "c", generation, revision });
+  const response = await get("instances");
+  expect(response.status).toBe(200);
+  const program = { app: "shop", sdk: "node", kind: "server", environment: "development", connectedAt: clock.now() };
+  expect(await response.json()).toEqual({
+    environment: "development",
+    revision,
+    instances: [
+      { instance: "a", ...program, revision: null },
+      { instance: "c", ...program, revision },
+    ],
+  });
+});
+
+test("GET receipt answers at once, or waits until every program has applied it", async () => {
+  await parts.createFlag("search");
+  join("a");
+  const revision = await parts.kill("search");
+  const { generation } = parts.store.feed.state(parts.development.id, "server");
+  expect(await (await get(`revisions/${revision}/receipt`)).json()).toMatchObject({ complete: false, target: "search", by: "ada" });
+  const waiting = get(`revisions/${revision}/receipt?waitMs=10000`);
+  delivery.instances.acknowledge(parts.development.id, { instance: "a", generation, revision });
+  expect(await (await waiting).json()).toMatchObject({ complete: true, connected: 1, acknowledged: 1 });
+});
+
+test.each([
+  ["revisions/1/receipt", 404, "REVISION_NOT_FOUND"],
+  ["revisions/x/receipt", 400, "VALIDATION_FAILED"],
+  ["revisions/1/receipt?waitMs=10001", 400, "VALIDATION_FAILED"],
+  ["revisions/1/receipt?waitMs=-1", 400, "VALIDATION_FAILED"],
+])("GET %s is refused", async (path, status, code) => {
+  const response = await get(path);
+  expect(response.status).toBe(status);
+  expect(await response.json()).toMatchObject({ code });
+});
+
+test("places that do not exist are named", async () => {
+  const headers = { authorization: "Bearer t" };
+  const project = await app.request("/api/v1/projects/none/environments/development/instances", { headers });
+  expect(await project.json()).toMatchObject({ code: "PROJECT_NOT_FOUND" });
+  const environment = await app.request("/api/v1/projects/default/environments/none/instances", { headers });
+  expect(await environment.json()).toMatchObject({
+    code: "ENVIRONMENT_NOT_FOUND",
+    detail: expect.stringContaining("development, production"),
+  });
+});
+
+test("nobody is told who is not signed in", async () => {
+  const response = await app.request("/api/v1/projects/default/environments/development/instances");
+  expect(response.status).toBe(401);
+});
