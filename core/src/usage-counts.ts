@@ -7,6 +7,8 @@ export type CountedUsage = Pick<UsageReport, "evaluated" | "unknown">;
 export const USAGE_ROWS_MAX = 5_000;
 /** Rows of each kind in one report, the server's limit. */
 export const REPORT_ROWS_MAX = 500;
+/** A report is smaller than this however its keys are written: the server takes 64 KiB, and so does a page that goes away. */
+export const REPORT_BYTES_MAX = 48 * 1024;
 /** A longer key is no flag key; counting it would only make the server refuse the report. */
 const KEY_LENGTH_MAX = 100;
 
@@ -67,15 +69,16 @@ export function createUsageCounts(rowsMax = USAGE_ROWS_MAX): UsageCounts {
       if (pending === 0) return undefined;
       const evaluated: { flag: string; variant: string; count: number }[] = [];
       const missing: { flag: string; count: number }[] = [];
+      let bytes = 0;
       for (const row of rows) {
         if (row.count === 0) continue;
-        if (row.variant === undefined) {
-          if (missing.length === REPORT_ROWS_MAX) continue;
-          missing.push({ flag: row.flag, count: row.count });
-        } else {
-          if (evaluated.length === REPORT_ROWS_MAX) continue;
-          evaluated.push({ flag: row.flag, variant: row.variant, count: row.count });
-        }
+        const many = row.variant === undefined ? missing : evaluated;
+        // As JSON writes it, three bytes for each character, and the names of the fields.
+        bytes += 3 * JSON.stringify([row.flag, row.variant]).length + 60;
+        if (many.length === REPORT_ROWS_MAX) continue;
+        if (bytes > REPORT_BYTES_MAX) break;
+        if (row.variant === undefined) missing.push({ flag: row.flag, count: row.count });
+        else evaluated.push({ flag: row.flag, variant: row.variant, count: row.count });
         row.count = 0;
         pending--;
       }
