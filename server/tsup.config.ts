@@ -1,12 +1,17 @@
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { defineConfig } from "tsup";
+
+// `clean` would take the UI and the SDKs along, which lie in the same folder and are built by others; only what this build names
+// by its content is removed.
+for (const file of existsSync("dist") ? readdirSync("dist") : []) {
+  if (/^chunk-\w+\.js(\.map)?$/.test(file)) rmSync(`dist/${file}`);
+}
 
 export default defineConfig({
   entry: { cli: "src/cli/cli.ts", main: "src/main.ts" },
   format: "esm",
   target: "node20",
   platform: "node",
-  // The UI and the SDKs lie in the same folder and are built by others.
   clean: false,
   splitting: true,
   sourcemap: true,
