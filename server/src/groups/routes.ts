@@ -185,7 +185,7 @@ function groupOf(environment: EnvironmentModel, group: GroupRecord): Group {
 /** Who is in it, in words. */
 function sentenceOfGroup(environment: EnvironmentModel, { kind, when, by, list }: GroupRecord): string {
   const groupName = (key: string) => environment.groups.get(key)?.name ?? key;
-  if (kind === "conditions") return when ? `Everybody for whom ${conditionSentence(when, { group: groupName })}.` : "Nobody.";
+  if (kind === "conditions") return when ? `By conditions: ${conditionSentence(when, { group: groupName })}.` : "Nobody.";
   const many = list.length === 1 ? "1" : list.length.toLocaleString("en-US");
   const unit = by === "key" ? (list.length === 1 ? "person" : "people") : `${by} ${list.length === 1 ? "value" : "values"}`;
   return kind === "list" ? `${many} listed ${unit}.` : `${many} ${unit} who signed up.`;

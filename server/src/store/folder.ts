@@ -39,7 +39,11 @@ export async function lockFolder(directory: string, driver: SqliteDriver | undef
     handle.close();
     throw isBusy(error) ? inUse(error) : error;
   }
-  return () => handle.close();
+  return () => {
+    // libsql keeps the transaction of a handle that is closed until its statements are collected.
+    handle.raw.exec("ROLLBACK");
+    handle.close();
+  };
 }
 
 function isBusy(error: unknown): boolean {

@@ -1,0 +1,188 @@
+import { applyChange, applySnapshot, createState, digestOf, flagKeys, type Projection } from "@signalbox/core";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { configure, createFlag, patchIdentity, setKilled } from "../flags/decide.ts";
+import { changeMembers, createGroup, deleteGroup, patchGroup } from "../groups/decide.ts";
+import { projectAll } from "./edit.ts";
+import { fingerprint } from "./fingerprint.ts";
+import type { EnvironmentModel, ProjectModel } from "./model.ts";
+import type { Current, Outcome } from "./outcome.ts";
+import { currentOf, development, emptyProject } from "./test-project.ts";
+
+/** Random histories of every kind of edit, refused ones included, over a few flags and groups so that they meet. */
+
+const FLAGS = ["a", "b", "a:x", "c", "a:x:y"];
+const SECRET_UNITS = ["unit-ann", "unit-bob", "unit-cy"];
+const GROUPS = ["group-pro", "group-staff", "group-beta"];
+const flagKey = fc.constantFrom(...FLAGS);
+const groupKey = fc.constantFrom(...GROUPS);
+
+const leaf = fc.oneof(
+  fc.record({ op: fc.constant("in" as const), attribute: fc.constantFrom("plan", "key", "country"), values: fc.constant(["x"]) }),
+  fc.record({ op: fc.constant("exists" as const), attribute: fc.constantFrom("plan", "team") }),
+  fc.record({ op: fc.constant("group" as const), group: groupKey }),
+);
+const condition = fc.oneof(
+  leaf,
+  fc.record({ op: fc.constantFrom("all" as const, "any" as const), of: fc.array(leaf, { maxLength: 3 }) }),
+  fc.record({ op: fc.constant("not" as const), of: leaf }),
+);
+const rules = fc.array(fc.record({ when: condition, to: fc.integer({ min: 0, max: 100_000 }) }), { maxLength: 3 }).map((list) =>
+  list.map(({ when, to }, i) => ({
+    id: `r${i}`,
+    name: `rule-name-${i}`,
+    when,
+    rollout: { to },
+    serve: { kind: "variant" as const, variant: "on" },
+  })),
+);
+
+type Decide = (current: Current) => Outcome;
+const edit: fc.Arbitrary<Decide> = fc.oneof(
+  fc.tuple(flagKey, fc.boolean()).map(
+    ([key, browser]): Decide =>
+      (current) =>
+        createFlag(current, { key, browser }),
+  ),
+  fc.tuple(flagKey, rules, fc.constantFrom("off", "targeted", "on", "inherit")).map(([key, list, mode]): Decide => {
+    return (current) => configure(current, "development", key, { rules: list, mode }, undefined);
+  }),
+  fc.tuple(flagKey, fc.boolean()).map(
+    ([key, browser]): Decide =>
+      (current) =>
+        configure(current, "development", key, { browser }, undefined),
+  ),
+  fc.tuple(flagKey, flagKey).map(([key, flag]): Decide => {
+    return (current) => configure(current, "development", key, { requires: [{ flag, variants: ["on"] }] }, undefined);
+  }),
+  fc.tuple(flagKey, fc.option(flagKey), fc.boolean()).map(([key, parent, detached]): Decide => {
+    return (current) => configure(current, "development", key, { parent, detached }, undefined);
+  }),
+  fc.tuple(flagKey, flagKey).map(
+    ([key, to]): Decide =>
+      (current) =>
+        patchIdentity(current, key, { key: to }, "*"),
+  ),
+  flagKey.map(
+    (key): Decide =>
+      (current) =>
+        setKilled(current, "development", key, { at: 1, by: "ann", reason: null }),
+  ),
+  flagKey.map(
+    (key): Decide =>
+      (current) =>
+        setKilled(current, "development", key, null),
+  ),
+  fc
+    .tuple(groupKey, fc.constantFrom("conditions" as const, "list" as const, "early-access" as const), condition)
+    .map(([key, kind, when]): Decide => {
+      return (current) =>
+        createGroup(current, "development", { key, kind, ...(kind === "conditions" && { when }) }, "000102030405060708090a0b0c0d0e0f");
+    }),
+  fc.tuple(groupKey, condition).map(
+    ([key, when]): Decide =>
+      (current) =>
+        patchGroup(current, "development", key, { when }, undefined),
+  ),
+  groupKey.map(
+    (key): Decide =>
+      (current) =>
+        deleteGroup(current, "development", key, undefined),
+  ),
+  fc.tuple(groupKey, fc.subarray(SECRET_UNITS)).map(([key, add]): Decide => {
+    return (current) => changeMembers(current, "development", key, { add, remove: [] }, new Map(), "group.members");
+  }),
+);
+
+interface Step {
+  readonly project: ProjectModel;
+  readonly changes: { readonly [P in Projection]: { digest: string; put: readonly object[]; remove: readonly string[] } } | undefined;
+}
+
+function historyOf(edits: readonly Decide[]): Step[] {
+  const steps: Step[] = [];
+  let project = emptyProject();
+  for (const decide of edits) {
+    const outcome = decide(currentOf(project));
+    if (outcome.kind !== "changed") continue;
+    const before = project.environments;
+    project = outcome.applied.project;
+    for (const [i, { revision }] of project.environments.entries()) {
+      const touched = outcome.applied.changes.has(i + 1);
+      expect(revision - (before[i]?.revision ?? 0)).toBe(touched ? 1 : 0);
+    }
+    steps.push({ project, changes: outcome.applied.changes.get(1) });
+  }
+  return steps;
+}
+
+const history = fc.array(edit, { minLength: 1, maxLength: 60 });
+
+describe.each(["server", "browser"] as const)("any history, %s projection", (projection) => {
+  const frame = ({ states }: EnvironmentModel) => {
+    const { generation, revision, digest, entries } = states[projection];
+    return { generation, revision, digest, factsAt: 0, environment: "development", project: "default", entries: [...entries.values()] };
+  };
+
+  test("its change-sets, applied in order, give the snapshot", () => {
+    fc.assert(
+      fc.property(history, (edits) => {
+        const steps = historyOf(edits);
+        const state = createState();
+        applySnapshot(state, frame(development(emptyProject())));
+        let revision = 0;
+        for (const { project, changes } of steps) {
+          if (!changes) continue;
+          const { put, remove, digest } = changes[projection];
+          const change = { generation: 1, from: revision, to: revision + 1, digest, put: [...put], remove: [...remove] };
+          expect(applyChange(state, JSON.parse(JSON.stringify(change))).kind).toBe("applied");
+          revision += 1;
+          const snapshot = frame(development(project));
+          expect(state.digest).toBe(snapshot.digest);
+          expect(new Map(state.entries)).toEqual(development(project).states[projection].entries);
+        }
+        expect(flagKeys(state).length).toBe(state.size);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("it is what the rows give when built anew, byte for byte of its size, with true fingerprints", () => {
+    fc.assert(
+      fc.property(history, (edits) => {
+        const last = historyOf(edits).at(-1);
+        if (!last) return;
+        const environment = development(last.project);
+        const state = environment.states[projection];
+        const anew = projectAll(environment, state, projection);
+        expect(new Map([...state.entries].sort())).toEqual(new Map([...anew.entries].sort()));
+        expect(state.digest).toBe(anew.digest);
+        expect(state.digest).toBe(digestOf(state.entries.values()));
+        for (const { fp, ...body } of state.entries.values()) expect(fingerprint(body)).toBe(fp);
+        const bytes = [...state.entries.values()].reduce((sum, entry) => sum + Buffer.byteLength(JSON.stringify(entry)) + 1, 0);
+        expect(environment.bytes[projection]).toBe(bytes);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+test("browsers see every marked flag and never one that is not marked, nor a group, the name of a rule or a listed unit", () => {
+  let marked = 0;
+  fc.assert(
+    fc.property(history, (edits) => {
+      for (const { project } of historyOf(edits)) {
+        const { flags, states } = development(project);
+        const visible = [...states.browser.entries.values()].filter(({ kind }) => kind === "flag").map(({ key }) => key);
+        const wanted = [...flags.values()].filter(({ body }) => body.browser).map(({ identity }) => identity.key);
+        expect(visible.sort()).toEqual(wanted.sort());
+        marked += visible.length;
+        const text = JSON.stringify([...states.browser.entries.values()]);
+        expect(text).not.toMatch(/group|rule-name|unit-|"attribute":"key"/);
+        expect(JSON.stringify([...states.server.entries.values()])).not.toMatch(/unit-/);
+      }
+    }),
+    { numRuns: 300 },
+  );
+  expect(marked).toBeGreaterThan(100);
+});

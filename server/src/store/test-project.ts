@@ -1,0 +1,48 @@
+import { ZERO64 } from "@signalbox/core";
+import { expect } from "vitest";
+import type { ProjectedState } from "../delivery/feed.ts";
+import type { EnvironmentModel, ProjectModel } from "./model.ts";
+import type { Current, Outcome } from "./outcome.ts";
+
+/** A project in memory for tests of decisions: development and production, as the first start makes them. */
+export function emptyProject(): ProjectModel {
+  return { id: 1, key: "default", name: "Default", environments: [emptyEnvironment(1, "development"), emptyEnvironment(2, "production")] };
+}
+
+function emptyEnvironment(id: number, key: string): EnvironmentModel {
+  const state = (): ProjectedState => ({ generation: 1, revision: 0, digest: ZERO64, entries: new Map() });
+  const info = { id, key, name: key, production: key === "production", projectId: 1, projectKey: "default" };
+  return {
+    info,
+    color: "green",
+    position: id,
+    generation: 1,
+    revision: 0,
+    flags: new Map(),
+    groups: new Map(),
+    states: { server: state(), browser: state() },
+    bytes: { server: 0, browser: 0 },
+  };
+}
+
+let id = 0;
+
+export function currentOf(project: ProjectModel): Current {
+  id += 1;
+  return { project, now: 1_000 + id, by: "ann", newIds: { flag: id, group: id } };
+}
+
+/** Decides, demands that something changed, and answers with the project after it. */
+export function after(project: ProjectModel, ...decisions: ((current: Current) => Outcome)[]): ProjectModel {
+  return decisions.reduce((before, decide) => {
+    const outcome = decide(currentOf(before));
+    if (outcome.kind !== "changed") expect.fail(`expected a change, got ${JSON.stringify(outcome)}`);
+    return outcome.applied.project;
+  }, project);
+}
+
+/** The environment development of a project. */
+export function development(project: ProjectModel): EnvironmentModel {
+  const [environment] = project.environments;
+  return environment ?? expect.fail("no environment");
+}
