@@ -12,7 +12,8 @@ const FILES = [
 ] as const;
 
 interface Loaded {
-  readonly modifiedMs: number;
+  /** When the file was written and how long it is. */
+  readonly version: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly etag: string;
 }
@@ -44,11 +45,12 @@ function createLoader(path: string): () => Promise<Loaded | undefined> {
   let loaded: Loaded | undefined;
   return async () => {
     try {
-      const { mtimeMs } = await stat(path);
-      if (loaded?.modifiedMs === mtimeMs) return loaded;
+      const { mtimeMs, size } = await stat(path);
+      const version = `${mtimeMs} ${size}`;
+      if (loaded?.version === version) return loaded;
       const bytes = new Uint8Array(await readFile(path));
       const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
-      loaded = { modifiedMs: mtimeMs, bytes, etag };
+      loaded = { version, bytes, etag };
       return loaded;
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;

@@ -160,6 +160,7 @@ describe("POST /sdk/v1/ack", () => {
     await parts.createFlag("search");
     delivery.instances.join({ instance: "i", app: "shop", sdk: "node", kind: "server", environment: parts.development, basis: undefined });
     const revision = await parts.kill("search");
+    await parts.createFlag("other"); // production comes to the same revision
     const { generation } = parts.store.feed.state(parts.development.id, "server");
     const production = parts.store.feed.environments().find(({ key }) => key === "production");
     const elsewhere = { authorization: `Bearer ${parts.sdkKey("server", production)}` };
@@ -174,6 +175,7 @@ describe("POST /sdk/v1/ack", () => {
     { instance: "i", generation: -1, revision: 1 },
     { instance: "i", generation: 1, revision: 1, at: 5 },
     { instance: "", generation: 1, revision: 1 },
+    { instance: "i", generation: 1e15 - 1, revision: 1 },
   ])("refuses %j", async (body) => {
     const response = await post("/sdk/v1/ack", body);
     expect(response.status).toBe(400);

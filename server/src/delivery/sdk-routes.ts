@@ -1,3 +1,4 @@
+import { formatPosition } from "@signalbox/core";
 import type { Context } from "hono";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
@@ -8,6 +9,7 @@ import type { Store } from "../store/store.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SdkKeyInfo } from "./feed.ts";
+import { isAtLeast } from "./instances.ts";
 import { acknowledgementBody, membershipBody, readBody, SDK_BODY_BYTES_MAX, usageBody } from "./sdk-body.ts";
 import { sdkFileRoutes } from "./sdk-files.ts";
 import { createKeyCheck } from "./sdk-key.ts";
@@ -34,7 +36,7 @@ type SdkEnv = { Variables: ApiEnv["Variables"] & { key: SdkKeyInfo } };
 
 /** What programs ask besides the stream. Every answer may be read by a page of any origin: the SDK key decides, never a cookie. */
 export function sdkRoutes({ delivery, store, usage, sdkDirectory }: SdkRoutesDeps): Hono<SdkEnv> {
-  const { clock, log, states, instances } = delivery;
+  const { feed, clock, log, states, instances } = delivery;
   const checkKey = createKeyCheck({ keys: store, clock, log });
   const routes = new Hono<SdkEnv>();
 
@@ -95,8 +97,14 @@ export function sdkRoutes({ delivery, store, usage, sdkDirectory }: SdkRoutesDep
   });
 
   routes.post("/sdk/v1/ack", limited("acknowledgement"), async (c) => {
-    const { environment } = c.get("key");
-    instances.acknowledge(environment.id, await readBody(c, acknowledgementBody));
+    const { environment, projection } = c.get("key");
+    const acknowledgement = await readBody(c, acknowledgementBody);
+    const head = feed.state(environment.id, projection);
+    if (!isAtLeast(head, acknowledgement)) {
+      const said = `position ${formatPosition(acknowledgement)} is ahead of ${formatPosition(head)}, the newest of ${environment.key}`;
+      throw problem("VALIDATION_FAILED", `Nothing can have applied what does not exist: ${said}.`);
+    }
+    instances.acknowledge(environment.id, acknowledgement);
     return c.body(null, 204);
   });
 

@@ -6,6 +6,7 @@ import type { Identity } from "../http/route.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { Delivery } from "./delivery.ts";
 import { createAdminEvents } from "./events.ts";
+import { isAtLeast } from "./instances.ts";
 import { writeProblem } from "./raw-problem.ts";
 import { RawStream } from "./raw-stream.ts";
 import { createKeyCheck, type SdkKeys } from "./sdk-key.ts";
@@ -40,7 +41,7 @@ export interface StreamListener {
  * for another route, because that answer could never be sent.
  */
 export function createStreamListener({ delivery, keys, usage, authenticate, limits = STREAMS }: StreamListenerDeps): StreamListener {
-  const { clock, log, fanOut, instances, receipts } = delivery;
+  const { feed, clock, log, fanOut, instances, receipts } = delivery;
   const checkKey = createKeyCheck({ keys, clock, log });
   const admission = createTokenBuckets(clock, { perSecond: limits.newPerSecondMax, burst: limits.newPerSecondMax });
   const events = createAdminEvents({ delivery, usage, authenticate });
@@ -95,7 +96,8 @@ export function createStreamListener({ delivery, keys, usage, authenticate, limi
       sdk: named(query.get("sdk"), 50) ?? "unknown",
       kind: projection,
       environment,
-      basis,
+      // What it says to hold counts as applied, if it can be true.
+      basis: basis && isAtLeast(feed.state(environment.id, projection), basis) ? basis : undefined,
     });
     req.socket.once("close", leave);
     fanOut.add(stream, environment, projection, basis);
