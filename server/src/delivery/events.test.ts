@@ -133,7 +133,7 @@ describe("GET /api/v1/events", () => {
     await until(() => client.isClosed());
   });
 
-  test("takes 200 pages", async () => {
+  test("takes 200 pages", { timeout: 30_000 }, async () => {
     const { open, page, server } = await start();
     const clients: RawClient[] = [];
     for (let index = 0; index < 200; index += 1) clients.push(await page());

@@ -89,17 +89,28 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
     if (!connection.stream.idle && !connection.stream.destroyed) waiting.add(connection);
   }
 
-  /** Sends the step to the head, if there is one and it may go now; answers when it may go if that is later. */
+  /**
+   * Sends the step to the head that was looked at last, if there is one and it may go now; answers when it may go if that is
+   * later. What goes wrong for one connection ends that connection only.
+   */
   function deliver(connection: Connection, now: number, atOnce: boolean): number {
     // With a frame in flight nothing is sent; when it has left, `idle` calls here again.
     if (!connection.stream.idle) return Number.POSITIVE_INFINITY;
-    const step = connection.frames.step(connection.position);
-    if (!step) return Number.POSITIVE_INFINITY;
-    const due = connection.sentAt + gapMs(step);
-    if (!atOnce && now < due) return due;
-    connection.position = step.position;
-    connection.sentAt = now;
-    write(connection, step.frame);
+    try {
+      const step = connection.frames.step(connection.position);
+      if (!step) return Number.POSITIVE_INFINITY;
+      const due = connection.sentAt + gapMs(step);
+      if (!atOnce && now < due) return due;
+      connection.position = step.position;
+      connection.sentAt = now;
+      write(connection, step.frame);
+    } catch (error) {
+      log.error(
+        { err: error, environment: connection.channel.environment.key },
+        "a stream was ended because its next frame could not be made",
+      );
+      connection.stream.destroy();
+    }
     return Number.POSITIVE_INFINITY;
   }
 
@@ -120,35 +131,18 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
     const now = clock.monotonic();
     let due = Number.POSITIVE_INFINITY;
     for (const projection of ["server", "browser"] as const) {
-      for (const connection of channel.connections[projection])
-        due = Math.min(
-          due,
-          guarded(connection, () => deliver(connection, now, false)),
-        );
+      channel.frames[projection].refresh();
+      for (const connection of channel.connections[projection]) due = Math.min(due, deliver(connection, now, false));
     }
     schedule(channel, due);
   }
 
-  /** What goes wrong for one connection ends that connection only. */
-  function guarded(connection: Connection, act: () => number): number {
-    try {
-      return act();
-    } catch (error) {
-      log.error(
-        { err: error, environment: connection.channel.environment.key },
-        "a stream was ended because its next frame could not be made",
-      );
-      connection.stream.destroy();
-      return Number.POSITIVE_INFINITY;
-    }
-  }
-
   function ping(connection: Connection, now: number): void {
     // First the step, delayed or not, so that a ping never tells of a head that the stream has not brought.
-    guarded(connection, () => deliver(connection, now, true));
+    const head = connection.frames.refresh();
+    deliver(connection, now, true);
     // A frame in flight is itself the sign of life.
     if (!connection.stream.idle) return;
-    const head = connection.frames.head();
     // The database belongs to this process alone and memory follows each commit, so its age is nothing.
     const frame: PingFrame = { generation: head.generation, head: head.revision, dbAgeMs: 0, at: clock.now() };
     write(connection, encodeFrame("ping", frame));
@@ -178,7 +172,7 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
     add(stream, environment, projection, basis) {
       const channel = channelOf(environment);
       const frames = channel.frames[projection];
-      const head = frames.head();
+      const head = frames.refresh();
       const isAhead = basis !== undefined && isAtLeast(basis, head) && !isAtLeast(head, basis);
       const connection: Connection = {
         stream,
@@ -198,10 +192,8 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
       stream.listen({
         idle() {
           waiting.delete(connection);
-          schedule(
-            channel,
-            guarded(connection, () => deliver(connection, clock.monotonic(), false)),
-          );
+          frames.refresh();
+          schedule(channel, deliver(connection, clock.monotonic(), false));
         },
         close() {
           connections.delete(connection);
@@ -214,7 +206,7 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
       const hello = encodeFrame("hello", helloFrame(environment, projection, head, clock.now()));
       // The client holds what this server does not know of: a restored database. It is told, and gets the state as it is here.
       write(connection, isAhead ? Buffer.concat([hello, encodeFrame("resync", { ...head, reason: "ahead" })]) : hello);
-      guarded(connection, () => deliver(connection, clock.monotonic(), true));
+      deliver(connection, clock.monotonic(), true);
     },
 
     async close({ spreadMs, afterMs = 500 }) {

@@ -42,18 +42,19 @@ export class Frames {
     this.#projection = projection;
   }
 
-  head(): Position {
+  /** Looks at the head of the store, once for however many connections are then asked for. */
+  refresh(): Position {
     const { generation, revision } = this.#feed.state(this.#environment.id, this.#projection);
-    return { generation, revision };
-  }
-
-  /** The one step from `position` to the head; undefined when it is there already. Without a position: the whole state. */
-  step(position: Position | undefined): Step | undefined {
-    const head = this.#feed.state(this.#environment.id, this.#projection);
-    if (head.revision !== this.#head.revision || head.generation !== this.#head.generation) {
-      this.#head = { generation: head.generation, revision: head.revision };
+    if (revision !== this.#head.revision || generation !== this.#head.generation) {
+      this.#head = { generation, revision };
       this.#kept.clear();
     }
+    return this.#head;
+  }
+
+  /** The one step from `position` to the head that was looked at last; undefined when it is there already. Without a position: the whole state. */
+  step(position: Position | undefined): Step | undefined {
+    const head = this.#head;
     const from = position?.generation === head.generation ? position.revision : undefined;
     if (from === head.revision) return undefined;
     const known = this.#kept.get(from);

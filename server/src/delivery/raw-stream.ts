@@ -78,11 +78,6 @@ export class RawStream {
     return this.#socket.destroyed;
   }
 
-  /** Bytes that the kernel has not taken. */
-  get waitingBytes(): number {
-    return this.#socket.writableLength + (this.#frame ? this.#frame.length - this.#offset : 0);
-  }
-
   /** Writes one frame. Only when idle: there is one frame in flight, never a queue. */
   write(frame: Buffer): void {
     this.progressAt = this.#clock.monotonic();

@@ -419,7 +419,7 @@ describe("a client that does not read", () => {
     return { ...parts, client };
   }
 
-  test("is destroyed after 30 s without progress, and not before", async () => {
+  test("is destroyed after 30 s without progress, and not before", { timeout: 30_000 }, async () => {
     const { delivery, clock } = await stall();
     await clock.advance(29_000);
     expect(delivery.fanOut.open).toBe(1);
@@ -428,7 +428,7 @@ describe("a client that does not read", () => {
     expect(delivery.instances.connected(PRODUCTION.id)).toEqual([]);
   });
 
-  test("gets what happened meanwhile as one frame when it reads again, and holds no one else up", async () => {
+  test("gets what happened meanwhile as one frame when it reads again, and holds no one else up", { timeout: 30_000 }, async () => {
     const { feed, clock, client, open, server } = await stall();
     const before = feed.head.revision;
     const other = open(get(`/sdk/v1/stream?basis=7.${before}`, SERVER_KEY));

@@ -114,7 +114,7 @@ describe("the table of reported usage", () => {
     expect(second.stored()).toMatchObject([{ count: 22 }]);
   });
 
-  test("holds 5,000 keys of an environment: the oldest unknown one goes first", async () => {
+  test("holds 5,000 keys of an environment: the oldest unknown one goes first", { timeout: 30_000 }, async () => {
     const { usage, report, createFlag, development, stored } = await start();
     await createFlag("search");
     report(evaluated("search"));
