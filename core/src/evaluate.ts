@@ -46,6 +46,7 @@ export function evaluate(state: State, flagKey: string, context: unknown, option
   const slot = flagSlot(state.slots.flags.get(flagKey));
   if (!slot) return NOT_FOUND;
   if (underWay === 0) allowSteps();
+  else if (!takeStep()) return BROKEN; // a getter that asks for flags which ask the getter: it must end
   underWay++;
   try {
     return decide(state, slot, context, options, options.override ?? options.overrides?.get(slot.key), 0);

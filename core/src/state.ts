@@ -102,8 +102,8 @@ export function applySnapshot(holder: State, frame: SnapshotFrame): Applied {
   const after = state.references.closure(changed);
   settle(state, frame.settled, after);
   moveTo(state, { generation, revision }, frame.digest, frame.factsAt);
-  state.environment = String(frame.environment);
-  state.project = String(frame.project);
+  state.environment = typeof frame.environment === "string" ? frame.environment : "";
+  state.project = typeof frame.project === "string" ? frame.project : "";
   return { kind: "applied", changed: flagKeysOf([...before, ...after]) };
 }
 

@@ -1,0 +1,458 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import * as worlds from "../test/arbitraries.ts";
+import { ARRAY_LENGTH_MAX, STEPS_MAX } from "./conditions.ts";
+import { REQUIREMENT_DEPTH_MAX } from "./evaluate.ts";
+import {
+  BUCKETS,
+  type Condition,
+  type Evaluation,
+  evaluate,
+  type FlagEntry,
+  loadEntries,
+  type Rule,
+  typeMatches,
+  unitOf,
+  ZERO64,
+} from "./index.ts";
+
+function flag(key: string, fields: Partial<FlagEntry> = {}): FlagEntry {
+  return { kind: "flag", key, fp: ZERO64, type: "boolean", off: "off", on: "on", mode: "targeted", salt: key, ...fields };
+}
+
+const serveOn: Rule["serve"] = { kind: "variant", variant: "on" };
+const serveOff: Rule["serve"] = { kind: "variant", variant: "off" };
+
+/** A condition told apart by two flags: one that it lets in, one that it keeps out. */
+function verdictOf(when: Condition, context: unknown): boolean | undefined {
+  const state = loadEntries([
+    flag("allowed", { rules: [{ id: "r", when, serve: serveOn }] }),
+    flag("denied", {
+      rules: [
+        { id: "d", when, serve: serveOff },
+        { id: "r", serve: serveOn },
+      ],
+    }),
+  ]);
+  const allowed = isOn(evaluate(state, "allowed", context));
+  const denied = !isOn(evaluate(state, "denied", context));
+  if (allowed) expect(denied).toBe(true);
+  return allowed ? true : denied ? undefined : false;
+}
+
+function isOn(evaluation: Evaluation): boolean {
+  return evaluation.served && evaluation.variant !== "off" && evaluation.variant !== "none";
+}
+
+// The reference: three values, one small function for each clause of the design, nothing compiled.
+type Verdict = boolean | undefined;
+
+function reference(condition: Condition, context: Record<string, unknown>): Verdict {
+  switch (condition.op) {
+    case "all": {
+      const parts = condition.of.map((part) => reference(part, context));
+      return parts.includes(false) ? false : parts.includes(undefined) ? undefined : true;
+    }
+    case "any": {
+      const parts = condition.of.map((part) => reference(part, context));
+      return parts.includes(true) ? true : parts.includes(undefined) ? undefined : false;
+    }
+    case "not": {
+      const inner = reference(condition.of, context);
+      return inner === undefined ? undefined : !inner;
+    }
+    case "fact":
+    case "group":
+      return undefined;
+    case "exists":
+      return (read(context, condition.attribute) ?? null) !== null;
+    default: {
+      const value = read(context, condition.attribute);
+      if (!Array.isArray(value)) return leaf(condition, value);
+      const parts = value.map((one) => leaf(condition, one));
+      return parts.includes(true) ? true : parts.includes(undefined) ? undefined : false;
+    }
+  }
+}
+
+function read(context: Record<string, unknown>, name: string): unknown {
+  if (Object.hasOwn(context, name)) return context[name];
+  const [outer, inner] = name.split(".");
+  const held = outer === undefined ? undefined : context[outer];
+  return inner !== undefined && held ? (held as Record<string, unknown>)[inner] : undefined;
+}
+
+function leaf(condition: Exclude<Condition, { op: "all" | "any" | "not" | "fact" | "group" | "exists" }>, value: unknown): Verdict {
+  if (condition.op === "number") {
+    if (typeof value !== "number" || Number.isNaN(value)) return undefined;
+    const { is, value: wanted } = condition;
+    return {
+      "<": value < wanted,
+      "<=": value <= wanted,
+      ">": value > wanted,
+      ">=": value >= wanted,
+      "=": value === wanted,
+      "!=": value !== wanted,
+    }[is];
+  }
+  const fold = (x: unknown): unknown => (condition.ignoreCase && typeof x === "string" ? x.toLowerCase() : x);
+  if (condition.op === "in") {
+    if (!["string", "number", "boolean"].includes(typeof value) || Number.isNaN(value)) return undefined;
+    const types = new Set(condition.values.map((one) => typeof one));
+    if (types.size > 0 && !types.has(typeof value as "string")) return undefined;
+    return condition.values.some((one) => fold(one) === fold(value));
+  }
+  if (typeof value !== "string") return undefined;
+  const given = String(fold(value));
+  const { op } = condition;
+  return condition.values.some((one) =>
+    ({ contains: given.includes, startsWith: given.startsWith, endsWith: given.endsWith })[op].call(given, String(fold(one))),
+  );
+}
+
+const plain = { exists: true, groups: [] };
+const lawful = { exists: false, groups: worlds.groupKeysOfWorld };
+
+describe("conditions", () => {
+  test("agree with a naive three-valued interpreter", () => {
+    fc.assert(
+      fc.property(worlds.condition(plain), worlds.context, (when, context) => {
+        expect(verdictOf(when, context)).toBe(reference(when, context));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test("in a group mean the same as written out", () => {
+    fc.assert(
+      fc.property(worlds.condition(plain), worlds.context, fc.boolean(), (when, context, negated) => {
+        const named: Condition = { op: "group", group: "g" };
+        const ask = (condition: Condition): string =>
+          JSON.stringify(
+            evaluate(
+              loadEntries([
+                { kind: "group", key: "g", fp: ZERO64, when },
+                flag("f", {
+                  rules: [
+                    { id: "d", when: condition, serve: serveOff },
+                    { id: "r", serve: serveOn },
+                  ],
+                }),
+              ]),
+              "f",
+              context,
+            ),
+          );
+        expect(ask(negated ? { op: "not", of: named } : named)).toBe(ask(negated ? { op: "not", of: when } : when));
+      }),
+    );
+  });
+
+  test("keep the laws of not, all and any", () => {
+    const of = worlds.condition(plain, 2);
+    fc.assert(
+      fc.property(of, of, worlds.context, (a, b, context) => {
+        const not = (one: Condition): Condition => ({ op: "not", of: one });
+        expect(verdictOf(not(not(a)), context)).toBe(verdictOf(a, context));
+        expect(verdictOf(not({ op: "all", of: [a, b] }), context)).toBe(verdictOf({ op: "any", of: [not(a), not(b)] }, context));
+        expect(verdictOf({ op: "all", of: [a, b] }, context)).toBe(verdictOf({ op: "all", of: [b, a] }, context));
+        expect(verdictOf({ op: "any", of: [a, a] }, context)).toBe(verdictOf(a, context));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("of a long array only the first elements are looked at; the rest is unknown", () => {
+    const when: Condition = { op: "in", attribute: "tags", values: ["x"] };
+    const tags = (x: number): { tags: string[] } => ({
+      tags: Array.from({ length: ARRAY_LENGTH_MAX + 1 }, (_, i) => (i === x ? "x" : "y")),
+    });
+    expect(verdictOf(when, tags(ARRAY_LENGTH_MAX - 1))).toBe(true);
+    expect(verdictOf(when, tags(ARRAY_LENGTH_MAX))).toBeUndefined();
+    expect(verdictOf(when, { tags: tags(-1).tags.slice(1) })).toBe(false);
+  });
+});
+
+describe("evaluate", () => {
+  test("taking attributes away never turns a flag on", () => {
+    let turnedOff = 0;
+    fc.assert(
+      fc.property(worlds.world(lawful), worlds.context, fc.func(fc.boolean()), (entries, context, keep) => {
+        const state = loadEntries(entries);
+        const less: Record<string, unknown> = {};
+        for (const [name, value] of Object.entries(context)) {
+          if (!keep(name)) continue;
+          const isNested = name === "account";
+          less[name] = isNested ? Object.fromEntries(Object.entries(value as object).filter(([inner]) => keep(`account.${inner}`))) : value;
+        }
+        for (const key of worlds.flagKeysOfWorld) {
+          const before = isOn(evaluate(state, key, context));
+          const after = isOn(evaluate(state, key, less));
+          if (before && !after) turnedOff++;
+          expect(!before && after, key).toBe(false);
+        }
+      }),
+      { numRuns: 5_000 },
+    );
+    // The law would also hold for flags that are never on.
+    expect(turnedOff).toBeGreaterThan(50);
+  });
+
+  test("raising a percentage never takes a flag away, lowering never gives it", () => {
+    fc.assert(
+      fc.property(fc.nat(BUCKETS), fc.nat(BUCKETS), worlds.context, fc.string(), (a, b, context, salt) => {
+        const ask = (to: number): boolean =>
+          isOn(evaluate(loadEntries([flag("f", { salt, rules: [{ id: "r", rollout: { to }, serve: serveOn }] })]), "f", context));
+        expect(ask(Math.min(a, b)) && !ask(Math.max(a, b))).toBe(false);
+      }),
+    );
+  });
+
+  test("disjoint slices share no unit and leave none out", () => {
+    fc.assert(
+      fc.property(fc.nat(BUCKETS), fc.string({ minLength: 1 }), (cut, key) => {
+        const slice = (from: number, to: number): FlagEntry =>
+          flag(`${from}-${to}`, { salt: "s", rules: [{ id: "r", rollout: { from, to }, serve: serveOn }] });
+        const state = loadEntries([slice(0, cut), slice(cut, BUCKETS)]);
+        if (cut > 0 && cut < BUCKETS)
+          expect(isOn(evaluate(state, `0-${cut}`, { key }))).toBe(!isOn(evaluate(state, `${cut}-${BUCKETS}`, { key })));
+      }),
+    );
+  });
+
+  test("never throws for any entries, key and context, and answers in one of two shapes", () => {
+    const spoiled = fc
+      .tuple(worlds.entry({ exists: true, groups: [...worlds.groupKeysOfWorld, "gone"] }), fc.string(), fc.jsonValue())
+      .chain(([entry, name, junk]) =>
+        // One field of an entry, at any depth, is replaced by any JSON, or one is added.
+        fc.constantFrom(...pathsOf(entry), [name]).map((path) => replaced(entry, path, junk)),
+      );
+    fc.assert(
+      fc.property(
+        fc.array(spoiled, { maxLength: 6 }),
+        fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true, withSparseArray: true }),
+        fc.anything(),
+        (entries, context, key) => {
+          const state = loadEntries(entries as FlagEntry[]);
+          for (const asked of [...worlds.flagKeysOfWorld, "old", key as string]) {
+            const { served, reason, ...rest } = evaluate(state, asked, context);
+            expect(typeof reason.kind).toBe("string");
+            expect(Object.keys(rest).sort()).toEqual(served ? ["value", "variant"] : []);
+          }
+        },
+      ),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test("one spoiled flag never changes the answer of a flag that does not refer to it", () => {
+    fc.assert(
+      fc.property(
+        worlds.flag("a", plain),
+        worlds.context,
+        fc.jsonValue(),
+        fc.constantFrom("rules", "mode", "requires", "type", "salt"),
+        (other, context, junk, field) => {
+          const alone = flag("z", { rules: [{ id: "r", when: { op: "in", attribute: "plan", values: ["pro"] }, serve: serveOn }] });
+          const beside = loadEntries([{ ...other, [field]: junk } as unknown as FlagEntry, alone]);
+          evaluate(beside, "a", context);
+          expect(evaluate(beside, "z", context)).toEqual(evaluate(loadEntries([alone]), "z", context));
+        },
+      ),
+    );
+  });
+
+  test("answers are frozen, since they are shared", () => {
+    const answer = evaluate(loadEntries([flag("f", { mode: "on" })]), "f", {});
+    expect(Object.isFrozen(answer) && Object.isFrozen(answer.reason)).toBe(true);
+    expect(evaluate(loadEntries([]), "f", {})).toSatisfy(Object.isFrozen);
+  });
+
+  test("overrides by key also reach required flags and parents", () => {
+    const state = loadEntries([
+      flag("a"),
+      flag("a:b", { mode: "on" }),
+      flag("c", { mode: "on", requires: [{ flag: "a", variants: ["on"] }] }),
+    ]);
+    expect(isOn(evaluate(state, "a:b", {}))).toBe(false);
+    const overrides = new Map([["a", { variant: "on", source: "override" as const }]]);
+    expect(evaluate(state, "a:b", {}, { overrides }).reason).toEqual({ kind: "STATIC" });
+    expect(isOn(evaluate(state, "c", {}, { overrides }))).toBe(true);
+    expect(evaluate(state, "a", {}, { overrides, override: { variant: "off", source: "preview" } })).toMatchObject({
+      variant: "off",
+      reason: { source: "preview" },
+    });
+  });
+
+  test("random draws again at each call, and takes a source that is unusable as none", () => {
+    const state = loadEntries([flag("f", { rules: [{ id: "r", rollout: { to: 50_000, random: true }, serve: serveOn }] })]);
+    let draws = 0;
+    const random = (): number => (draws++ % 2 === 0 ? 0.1 : 0.9);
+    expect([0, 1, 2, 3].map(() => isOn(evaluate(state, "f", { key: "u" }, { random })))).toEqual([true, false, true, false]);
+    for (const bad of [Number.NaN, 1, -0.1, Number.POSITIVE_INFINITY])
+      expect(isOn(evaluate(state, "f", {}, { random: () => bad }))).toBe(false);
+  });
+});
+
+describe("hostile contexts", () => {
+  const when: Condition = { op: "in", attribute: "plan", values: ["pro"] };
+  const throwing = (): never => {
+    throw new Error("no");
+  };
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const loop: Record<string, unknown> = { plan: ["free"] };
+  loop.self = loop;
+
+  test.each<[string, unknown, boolean | undefined]>([
+    ["a getter that throws", Object.defineProperty({}, "plan", { get: throwing, enumerable: true }), undefined],
+    ["a getter that answers", Object.defineProperty({}, "plan", { get: () => "pro" }), true],
+    ["a proxy that throws at everything", new Proxy({}, { get: throwing, has: throwing, getOwnPropertyDescriptor: throwing }), undefined],
+    ["a revoked proxy", proxy, undefined],
+    ["a revoked proxy as attribute", { plan: proxy }, undefined],
+    ["a list whose elements throw", { plan: new Proxy(["free"], { get: throwing }) }, undefined],
+    ["a list that claims to be endless", { plan: new Proxy([], { get: (_t, name) => (name === "length" ? 2 ** 53 : "free") }) }, undefined],
+    ["an inherited attribute", Object.create({ plan: "pro" }), undefined],
+    [
+      "an instance of a class with a field",
+      new (class {
+        plan = "pro";
+      })(),
+      true,
+    ],
+    [
+      "an instance of a class with a getter",
+      new (class {
+        get plan() {
+          return "pro";
+        }
+      })(),
+      undefined,
+    ],
+    ["no prototype", Object.assign(Object.create(null), { plan: "pro" }), true],
+    ["a BigInt", { plan: 5n }, undefined],
+    ["a symbol", { plan: Symbol("pro") }, undefined],
+    ["a function", { plan: () => "pro" }, undefined],
+    ["a String object", { plan: new String("pro") }, undefined],
+    ["a Date", { plan: new Date(0) }, undefined],
+    ["a circle", loop, false],
+    ["__proto__ from JSON", JSON.parse('{"__proto__": {"plan": "pro"}}'), undefined],
+    ["nothing", undefined, undefined],
+    ["null", null, undefined],
+    ["a text", "pro", undefined],
+    ["a function as context", Object.assign(() => {}, { plan: "pro" }), undefined],
+  ])("%s", (_name, context, expected) => {
+    expect(verdictOf(when, context)).toBe(expected);
+    expect(verdictOf({ op: "not", of: when }, context)).toBe(expected === undefined ? undefined : !expected);
+  });
+
+  test("a unit whose getter throws is no usable unit", () => {
+    const state = loadEntries([flag("f", { rules: [{ id: "r", rollout: { to: 99_999 }, serve: serveOn }] })]);
+    expect(evaluate(state, "f", Object.defineProperty({}, "key", { get: throwing })).reason).toEqual({ kind: "DEFAULT" });
+  });
+
+  test("a source of random numbers that throws cannot break the caller", () => {
+    const state = loadEntries([flag("f", { rules: [{ id: "r", rollout: { to: 5, random: true }, serve: serveOn }] })]);
+    expect(isOn(evaluate(state, "f", {}, { random: throwing }))).toBe(false);
+  });
+
+  test("a getter that asks for the same flag again ends, and the next evaluation is not affected", () => {
+    const state = loadEntries([flag("f", { rules: [1, 2, 3].map((id) => ({ id: `r${id}`, when, serve: serveOn })) })]);
+    let asked = 0;
+    const context = Object.defineProperty({}, "plan", {
+      get() {
+        asked++;
+        return isOn(evaluate(state, "f", context)) ? "pro" : "free";
+      },
+    });
+    expect(isOn(evaluate(state, "f", context))).toBe(false);
+    expect(asked).toBeGreaterThan(1);
+    expect(asked).toBeLessThanOrEqual(3 * STEPS_MAX);
+    expect(isOn(evaluate(state, "f", { plan: "pro" }))).toBe(true);
+  });
+});
+
+describe("bounds", () => {
+  function chain(length: number): FlagEntry[] {
+    return Array.from({ length: length + 1 }, (_, i) =>
+      flag(`f${i}`, { mode: "on", ...(i > 0 && { requires: [{ flag: `f${i - 1}`, variants: ["on"] }] }) }),
+    );
+  }
+
+  test("a chain of requirements is followed to its bound and not met beyond it", () => {
+    const state = loadEntries(chain(REQUIREMENT_DEPTH_MAX + 1));
+    expect(isOn(evaluate(state, `f${REQUIREMENT_DEPTH_MAX}`, {}))).toBe(true);
+    expect(isOn(evaluate(state, `f${REQUIREMENT_DEPTH_MAX + 1}`, {}))).toBe(false);
+  });
+
+  test("requirements that fan out are cut off instead of being walked for years, and the next evaluation has its own allowance", () => {
+    // Each level requires the next one ten times: 10^20 paths.
+    const levels = 20;
+    const wide = Array.from({ length: levels + 1 }, (_, i) =>
+      flag(`f${i}`, {
+        mode: "on",
+        ...(i > 0 && { requires: Array.from({ length: 10 }, () => ({ flag: `f${i - 1}`, variants: ["on"] })) }),
+      }),
+    );
+    const state = loadEntries(wide);
+    expect(evaluate(state, `f${levels}`, {}).reason.kind).toBe("PREREQUISITE_FAILED");
+    expect(isOn(evaluate(state, "f3", {}))).toBe(true);
+  });
+
+  test("groups that fan out are cut off", () => {
+    const groups = Array.from({ length: 8 }, (_, i) => ({
+      kind: "group" as const,
+      key: `g${i}`,
+      fp: ZERO64,
+      when: (i === 0
+        ? { op: "all", of: [] }
+        : { op: "all", of: Array.from({ length: 100 }, () => ({ op: "group", group: `g${i - 1}` })) }) as Condition,
+    }));
+    const state = loadEntries([
+      ...groups,
+      flag("f", { rules: [{ id: "r", when: { op: "group", group: "g7" }, serve: serveOn }] }),
+      flag("small", { rules: [{ id: "r", when: { op: "group", group: "g1" }, serve: serveOn }] }),
+    ]);
+    expect(isOn(evaluate(state, "f", {}))).toBe(false);
+    expect(isOn(evaluate(state, "small", {}))).toBe(true);
+  });
+});
+
+test("typeMatches is row 13", () => {
+  expect(typeMatches(true, "boolean") && typeMatches("", "string") && typeMatches(0, "number") && typeMatches(null, "json")).toBe(true);
+  expect(typeMatches("true", "boolean") || typeMatches(1, "string") || typeMatches("1", "number") || typeMatches(null, "string")).toBe(
+    false,
+  );
+});
+
+test("a usable unit always has an answer", () => {
+  const state = loadEntries([
+    flag("f", {
+      rules: [
+        { id: "in", rollout: { to: 50_000 }, serve: serveOn },
+        { id: "out", rollout: { from: 50_000, to: BUCKETS }, serve: serveOff },
+      ],
+    }),
+  ]);
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.integer(), fc.double()), (key) => {
+      // Without a unit the first rule does not apply, and the denial does.
+      const expected = unitOf(key) === undefined ? ["out"] : ["in", "out"];
+      expect(expected).toContain((evaluate(state, "f", { key }).reason as { ruleId?: string }).ruleId);
+    }),
+  );
+});
+
+type Path = readonly string[];
+
+function pathsOf(value: unknown, at: Path = []): Path[] {
+  if (typeof value !== "object" || value === null) return at.length > 0 ? [at] : [];
+  return [...(at.length > 0 ? [at] : []), ...Object.entries(value).flatMap(([name, inner]) => pathsOf(inner, [...at, name]))];
+}
+
+function replaced(value: unknown, [name, ...rest]: Path, junk: unknown): unknown {
+  if (name === undefined) return junk;
+  if (Array.isArray(value)) return value.map((one, index) => (String(index) === name ? replaced(one, rest, junk) : one));
+  const holder = value as Record<string, unknown>;
+  return { ...holder, [name]: replaced(holder[name], rest, junk) };
+}

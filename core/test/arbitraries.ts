@@ -1,0 +1,184 @@
+import fc from "fast-check";
+import type { AliasEntry, Condition, FlagEntry, GroupEntry, Rollout, Rule, Serve } from "../src/index.ts";
+import { BUCKETS, sipHash, ZERO64 } from "../src/index.ts";
+
+/** Small worlds, so that conditions meet contexts, and flags meet groups, often. */
+const ATTRIBUTES = ["plan", "seats", "staff", "account.plan"] as const;
+const TEXTS = ["pro", "free", "Pro", "proper", ""] as const;
+const HASH_KEY = "000102030405060708090a0b0c0d0e0f";
+
+export const flagKeysOfWorld = ["a", "b", "c", "a:x", "a:x:y"] as const;
+export const groupKeysOfWorld = ["g", "h", "i"] as const;
+export const units = ["u1", "u2", "u3"] as const;
+
+const scalar = fc.oneof(fc.constantFrom(...TEXTS), fc.integer({ min: -2, max: 3 }), fc.boolean());
+const attribute = fc.constantFrom(...ATTRIBUTES);
+const unit = fc.oneof(fc.constantFrom(...units), fc.integer({ min: 0, max: 5 }));
+
+/** Values that an app may send, usable or not. */
+const value = fc.oneof(
+  { weight: 6, arbitrary: scalar },
+  { weight: 2, arbitrary: fc.array(fc.oneof(scalar, fc.constant(null)), { maxLength: 3 }) },
+  { weight: 1, arbitrary: fc.constantFrom(null, undefined, Number.NaN, {}) },
+);
+
+/** `account.plan` comes nested or flat, never both: of both the flat one counts, so taking it away would uncover the other. */
+export const context: fc.Arbitrary<Record<string, unknown>> = fc
+  .record(
+    {
+      key: fc.oneof({ weight: 5, arbitrary: unit }, { weight: 1, arbitrary: value }),
+      plan: value,
+      seats: value,
+      staff: value,
+      account: fc.record({ plan: value, key: unit }, { requiredKeys: [] }),
+    },
+    { requiredKeys: [] },
+  )
+  .chain((nested) =>
+    fc.boolean().map((flat) => (flat && nested.account ? { ...without(nested, "account"), "account.plan": nested.account.plan } : nested)),
+  );
+
+function without(holder: Record<string, unknown>, name: string): Record<string, unknown> {
+  const { [name]: _gone, ...rest } = holder;
+  return rest;
+}
+
+export interface ConditionChoice {
+  /** `exists` is never unknown and so outside the law on taking attributes away. */
+  readonly exists: boolean;
+  readonly groups: readonly string[];
+}
+
+export function condition({ exists, groups }: ConditionChoice, depth = 3): fc.Arbitrary<Condition> {
+  const leaves: fc.Arbitrary<Condition>[] = [
+    fc.record({ op: fc.constant("in" as const), attribute, values: fc.array(scalar, { maxLength: 3 }), ignoreCase: fc.boolean() }),
+    fc.record({
+      op: fc.constantFrom("contains" as const, "startsWith" as const, "endsWith" as const),
+      attribute,
+      values: fc.array(fc.constantFrom(...TEXTS), { minLength: 1, maxLength: 2 }),
+      ignoreCase: fc.boolean(),
+    }),
+    fc.record({
+      op: fc.constant("number" as const),
+      attribute,
+      is: fc.constantFrom("<", "<=", ">", ">=", "=", "!="),
+      value: fc.integer({ min: -2, max: 3 }),
+    }),
+    fc.record({ op: fc.constant("fact" as const), fact: fc.nat() }),
+  ];
+  if (exists) leaves.push(fc.record({ op: fc.constant("exists" as const), attribute }));
+  if (groups.length > 0) leaves.push(fc.record({ op: fc.constant("group" as const), group: fc.constantFrom(...groups) }));
+  const leaf = fc.oneof(...leaves);
+  if (depth <= 1) return leaf;
+  const inner = condition({ exists, groups }, depth - 1);
+  return fc.oneof(
+    { weight: 3, arbitrary: leaf },
+    { weight: 1, arbitrary: fc.record({ op: fc.constantFrom("all" as const, "any" as const), of: fc.array(inner, { maxLength: 3 }) }) },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant("not" as const), of: inner }) },
+  );
+}
+
+const threshold = fc.oneof(fc.constantFrom(0, BUCKETS), fc.nat(BUCKETS));
+const rollout: fc.Arbitrary<Rollout> = fc
+  .record({ a: threshold, b: threshold, by: fc.constantFrom(undefined, "account.key") })
+  .map(({ a, b, by }) => ({ from: Math.min(a, b), to: Math.max(a, b), ...(by && { by }) }));
+
+function serve(variants: readonly string[]): fc.Arbitrary<Serve> {
+  const split = fc.tuple(fc.nat(BUCKETS), fc.constantFrom(...variants), fc.constantFrom(...variants)).map(
+    ([weight, one, other]): Serve => ({
+      kind: "split",
+      weights: [
+        { variant: one, weight },
+        { variant: other, weight: BUCKETS - weight },
+      ],
+    }),
+  );
+  return fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...variants).map((variant): Serve => ({ kind: "variant", variant })) },
+    { weight: 1, arbitrary: split },
+  );
+}
+
+function rule(variants: readonly string[], choice: ConditionChoice): fc.Arbitrary<Rule> {
+  return fc
+    .record({
+      id: fc.constantFrom("r1", "r2"),
+      when: fc.option(condition(choice), { nil: undefined }),
+      rollout: fc.option(rollout, { nil: undefined }),
+      serve: serve(variants),
+    })
+    .map(({ id, when, rollout, serve }) => ({ id, serve, ...(when && { when }), ...(rollout && { rollout }) }));
+}
+
+/** A flag of the world: boolean, or with two on-variants; it may require and follow others, also in a circle. */
+export function flag(key: string, choice: ConditionChoice): fc.Arbitrary<FlagEntry> {
+  return fc.boolean().chain((boolean) => {
+    const variants = boolean ? ["on", "off"] : ["none", "red", "blue"];
+    const [on, off] = boolean ? ["on", "off"] : ["red", "none"];
+    return fc
+      .record({
+        mode: fc.constantFrom(
+          "targeted" as const,
+          "targeted" as const,
+          "targeted" as const,
+          "on" as const,
+          "inherit" as const,
+          "off" as const,
+        ),
+        rules: fc.array(rule(variants, choice), { maxLength: 3 }),
+        // All on-variants: which of several is served may change when an attribute goes.
+        requires: fc.array(fc.record({ flag: fc.constantFrom(...flagKeysOfWorld, "gone"), variants: fc.constant(["on", "red", "blue"]) }), {
+          maxLength: 1,
+        }),
+        detached: fc.boolean(),
+        killed: fc.constantFrom(false, false, false, true),
+      })
+      .map((rest): FlagEntry => {
+        const values = boolean ? {} : { variants: { none: 0, red: 1, blue: 2 } };
+        return {
+          kind: "flag",
+          key,
+          fp: ZERO64,
+          type: boolean ? "boolean" : "number",
+          on: String(on),
+          off: String(off),
+          salt: key,
+          ...values,
+          ...rest,
+        };
+      });
+  });
+}
+
+export function group(key: string, choice: ConditionChoice): fc.Arbitrary<GroupEntry> {
+  const list = fc
+    .subarray([...units, "1", "2"])
+    .map((members) => ({ hashKey: HASH_KEY, members: members.map((member) => sipHash(HASH_KEY, member)) }));
+  return fc
+    .record({ when: fc.option(condition(choice, 2), { nil: undefined }), list: fc.option(list, { nil: undefined }) })
+    .map(({ when, list }) => ({ kind: "group", key, fp: ZERO64, ...(when && { when }), ...(list && { list }) }));
+}
+
+export type WorldEntry = FlagEntry | GroupEntry | AliasEntry;
+
+/** One entry of the world, its key drawn too. */
+export function entry(choice: ConditionChoice): fc.Arbitrary<WorldEntry> {
+  return fc.oneof(
+    { weight: 4, arbitrary: fc.constantFrom(...flagKeysOfWorld).chain((key) => flag(key, choice)) },
+    { weight: 2, arbitrary: fc.constantFrom(...groupKeysOfWorld).chain((key) => group(key, choice)) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant("alias" as const),
+        key: fc.constantFrom("old", "c"),
+        fp: fc.constant(ZERO64),
+        flag: fc.constantFrom(...flagKeysOfWorld),
+      }),
+    },
+  );
+}
+
+/** All flags and groups of the world. */
+export function world(choice: ConditionChoice): fc.Arbitrary<WorldEntry[]> {
+  return fc.tuple(...flagKeysOfWorld.map((key) => flag(key, choice)), ...groupKeysOfWorld.map((key) => group(key, choice)));
+}
