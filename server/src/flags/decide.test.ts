@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createGroup } from "../groups/decide.ts";
+import { applyEdits } from "../store/edit.ts";
 import { findFlag, type ProjectModel } from "../store/model.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { after, currentOf, development, emptyProject } from "../store/test-project.ts";
@@ -150,6 +151,18 @@ describe("configure", () => {
     expect(decided(project, save("theme", { on: "green" })).kind).toBe("changed");
   });
 
+  test("goes on beside a flag whose rows an older program saved and this one would refuse", () => {
+    const project = after(withFlags("a", "b"), save("b", { requires: [{ flag: "a", variants: ["on"] }] }));
+    const damaged = withBody(project, "b", {
+      requires: [
+        { flag: "a", variants: ["on"] },
+        { flag: "lost", variants: ["on"] },
+      ],
+    });
+    expect(decided(damaged, save("a", { mode: "on" })).kind).toBe("changed");
+    expect(issuesOf(decided(damaged, save("b", { mode: "on" }))).join()).toContain('"lost"');
+  });
+
   test("follows old keys in requirements and parents", () => {
     const project = after(
       withFlags("old", "a"),
@@ -298,6 +311,12 @@ describe("kill and restore", () => {
     expect(flagIn(project, "b").killed).toMatchObject({ by: "ann" });
   });
 });
+
+/** As if these rows had been read from the database, past every check. */
+function withBody(project: ProjectModel, key: string, body: StoredPatch): ProjectModel {
+  const flag = flagIn(project, key);
+  return applyEdits(project, [{ kind: "flag", environmentId: 1, flag: { ...flag, body: { ...flag.body, ...body } } }]).project;
+}
 
 function nested(depth: number): { op: "not"; of: ReturnType<typeof nested> } | { op: "exists"; attribute: string } {
   return depth <= 1 ? { op: "exists", attribute: "x" } : { op: "not", of: nested(depth - 1) };

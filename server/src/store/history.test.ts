@@ -1,4 +1,4 @@
-import { applyChange, applySnapshot, createState, digestOf, flagKeys, type Projection } from "@signalbox/core";
+import { applyChange, applySnapshot, createState, digestOf, type Entry, entryId, flagKeys, type Projection } from "@signalbox/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { configure, createFlag, patchIdentity, setKilled } from "../flags/decide.ts";
@@ -12,9 +12,12 @@ import { currentOf, development, emptyProject } from "./test-project.ts";
 /** Random histories of every kind of edit, refused ones included, over a few flags and groups so that they meet. */
 
 const FLAGS = ["a", "b", "a:x", "c", "a:x:y"];
+const NEW_KEYS = ["n1", "n2", "n3", "n4"];
 const SECRET_UNITS = ["unit-ann", "unit-bob", "unit-cy"];
 const GROUPS = ["group-pro", "group-staff", "group-beta"];
 const flagKey = fc.constantFrom(...FLAGS);
+/** Renames find free keys, so that later edits meet aliases. */
+const anyKey = fc.constantFrom(...FLAGS, ...NEW_KEYS);
 const groupKey = fc.constantFrom(...GROUPS);
 
 const leaf = fc.oneof(
@@ -96,7 +99,7 @@ const edit: fc.Arbitrary<Decide> = fc.oneof(
 
 interface Step {
   readonly project: ProjectModel;
-  readonly changes: { readonly [P in Projection]: { digest: string; put: readonly object[]; remove: readonly string[] } } | undefined;
+  readonly changes: { readonly [P in Projection]: { digest: string; put: readonly Entry[]; remove: readonly string[] } } | undefined;
 }
 
 function historyOf(edits: readonly Decide[]): Step[] {
@@ -134,6 +137,9 @@ describe.each(["server", "browser"] as const)("any history, %s projection", (pro
         for (const { project, changes } of steps) {
           if (!changes) continue;
           const { put, remove, digest } = changes[projection];
+          // Nothing travels that has not changed.
+          for (const entry of put) expect(state.entries.get(entryId(entry))?.fp).not.toBe(entry.fp);
+          for (const id of remove) expect(state.entries.has(id)).toBe(true);
           const change = { generation: 1, from: revision, to: revision + 1, digest, put: [...put], remove: [...remove] };
           expect(applyChange(state, JSON.parse(JSON.stringify(change))).kind).toBe("applied");
           revision += 1;

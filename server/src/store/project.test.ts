@@ -1,0 +1,155 @@
+import type { Condition } from "@signalbox/core";
+import { describe, expect, test } from "vitest";
+import type { StoredConfiguration } from "./define.ts";
+import { fingerprint, fingerprintAfter } from "./fingerprint.ts";
+import type { FlagRecord, GroupRecord } from "./model.ts";
+import { browserFlag, serverFlag } from "./project.ts";
+
+const ON = { kind: "variant", variant: "on" } as const;
+const PLAN: Condition = { op: "in", attribute: "plan", values: ["pro"] };
+
+function flag(body: Partial<StoredConfiguration>): FlagRecord {
+  return {
+    identity: {
+      id: 1,
+      key: "a",
+      name: "A",
+      description: "",
+      type: "boolean",
+      tags: [],
+      owner: null,
+      version: 1,
+      createdAt: 0,
+      createdBy: "x",
+      aliases: [],
+    },
+    body: {
+      mode: "off",
+      off: "off",
+      on: "on",
+      values: { on: true, off: false },
+      rules: [],
+      requires: [],
+      parent: null,
+      detached: false,
+      browser: true,
+      archived: false,
+      salt: "a",
+      ...body,
+    },
+    killed: null,
+    version: 1,
+    updatedAt: 0,
+    updatedBy: "x",
+  };
+}
+
+function group(key: string, when: Condition | null, list: string[] = []): [string, GroupRecord] {
+  const kind = when ? "conditions" : "list";
+  return [
+    key,
+    {
+      id: 1,
+      key,
+      kind,
+      name: key,
+      description: "",
+      by: "key",
+      when,
+      hashKey: "0".repeat(32),
+      version: 1,
+      updatedAt: 0,
+      updatedBy: "x",
+      list,
+    },
+  ];
+}
+
+const seenBy = (when: Condition, ...groups: [string, GroupRecord][]) =>
+  browserFlag(flag({ rules: [{ id: "r", name: "secret customer", when, serve: ON }] }), new Map(groups))?.rules;
+
+describe("the projection for browsers", () => {
+  test("leaves out defaults, and the names of rules", () => {
+    expect(browserFlag(flag({}), new Map())).toEqual({
+      kind: "flag",
+      key: "a",
+      type: "boolean",
+      off: "off",
+      on: "on",
+      mode: "off",
+      salt: "a",
+    });
+    expect(seenBy(PLAN)).toEqual([{ id: "r", when: PLAN, serve: ON }]);
+    expect(serverFlag(flag({ rules: [{ id: "r", name: "n", serve: ON }] })).rules).toEqual([{ id: "r", name: "n", serve: ON }]);
+  });
+
+  test("writes groups out, through groups in groups", () => {
+    const when: Condition = {
+      op: "any",
+      of: [
+        { op: "not", of: { op: "group", group: "outer" } },
+        { op: "exists", attribute: "key" },
+      ],
+    };
+    expect(seenBy(when, group("outer", { op: "group", group: "inner" }), group("inner", PLAN))).toEqual([
+      {
+        id: "r",
+        when: {
+          op: "any",
+          of: [
+            { op: "not", of: PLAN },
+            { op: "exists", attribute: "key" },
+          ],
+        },
+        serve: ON,
+      },
+    ]);
+  });
+
+  test.each<[string, Condition, [string, GroupRecord][]]>([
+    ["a condition on the context key", { op: "in", attribute: "key", values: ["ann"] }, []],
+    ["a condition on the key of a customer", { op: "startsWith", attribute: "account.key", values: ["acme"] }, []],
+    ["a list", { op: "not", of: { op: "group", group: "g" } }, [group("g", null, ["0123456789abcdef"])]],
+    ["a group that is not there", { op: "group", group: "g" }, []],
+    ["groups in a circle", { op: "group", group: "g" }, [group("g", { op: "all", of: [PLAN, { op: "group", group: "g" }] })]],
+    ["a fact", { op: "fact", fact: 1 }, []],
+  ])("does not hold a flag with %s", (_what, when, groups) => {
+    expect(seenBy(when, ...groups)).toBeUndefined();
+  });
+
+  test("does not hold a flag whose groups in groups multiply beyond measure", () => {
+    const wide = (inner: string): Condition => ({
+      op: "any",
+      of: Array.from({ length: 50 }, () => ({ op: "group", group: inner }) as const),
+    });
+    expect(seenBy({ op: "group", group: "g3" }, group("g1", PLAN), group("g2", wide("g1")), group("g3", wide("g2")))).toBeUndefined();
+    expect(seenBy({ op: "group", group: "g2" }, group("g1", PLAN), group("g2", wide("g1")))).toHaveLength(1);
+  });
+});
+
+describe("fingerprint", () => {
+  const list = (members: string[], hashKey = "0".repeat(32)) => fingerprint({ kind: "group", key: "g", list: { hashKey, members } });
+
+  test("does not depend on the order of fields or members, and on everything else", () => {
+    expect(fingerprint({ kind: "alias", key: "a", flag: "b" })).toBe(fingerprint({ flag: "b", key: "a", kind: "alias" }));
+    expect(list(["0000000000000001", "0000000000000002"])).toBe(list(["0000000000000002", "0000000000000001"]));
+    const all = [
+      list([]),
+      list(["0000000000000001"]),
+      list([], "1".repeat(32)),
+      fingerprint({ kind: "alias", key: "g", flag: "b" }),
+      fingerprint({ kind: "group", key: "g" }),
+    ];
+    expect(new Set(all).size).toBe(all.length);
+  });
+
+  test("of a list follows one member by one XOR", () => {
+    expect(fingerprintAfter(list(["0000000000000001"]), ["00000000000000ff"])).toBe(list(["0000000000000001", "00000000000000ff"]));
+    expect(fingerprintAfter(list(["0000000000000001"]), ["0000000000000001"])).toBe(list([]));
+  });
+
+  // Programs hold these digests over restarts and upgrades: another fingerprint for the same entry means a snapshot for everybody.
+  test("stays what it was", () => {
+    expect(fingerprint({ kind: "alias", key: "a", flag: "b" })).toBe("c0af88c3b373b919");
+  });
+});
