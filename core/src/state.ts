@@ -126,11 +126,10 @@ export function applyChange(holder: State, frame: ChangeFrame): Applied {
     if (old) addNode(touched, old);
   }
   for (const entry of frame.put) addNode(touched, entry);
+  // Both what depended on them before and what does now.
   const changed = state.references.closure(touched);
   for (const id of frame.remove) remove(state, id);
   for (const entry of frame.put) put(state, entry);
-  // What a key referred to before the change no longer matters to it; what it refers to now is unchanged: one closure is enough,
-  // but for those that a new alias or flag has just given a meaning.
   for (const node of state.references.closure(touched)) changed.add(node);
   settle(state, frame.settled, changed);
   moveTo(state, { generation, revision: to }, frame.digest, frame.factsAt);

@@ -182,3 +182,21 @@ export function entry(choice: ConditionChoice): fc.Arbitrary<WorldEntry> {
 export function world(choice: ConditionChoice): fc.Arbitrary<WorldEntry[]> {
   return fc.tuple(...flagKeysOfWorld.map((key) => flag(key, choice)), ...groupKeysOfWorld.map((key) => group(key, choice)));
 }
+
+/** A flag that is decided by its rules alone, and often on for everyone that they leave over. */
+export function ruledFlag(choice: ConditionChoice): fc.Arbitrary<FlagEntry> {
+  const variants = ["none", "red", "blue"];
+  const rest: Rule = { id: "rest", serve: { kind: "variant", variant: "red" } };
+  return fc.tuple(fc.array(rule(variants, choice), { minLength: 1, maxLength: 2 }), fc.boolean()).map(([rules, onForTheRest]) => ({
+    kind: "flag",
+    key: "f",
+    fp: ZERO64,
+    type: "number",
+    variants: { none: 0, red: 1, blue: 2 },
+    off: "none",
+    on: "red",
+    mode: "targeted",
+    salt: "f",
+    rules: onForTheRest ? [...rules, rest] : rules,
+  }));
+}
