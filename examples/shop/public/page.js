@@ -52,8 +52,7 @@ function drawFlags() {
   $("beta").dataset.joined = String(me.betaReviews);
   $("beta-button").textContent = me.betaReviews ? "Leave the beta" : "Join the beta";
   $("visitor").textContent = me.visitor.slice(0, 8);
-  const { state, revision } = flags.status;
-  $("status-page").textContent = revision === undefined ? state : `${state}, revision ${revision}`;
+  $("status-page").textContent = flags.status.state;
 }
 
 function show(id, on) {
@@ -67,12 +66,8 @@ function drawProducts() {
     element(
       "li",
       { class: "product", "data-key": product.key },
-      element(
-        "div",
-        { class: "picture", style: `--hue: ${(products.indexOf(product) * 47) % 360}`, "aria-hidden": "true" },
-        product.category[0],
-      ),
-      element("h3", {}, product.name),
+      element("div", { class: "picture", style: `--hue: ${(products.indexOf(product) * 47) % 360}`, "aria-hidden": "true" }),
+      element("h2", {}, product.name),
       element("p", { class: "quiet" }, product.description),
       ...(product.reviews ?? []).map((review) =>
         element(
