@@ -317,9 +317,14 @@ function verified(sync: Sync, now: number): Sync {
   };
 }
 
-function pinged(sync: Sync, head: Position, dbAgeMs: number, { now }: SyncMoment): SyncStep {
+function pinged(sync: Sync, head: Position, dbAgeMs: number, moment: SyncMoment): SyncStep {
+  const { now } = moment;
   const own = sync.state.position;
-  if (own === undefined || isNewer(head, own)) return rearmed({ ...sync, lagSince: sync.lagSince ?? now }, now);
+  if (own === undefined || isNewer(head, own)) {
+    // Frames come in order: what this ping was sent after has arrived, unless it was lost.
+    if (sync.lagSince !== undefined && now - sync.lagSince >= LAG_MS_MAX) return doubt(sync, LAGS, moment);
+    return rearmed({ ...sync, lagSince: sync.lagSince ?? now }, now);
+  }
   if (!at(own, head)) return ignore(sync); // a node that lags behind says nothing about our state
   return { sync: { ...verified(sync, now), verifiedAt: now - dbAgeMs }, actions: [] };
 }
@@ -339,6 +344,8 @@ function resync(sync: Sync, position: Position, reason: "size" | "compacted" | "
   return { ...step, actions: [{ kind: "disconnect" }, ...step.actions] };
 }
 
+const LAGS = "the server is ahead of what it has sent";
+
 /** The timer of an open stream: is it silent, held back, or behind? */
 function listen(sync: Sync, _event: unknown, moment: SyncMoment): SyncStep {
   const { now } = moment;
@@ -348,7 +355,7 @@ function listen(sync: Sync, _event: unknown, moment: SyncMoment): SyncStep {
   if (now - sync.heardAt >= sync.silenceMs) return timedOut(sync, undefined, moment);
   // While bytes arrive, the frame that leads to the head may be one of them: a slow line is not a lost frame.
   if (sync.lagSince !== undefined && now - Math.max(sync.lagSince, sync.heardAt) >= LAG_MS_MAX) {
-    return doubt(sync, "the server is ahead of what it has sent", moment);
+    return doubt(sync, LAGS, moment);
   }
   return rearmed(sync, now);
 }
