@@ -17,6 +17,8 @@ export type Entries = ReadonlyMap<EntryId, Entry>;
 
 /** Conditions may nest this deep when saved; SDKs read deeper ones, so that a later server may allow them. */
 export const CONDITION_DEPTH_MAX = 8;
+/** Circles and missing groups are not searched any further once so many problems are known. */
+const PROBLEMS_MAX = 100;
 
 /**
  * What speaks against saving a flag among the entries of its environment (which may hold an older state of it).
@@ -239,7 +241,7 @@ function checkChain(flag: FlagBody, entries: Entries, problems: Problem[]): void
     path.push(at.key);
     for (const key of leadsTo(at)) {
       const next = key === flag.key ? flag : flagAt(key, entries);
-      if (!next || problems.length > 100) continue;
+      if (!next || problems.length > PROBLEMS_MAX) continue;
       if (next.key === flag.key) {
         const circle = [...path, flag.key].map(quoted).join(" → ");
         if (!reported.has(circle))
@@ -335,17 +337,25 @@ function checkOperators(condition: Condition, path: string, problems: Problem[])
 }
 
 function checkGroups(condition: Condition, entries: Entries, path: string, above: readonly string[], problems: Problem[]): void {
-  const keys = new Set<string>();
-  collectGroups(condition, keys);
-  for (const key of keys) {
-    const chain = [...above, key];
-    const group = groupAt(key, entries);
-    if (above.includes(key)) problems.push({ path, message: `groups go in a circle: ${chain.map(quoted).join(" → ")}` });
-    else if (!group) problems.push({ path, message: `there is no group ${quoted(key)} in this environment` });
-    else if (chain.length > GROUP_DEPTH_MAX)
-      problems.push({ path, message: `groups nest more than ${GROUP_DEPTH_MAX} deep: ${chain.map(quoted).join(" → ")}` });
-    else if (group?.when && problems.length <= 100) checkGroups(group.when, entries, path, chain, problems);
-  }
+  // For each group the longest way seen to it: it is walked again only by a longer one, else groups that fan out would take years.
+  const longest = new Map<string, number>();
+  const walk = (at: Condition, way: readonly string[]): void => {
+    const keys = new Set<string>();
+    collectGroups(at, keys);
+    for (const key of keys) {
+      const chain = [...way, key];
+      const group = groupAt(key, entries);
+      if (way.includes(key)) problems.push({ path, message: `groups go in a circle: ${chain.map(quoted).join(" → ")}` });
+      else if (!group) problems.push({ path, message: `there is no group ${quoted(key)} in this environment` });
+      else if (chain.length > GROUP_DEPTH_MAX) {
+        problems.push({ path, message: `groups nest more than ${GROUP_DEPTH_MAX} deep: ${chain.map(quoted).join(" → ")}` });
+      } else if (group.when && problems.length <= PROBLEMS_MAX && (longest.get(key) ?? -1) < chain.length) {
+        longest.set(key, chain.length);
+        walk(group.when, chain);
+      }
+    }
+  };
+  walk(condition, above);
 }
 
 function collectGroups(condition: Condition, keys: Set<string>): void {

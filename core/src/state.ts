@@ -93,18 +93,17 @@ export function applySnapshot(holder: State, frame: SnapshotFrame): Applied {
   const incoming = new Map(frame.entries.map((entry) => [entryId(entry), entry]));
   if (incoming.size !== frame.entries.length || digestOf(incoming.values()) !== frame.digest) return { kind: "mismatch" };
 
-  const changed = new Set<NodeId>();
-  for (const [id, entry] of incoming) if (state.entries.get(id)?.fp !== entry.fp) addNode(changed, entry);
-  for (const [id, entry] of state.entries) if (!incoming.has(id)) addNode(changed, entry);
-  // Both what depended on them before and what does now.
-  const before = state.references.closure(changed);
+  const touched = new Set<NodeId>();
+  for (const [id, entry] of incoming) if (state.entries.get(id)?.fp !== entry.fp) addNode(touched, entry);
+  for (const [id, entry] of state.entries) if (!incoming.has(id)) addNode(touched, entry);
   fill(state, incoming.values());
-  const after = state.references.closure(changed);
-  settle(state, frame.settled, after);
+  // What depends on them now is enough: whoever no longer depends on one of them was touched itself.
+  const changed = state.references.closure(touched);
+  settle(state, frame.settled, changed);
   moveTo(state, { generation, revision }, frame.digest, frame.factsAt);
   state.environment = typeof frame.environment === "string" ? frame.environment : "";
   state.project = typeof frame.project === "string" ? frame.project : "";
-  return { kind: "applied", changed: flagKeysOf([...before, ...after]) };
+  return { kind: "applied", changed: flagKeysOf(changed) };
 }
 
 /** Applies one change-set, whole or not at all. */
@@ -126,11 +125,10 @@ export function applyChange(holder: State, frame: ChangeFrame): Applied {
     if (old) addNode(touched, old);
   }
   for (const entry of frame.put) addNode(touched, entry);
-  // Both what depended on them before and what does now.
-  const changed = state.references.closure(touched);
   for (const id of frame.remove) remove(state, id);
   for (const entry of frame.put) put(state, entry);
-  for (const node of state.references.closure(touched)) changed.add(node);
+  // What depends on them now is enough: whoever no longer depends on one of them was touched itself.
+  const changed = state.references.closure(touched);
   settle(state, frame.settled, changed);
   moveTo(state, { generation, revision: to }, frame.digest, frame.factsAt);
   sweep(state);

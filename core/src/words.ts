@@ -28,8 +28,10 @@ export function stateOf(flag: FlagBody): FlagState {
   const rules = reachable(flag);
   if (!rules.some((rule) => shareOn(rule, flag) > 0)) return said("OFF");
   const last = rules.at(-1);
-  const everyoneElse = last && !last.when ? shareOn(last, flag) / 1_000 : 0;
-  return everyoneElse > 0 ? { word: "SOME", percentage: everyoneElse, text: `SOME ${percent(everyoneElse)}` } : said("SOME");
+  const share = last && !last.when ? shareOn(last, flag) : 0;
+  if (share === 0) return said("SOME");
+  const percentage = Math.max(1, Math.round(share)) / 1_000;
+  return { word: "SOME", percentage, text: `SOME ${percent(percentage)}` };
 }
 
 /**
@@ -38,7 +40,7 @@ export function stateOf(flag: FlagBody): FlagState {
  */
 export function sentenceOf(flag: FlagBody, names: Names = {}): string {
   if (flag.archived) return `Archived: ${served(flag, flag.off)} for everyone.`;
-  if (!flag.killed) return configured(flag, names);
+  if (!flag.killed) return capitalized(configured(flag, names));
   return `Killed: ${served(flag, flag.off)} for everyone. When restored: ${configured(flag, names)}`;
 }
 
@@ -46,55 +48,65 @@ function configured(flag: FlagBody, names: Names): string {
   const limits = limitsOf(flag);
   switch (flag.mode) {
     case "off":
-      return sentence(`${served(flag, flag.off)} for everyone`);
+      return `${served(flag, flag.off)} for everyone.`;
     case "on":
-      return sentence(`${served(flag, flag.on)} for everyone`) + limits;
+      return `${served(flag, flag.on)} for everyone.${limits}`;
     case "inherit":
       return inherited(flag);
     default:
-      return sentence(targeted(flag, names)) + (stateOf({ ...flag, killed: false }).word === "OFF" ? "" : limits);
+      return targeted(flag, names, limits);
   }
 }
 
 function inherited(flag: FlagBody): string {
   const parent = flag.parent ?? colonParent(flag.key);
-  if (parent === undefined) return sentence(`${served(flag, flag.off)} for everyone: it follows its parent, but has none`);
-  const lead = `As its parent ${parent}: ${served(flag, flag.on)} where ${parent} is on, ${served(flag, flag.off)} elsewhere.`;
+  if (parent === undefined) return `${served(flag, flag.off)} for everyone: it follows its parent, but has none.`;
+  const lead = `as its parent ${parent}: ${served(flag, flag.on)} where ${parent} is on, ${served(flag, flag.off)} elsewhere.`;
   return lead + requirementsOf(flag);
 }
 
 /** Rules in order; neighbors that serve the same are told together, since their order among themselves changes nothing. */
-function targeted(flag: FlagBody, names: Names): string {
+function targeted(flag: FlagBody, names: Names, limits: string): string {
   const rules = reachable(flag);
-  if (rules.length === 0) return `${served(flag, flag.off)} for everyone: there are no rules`;
+  if (!rules.some((rule) => shareOn(rule, flag) > 0)) {
+    return `${served(flag, flag.off)} for everyone: ${flag.rules?.length ? "no rule turns it on" : "there are no rules"}.`;
+  }
   const parts: { serves: string; whom: string[] }[] = [];
-  for (const rule of rules) {
+  for (const [index, rule] of rules.entries()) {
+    // A percentage after a rule that took only a part of its people is not one of everyone else: the others of them are asked again.
+    const isElse = index > 0 && (isWhole(rule.rollout) || rules.slice(0, index).every((earlier) => isWhole(earlier.rollout)));
+    const everyone = isElse ? "everyone else" : "everyone";
     const serves = servedBy(rule.serve, flag);
-    const whom = audience(rule, isDenial(rule, flag), parts.length === 0, names);
+    const whom = audience(rule, everyone, names) + doubt(rule, flag);
     const last = parts.at(-1);
     if (last?.serves === serves) last.whom.push(whom);
     else parts.push({ serves, whom: [whom] });
   }
-  const told = parts.map(
-    ({ serves, whom }, index) =>
-      `${index > 0 ? "otherwise " : ""}${serves} ${listed(
-        whom.map((one) => `for ${one}`),
-        "and",
-      )}`,
-  );
+  const told = parts.map(({ serves, whom }, index) => {
+    const those = listed(
+      whom.map((one) => `for ${one}`),
+      "and",
+    );
+    return `${index > 0 ? "otherwise " : ""}${serves} ${those}`;
+  });
   const last = rules.at(-1);
-  if (last && !last.when && isWhole(last.rollout)) return told.join("; ");
-  return `${told.join("; ")}; ${served(flag, flag.off)} for the rest`;
+  if (!last || last.when || !isWhole(last.rollout)) told.push(`${served(flag, flag.off)} for the rest`);
+  return `${told.join("; ")}.${limits}`;
 }
 
-function audience(rule: Rule, denial: boolean, first: boolean, names: Names): string {
-  const { when, rollout } = rule;
+function audience({ when, rollout }: Rule, everyone: string, names: Names): string {
   const share = rollout && !isWhole(rollout) ? `${shareWords(rollout)} of ` : "";
-  if (!when) return share + (first ? "everyone" : "everyone else");
-  // A denial applies also where its condition is unknown, and that must be said for the sentence to be true.
-  const doubt = denial ? " (or where that is not known)" : "";
-  if (when.op === "group") return share + groupName(when.group, names) + doubt;
-  return `${share}those where ${conditionSentence(when, names)}${doubt}`;
+  if (!when) return share + everyone;
+  return share + (when.op === "group" ? groupName(when.group, names) : `those where ${conditionSentence(when, names)}`);
+}
+
+/** What serves the off variant applies also where it is unknown whether it does, and that must be said for the sentence to be true. */
+function doubt(rule: Rule, flag: FlagBody): string {
+  const certain = !rule.when && isWhole(rule.rollout);
+  const { serve } = rule;
+  if (serve.kind === "variant") return serve.variant === flag.off && !certain ? " (or where that is not known)" : "";
+  const hasOffShare = serve.weights.some(({ variant, weight }) => variant === flag.off && weight > 0);
+  return hasOffShare && !certain ? ` (${served(flag, flag.off)} also where that is not known)` : "";
 }
 
 function shareWords({ from = 0, to, random, by }: Rollout): string {
@@ -193,16 +205,12 @@ function isWhole(rollout: Rollout | undefined): boolean {
   return !rollout || ((rollout.from ?? 0) === 0 && rollout.to === BUCKETS);
 }
 
-function isDenial(rule: Rule, flag: FlagBody): boolean {
-  return rule.serve.kind === "variant" && rule.serve.variant === flag.off;
-}
-
 /** How many of 100,000 of its audience a rule gives anything but the off variant. */
 function shareOn({ rollout, serve }: Rule, flag: FlagBody): number {
   const inside = rollout ? Math.max(0, rollout.to - (rollout.from ?? 0)) : BUCKETS;
   if (serve.kind === "variant") return serve.variant === flag.off ? 0 : inside;
   const on = serve.weights.reduce((sum, { variant, weight }) => (variant === flag.off ? sum : sum + weight), 0);
-  return Math.round((inside * on) / BUCKETS);
+  return (inside * on) / BUCKETS;
 }
 
 function servedBy(serve: Serve, flag: FlagBody): string {
@@ -243,6 +251,6 @@ function said(word: FlagState["word"]): FlagState {
   return { word, percentage: null, text: word };
 }
 
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,0 +1,346 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import * as worlds from "../test/arbitraries.ts";
+import { REQUIREMENT_DEPTH_MAX } from "./evaluate.ts";
+import {
+  browserObstacles,
+  CONDITION_DEPTH_MAX,
+  type Condition,
+  checkCondition,
+  checkFlag,
+  dependents,
+  type Entry,
+  type EntryId,
+  entryId,
+  evaluate,
+  type FlagBody,
+  type FlagEntry,
+  type GroupEntry,
+  loadEntries,
+  type Rule,
+  ZERO64,
+} from "./index.ts";
+
+function flag(key: string, fields: Partial<FlagEntry> = {}): FlagEntry {
+  return { kind: "flag", key, fp: ZERO64, type: "boolean", off: "off", on: "on", mode: "targeted", salt: key, ...fields };
+}
+
+function group(key: string, when?: Condition, list?: GroupEntry["list"]): GroupEntry {
+  return { kind: "group", key, fp: ZERO64, ...(when && { when }), ...(list && { list }) };
+}
+
+function entriesOf(...entries: Entry[]): ReadonlyMap<EntryId, Entry> {
+  return new Map(entries.map((entry) => [entryId(entry), entry]));
+}
+
+function problemsOf(body: FlagBody, ...entries: Entry[]): string[] {
+  return checkFlag(body, entriesOf(...entries)).problems.map(({ path, message }) => `${path}: ${message}`);
+}
+
+const ruled = (fields: Partial<Rule>): Partial<FlagEntry> => ({
+  rules: [{ id: "r1", name: "beta", serve: { kind: "variant", variant: "on" }, ...fields }],
+});
+const inPlan: Condition = { op: "in", attribute: "plan", values: ["pro"] };
+const requires = (key: string, ...variants: string[]): Partial<FlagEntry> => ({ requires: [{ flag: key, variants }] });
+const list = { hashKey: "00".repeat(16), members: [] };
+
+describe("checkFlag", () => {
+  test("has nothing against a flag that uses everything as it should be used", () => {
+    const color = flag("color", { type: "string", variants: { none: "", red: "#f00", blue: "#00f" }, off: "none", on: "red" });
+    const shop = flag("shop:checkout", {
+      ...requires("color", "red", "blue"),
+      rules: [
+        {
+          id: "r1",
+          when: {
+            op: "all",
+            of: [
+              { op: "group", group: "staff" },
+              { op: "not", of: inPlan },
+            ],
+          },
+          serve: { kind: "variant", variant: "off" },
+        },
+        {
+          id: "r2",
+          rollout: { from: 0, to: 12_345 },
+          serve: {
+            kind: "split",
+            weights: [
+              { variant: "on", weight: 60_000 },
+              { variant: "off", weight: 40_000 },
+            ],
+          },
+        },
+        { id: "r3", rollout: { to: 0 }, serve: { kind: "variant", variant: "on" } },
+      ],
+    });
+    expect(checkFlag(shop, entriesOf(color, flag("shop"), group("staff", inPlan)))).toEqual({ problems: [], warnings: [] });
+  });
+
+  test.each<[string, Partial<FlagEntry>, string]>([
+    [
+      "an unknown variant in a rule",
+      ruled({ serve: { kind: "variant", variant: "maybe" } }),
+      'rules.0.serve.variant: what rule "beta" serves is "maybe", but the flag\'s variants are "on", "off"',
+    ],
+    [
+      "an unknown variant in a split",
+      ruled({ serve: { kind: "split", weights: [{ variant: "maybe", weight: 100_000 }] } }),
+      'rules.0.serve.weights.0.variant: a share of rule "beta" is "maybe", but the flag\'s variants are "on", "off"',
+    ],
+    [
+      "weights that do not add up",
+      ruled({ serve: { kind: "split", weights: [{ variant: "on", weight: 99_000 }] } }),
+      'rules.0.serve.weights: weights of rule "beta" add up to 99000, expected 100000',
+    ],
+    [
+      "a slice that ends before it starts",
+      ruled({ rollout: { from: 50_000, to: 10_000 } }),
+      'rules.0.rollout: the percentage of rule "beta" goes from 50000 to 10000, so nobody is inside; the end must be above the start',
+    ],
+    [
+      "a percentage above 100",
+      ruled({ rollout: { to: 100_001 } }),
+      'rules.0.rollout: the percentage of rule "beta" reaches to 100001, which is not a whole number of 0 to 100000',
+    ],
+    [
+      "an unknown method",
+      ruled({ rollout: { to: 5, method: "crc32" } }),
+      'rules.0.rollout.method: rule "beta" names the unknown method of bucketing "crc32"; leave it out',
+    ],
+    [
+      "an unknown group",
+      ruled({ when: { op: "any", of: [{ op: "group", group: "staf" }] } }),
+      'rules.0.when: there is no group "staf" in this environment',
+    ],
+    [
+      "a condition without values",
+      ruled({ when: { op: "not", of: { op: "in", attribute: "plan", values: [] } } }),
+      'rules.0.when.of.values: the condition on "plan" lists no value',
+    ],
+    ["a fact", ruled({ when: { op: "fact", fact: 3 } }), "rules.0.when: a fact is made by the server; it cannot be saved"],
+    ["an unknown operator", ruled({ when: { op: "matches" } as unknown as Condition }), 'rules.0.when: unknown operator "matches"'],
+    ["another off variant of a boolean flag", { off: "on" }, 'off: the off variant of a boolean flag is "off", not "on"'],
+    [
+      "an off variant that is not there",
+      { type: "string", variants: { a: "A" }, off: "b", on: "a" },
+      'off: its off variant is "b", but the flag\'s variants are "a"',
+    ],
+    [
+      "a value of another type",
+      { type: "number", variants: { a: 1, b: "2" }, off: "a", on: "b" },
+      'values.b: variant "b" has the value "2", which is not a number',
+    ],
+    ["an unknown required flag", requires("gone", "on"), 'requires.0.flag: it requires "gone", but there is no such flag'],
+    [
+      "a requirement on the off variant",
+      requires("other", "off"),
+      'requires.0.variants.0: a requirement may not name the off variant "off" of "other": that is what it serves when it is killed',
+    ],
+    [
+      "a requirement on an unknown variant",
+      requires("other", "red"),
+      'requires.0.variants.0: "other" has no variant "red"; its variants are "on", "off"',
+    ],
+    ["a requirement on no variant", requires("other"), 'requires.0.variants: the requirement of "other" names no variant'],
+  ])("refuses %s", (_name, fields, expected) => {
+    expect(problemsOf(flag("f", fields), flag("other"))).toEqual([expected]);
+  });
+
+  test("refuses two rules of one id, which counters and explanations could not tell apart", () => {
+    const [rule] = ruled({}).rules ?? [];
+    expect(problemsOf(flag("f", { rules: rule ? [rule, rule] : [] }))).toEqual([
+      'rules.1.id: two rules have the id "r1"; give each its own',
+    ]);
+  });
+
+  test("names a circle over requirements and parents with its whole path, and lets every other flag of it be told too", () => {
+    const a = flag("a", requires("b", "on"));
+    const b = flag("b", { parent: "c:child" });
+    const c = flag("c", requires("a", "on"));
+    const child = flag("c:child");
+    expect(problemsOf(a, b, c, child)).toEqual([
+      'requires.0.flag: requirements and parents go in a circle: "a" → "b" → "c:child" → "c" → "a"',
+    ]);
+    expect(problemsOf(b, a, c, child)).toEqual(['parent: requirements and parents go in a circle: "b" → "c:child" → "c" → "a" → "b"']);
+    expect(problemsOf(flag("s", requires("s", "on")), flag("s"))).toEqual([
+      'requires.0.flag: requirements and parents go in a circle: "s" → "s"',
+    ]);
+    // A circle among others is not this flag's.
+    expect(problemsOf(flag("z", requires("a", "on")), a, b, c, child)).toEqual([]);
+  });
+
+  test("follows old keys when it looks for a circle", () => {
+    const alias: Entry = { kind: "alias", key: "old", fp: ZERO64, flag: "a" };
+    expect(problemsOf(flag("a", requires("b", "on")), flag("b", requires("old", "on")), flag("a"), alias)).toHaveLength(1);
+  });
+
+  test("a parent counts in a circle unless the flag has opted out of it; who inherits from it has not", () => {
+    const up = flag("up", requires("up:child", "on"));
+    expect(problemsOf(up, flag("up:child"))).toHaveLength(1);
+    expect(problemsOf(up, flag("up:child", { detached: true }))).toEqual([]);
+    expect(problemsOf(up, flag("up:child", { detached: true, mode: "inherit" }))).toHaveLength(1);
+  });
+
+  test("refuses a chain that SDKs would not follow, and ends on many ways through the same flags", () => {
+    const chain = Array.from({ length: REQUIREMENT_DEPTH_MAX + 2 }, (_, i) => flag(`f${i}`, i === 0 ? {} : requires(`f${i - 1}`, "on")));
+    expect(problemsOf(chain[REQUIREMENT_DEPTH_MAX] as FlagEntry, ...chain)).toEqual([]);
+    expect(problemsOf(chain[REQUIREMENT_DEPTH_MAX + 1] as FlagEntry, ...chain)).toEqual([
+      expect.stringContaining("a chain of more than 100"),
+    ]);
+    const wide = Array.from({ length: 60 }, (_, i) =>
+      flag(`f${i}`, i < 2 ? {} : { requires: [1, 2].map((back) => ({ flag: `f${i - back}`, variants: ["on"] })) }),
+    );
+    expect(problemsOf(wide[59] as FlagEntry, ...wide)).toEqual([]);
+  });
+
+  test.each<[string, FlagEntry, string[]]>([
+    [
+      "a colon key without a parent",
+      flag("gone:child"),
+      ['its key names "gone" as its parent, but there is no such flag, so it has no parent'],
+    ],
+    [
+      "a parent by name that is missing",
+      flag("f", { parent: "gone" }),
+      ['its parent is set to "gone", but there is no such flag, so it has no parent'],
+    ],
+    [
+      "a missing parent that it follows",
+      flag("gone:child", { mode: "inherit" }),
+      ['its key names "gone" as its parent, but there is no such flag, so it is off for everyone'],
+    ],
+    ["no parent to follow", flag("f", { mode: "inherit" }), ["it is set to follow its parent, but it has none, so it is off for everyone"]],
+    ["a missing parent that it has opted out of", flag("gone:child", { detached: true }), []],
+  ])("warns of %s", (_name, body, warnings) => {
+    expect(checkFlag(body, entriesOf())).toEqual({ problems: [], warnings });
+  });
+
+  test("what it lets pass, evaluation can read", () => {
+    fc.assert(
+      fc.property(worlds.world({ exists: true, groups: worlds.groupKeysOfWorld }), worlds.context, (entries, context) => {
+        const map = entriesOf(...entries);
+        const state = loadEntries(entries);
+        for (const entry of entries) {
+          if (entry.kind !== "flag" || checkFlag(entry, map).problems.length > 0) continue;
+          expect(evaluate(state, entry.key, context).reason).not.toEqual({ kind: "ERROR", code: "PARSE_ERROR" });
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("checkCondition", () => {
+  const nested = (depth: number): Condition => (depth === 1 ? inPlan : { op: "not", of: nested(depth - 1) });
+
+  test("refuses conditions that nest too deep", () => {
+    expect(checkCondition(nested(CONDITION_DEPTH_MAX), entriesOf())).toEqual([]);
+    expect(checkCondition(nested(CONDITION_DEPTH_MAX + 1), entriesOf())).toEqual([
+      { path: "when", message: "conditions nest 9 deep, at most 8 are allowed; put some of them into a group" },
+    ]);
+  });
+
+  test("refuses groups in a circle, groups that nest too deep, and names the way", () => {
+    const of = (key: string): Condition => ({ op: "group", group: key });
+    const circle = entriesOf(group("a", of("b")), group("b", of("a")));
+    expect(checkCondition(of("b"), circle, "when", "a")).toEqual([{ path: "when", message: 'groups go in a circle: "a" → "b" → "a"' }]);
+    expect(checkCondition(of("a"), entriesOf(group("a")), "when", "a")).toHaveLength(1);
+    const deep = Array.from({ length: 10 }, (_, i) => group(`g${i}`, i === 0 ? inPlan : of(`g${i - 1}`)));
+    expect(checkCondition(of("g7"), entriesOf(...deep))).toEqual([]);
+    expect(checkCondition(of("g8"), entriesOf(...deep))).toEqual([
+      { path: "when", message: expect.stringContaining("groups nest more than 8 deep") },
+    ]);
+    const state = loadEntries([...deep, ...["g7", "g8"].map((key) => flag(key, ruled({ when: of(key) })))]);
+    expect(["g7", "g8"].map((key) => evaluate(state, key, { plan: "pro" }).reason.kind)).toEqual(["TARGETING_MATCH", "DEFAULT"]);
+  });
+});
+
+test("dependents are those that require the flag or are its children, also by an old key, sorted", () => {
+  const entries = entriesOf(
+    flag("a"),
+    { kind: "alias", key: "old", fp: ZERO64, flag: "a" },
+    flag("z", requires("a", "on")),
+    flag("y", requires("old", "on")),
+    flag("a:child"),
+    flag("old:child"),
+    flag("named", { parent: "a" }),
+    flag("a:named", { parent: "z" }),
+    flag("a:free", { detached: true }),
+    flag("far", requires("z", "on")),
+  );
+  expect(dependents("a", entries)).toEqual(["a:child", "named", "old:child", "y", "z"]);
+});
+
+describe("browserObstacles", () => {
+  const obstacles = (body: FlagBody, marked: string[], ...entries: Entry[]): string[] =>
+    browserObstacles(body, entriesOf(...entries), new Set(marked));
+
+  test("has nothing against conditions on attributes that name nobody", () => {
+    const when: Condition = { op: "all", of: [inPlan, { op: "exists", attribute: "key" }, { op: "group", group: "pro" }] };
+    expect(
+      obstacles(
+        flag("f", { ...ruled({ when, rollout: { to: 5, by: "account.key" } }), ...requires("seen", "on") }),
+        ["seen"],
+        flag("seen"),
+        group("pro", inPlan),
+      ),
+    ).toEqual([]);
+  });
+
+  test.each<[string, Partial<FlagEntry>, string]>([
+    [
+      "keys in a condition",
+      ruled({ when: { op: "not", of: { op: "in", attribute: "key", values: ["ada"] } } }),
+      'rule "beta" compares "key", which names people or customers; a browser may not hold such names',
+    ],
+    [
+      "keys of accounts",
+      ruled({ when: { op: "startsWith", attribute: "account.key", values: ["a"] } }),
+      'rule "beta" compares "account.key", which names people or customers; a browser may not hold such names',
+    ],
+    [
+      "a group by list",
+      ruled({ when: { op: "group", group: "listed" } }),
+      'rule "beta" names group "listed", whose members are listed; a browser may not hold such a list',
+    ],
+    [
+      "a group by list inside a group",
+      ruled({ when: { op: "group", group: "outer" } }),
+      'rule "beta", through group "outer", names group "listed", whose members are listed; a browser may not hold such a list',
+    ],
+    [
+      "keys inside a group",
+      ruled({ when: { op: "group", group: "keys" } }),
+      'rule "beta", through group "keys", compares "key", which names people or customers; a browser may not hold such names',
+    ],
+    [
+      "a required flag that is hidden",
+      requires("hidden", "on"),
+      'it requires "hidden", which is hidden from browsers; mark "hidden" for browsers first',
+    ],
+    [
+      "a parent that is hidden",
+      { parent: "hidden" },
+      'its parent "hidden" is hidden from browsers, so a browser could not follow it; mark "hidden" for browsers first, or opt "f" out of its parent',
+    ],
+  ])("%s", (_name, fields, expected) => {
+    const groups = [
+      group("listed", undefined, list),
+      group("outer", { op: "group", group: "listed" }),
+      group("keys", { op: "in", attribute: "key", values: ["ada"] }),
+    ];
+    expect(obstacles(flag("f", fields), [], flag("hidden"), ...groups)).toEqual([expected]);
+  });
+
+  test("a parent that does not exist or does not count is none", () => {
+    expect(obstacles(flag("gone:child"), [])).toEqual([]);
+    expect(obstacles(flag("up:child", { detached: true }), [], flag("up"))).toEqual([]);
+  });
+
+  test("ends on groups in a circle", () => {
+    const of = (key: string): Condition => ({ op: "group", group: key });
+    expect(obstacles(flag("f", ruled({ when: of("a") })), [], group("a", of("b")), group("b", of("a")))).toEqual([]);
+  });
+});
