@@ -47,7 +47,10 @@ export const condition: z.ZodType<ConditionInput> = z
 /** Any JSON value; described by its types, because its own recursive schema has no name that the document could refer to. */
 const json = z.json().openapi({ type: ["string", "number", "boolean", "object", "array", "null"] });
 
-/** `percentage` is in percent with at most three decimals, as people say it; the wire holds thresholds of 100,000. */
+/**
+ * `percentage` is in percent with at most three decimals, as people say it: the size of the slice, which begins at `from` (0 when
+ * absent). The wire holds thresholds of 100,000.
+ */
 export const rollout = z.strictObject({
   percentage: z.number().min(0).max(100).multipleOf(0.001),
   from: z.number().min(0).max(100).multipleOf(0.001).optional(),

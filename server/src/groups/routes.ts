@@ -9,7 +9,7 @@ import { fromCondition, toCondition } from "../flags/convert.ts";
 import { type ApiEnv, apiRoute, createApi } from "../http/route.ts";
 import type { EnvironmentModel, GroupRecord } from "../store/model.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
-import { flagsUsing } from "../store/project.ts";
+import { usesOfGroups } from "../store/project.ts";
 import type { Store } from "../store/store.ts";
 import { createGroup, deleteGroup, groupEtag, patchGroup } from "./decide.ts";
 import * as shapes from "./schema.ts";
@@ -97,7 +97,10 @@ export function groupRoutes({ store }: { readonly store: Store }): OpenAPIHono<A
 
   api.openapi(listRoute, (c) => {
     const environment = at(c.req.valid("param"));
-    const groups = [...environment.groups.values()].sort((a, b) => (a.key < b.key ? -1 : 1)).map((group) => groupOf(environment, group));
+    const uses = usesOfGroups(environment);
+    const groups = [...environment.groups.values()]
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .map((group) => groupOf(environment, group, uses));
     return c.json({ environment: environment.info.key, revision: environment.revision, groups }, 200);
   });
   api.openapi(createRoute, async (c) => {
@@ -164,7 +167,7 @@ function existing(environment: EnvironmentModel, key: string): GroupRecord {
   throw problem("GROUP_NOT_FOUND", `There is no group with the key "${key}" in ${environment.info.key}; the list of groups has the keys.`);
 }
 
-function groupOf(environment: EnvironmentModel, group: GroupRecord): Group {
+function groupOf(environment: EnvironmentModel, group: GroupRecord, uses = usesOfGroups(environment)): Group {
   const { key, kind, name, description, by, when, list, updatedAt, updatedBy } = group;
   return {
     key,
@@ -174,7 +177,7 @@ function groupOf(environment: EnvironmentModel, group: GroupRecord): Group {
     by,
     when: when && fromCondition(when),
     members: list.length,
-    usedBy: flagsUsing(key, environment).map(({ identity }) => identity.key),
+    usedBy: uses.get(key) ?? [],
     sentence: sentenceOfGroup(environment, group),
     etag: groupEtag(group),
     updatedAt,

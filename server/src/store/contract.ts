@@ -155,6 +155,43 @@ export function describeStore(name: string, open: OpenStore): void {
       expect(again.flags.get(DEVELOPMENT, "a").configuration).toMatchObject({ mode: "off", requires: [] });
     });
 
+    test("a write that fails in the file changes nothing, is a defect to the caller only if it is one, and the next one goes on", async () => {
+      const { store, flags } = await start();
+      await flags.create("default", { key: "a" }, ANN);
+      const before = head(store);
+      // The last statement of a write fails, after all others have gone well.
+      store.db.run(sql`create trigger full before insert on audit begin select raise(abort, 'no'); end`);
+      await expect(flags.kill(DEVELOPMENT, "a", ANN)).rejects.toMatchObject({ message: expect.stringContaining("no") });
+      store.db.run(sql`drop trigger full`);
+      expect(head(store)).toBe(before);
+      expect(rows(store, "changeSet")).toBe(2);
+      store.db.run(sql`pragma query_only = on`);
+      await expect(flags.kill(DEVELOPMENT, "a", ANN)).rejects.toMatchObject({
+        code: "UNAVAILABLE",
+        status: 503,
+        message: expect.stringContaining("SQLITE_READONLY"),
+      });
+      store.db.run(sql`pragma query_only = off`);
+      expect(await flags.kill(DEVELOPMENT, "a", ANN)).toMatchObject({ changed: true, revision: 2 });
+    });
+
+    test("the ring holds no more than its bytes, before and after reopening", async () => {
+      const { store, flags, directory } = await start();
+      await flags.create("default", { key: "a" }, ANN);
+      for (let i = 0; i < 8; i++) {
+        const values = Array.from({ length: 300 }, (_, n) => `${i}-${n}-${"x".repeat(980)}`);
+        await flags.configure(
+          DEVELOPMENT,
+          "a",
+          { rules: [{ id: "r", when: { op: "in", attribute: "plan", values }, serve: { kind: "variant", variant: "on" } }] },
+          ANN,
+        );
+      }
+      const reach = (from: Store) => [9, 6, 5, 0].map((revision) => from.feed.commitsSince(idOf(from), revision)?.length);
+      expect(reach(store)).toEqual([0, 3, undefined, undefined]);
+      expect(reach((await reopen(store, directory)).store)).toEqual([0, 3, undefined, undefined]);
+    });
+
     test("a create and a rename raise every environment in one transaction, a configuration only its own", async () => {
       const { store, flags } = await start();
       await flags.create("default", { key: "a" }, ANN);

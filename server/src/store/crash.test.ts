@@ -18,13 +18,18 @@ const CHILD = fileURLToPath(new URL("./crash-child.ts", import.meta.url));
 function writeAndKill(directory: string, acknowledgements: number): Promise<string[]> {
   const child = spawn(process.execPath, ["--import", "tsx", CHILD, directory], { stdio: ["ignore", "pipe", "inherit"] });
   const lines: string[] = [];
+  let refusal: Promise<unknown> = Promise.resolve();
   createInterface({ input: child.stdout }).on("line", (line) => {
     lines.push(line);
-    if (lines.length === acknowledgements) child.kill("SIGKILL");
+    // While it writes, no other process gets in.
+    if (lines.length === 1) refusal = expect(openStore({ directory })).rejects.toThrow(/in use by another Signalbox/);
+    if (lines.length === acknowledgements) void refusal.finally(() => child.kill("SIGKILL"));
   });
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, signal) => (signal === "SIGKILL" ? resolve(lines) : reject(new Error(`the child ended by itself: ${code}`))));
+    child.on("close", (code, signal) =>
+      signal === "SIGKILL" ? resolve(refusal.then(() => lines)) : reject(new Error(`the child ended by itself: ${code}`)),
+    );
   });
 }
 

@@ -7,7 +7,7 @@ import { StoreUnusable } from "./rows.ts";
 /** Makes the data folder if needed. Throws StoreUnusable if it cannot be written. */
 export function prepareFolder(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true });
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
@@ -55,7 +55,10 @@ const SECRET_BYTES = 32;
 /** The folder's secret, from which SDK keys are derived: made at first, readable by this user only. */
 export function folderSecret(directory: string): Buffer {
   const file = join(directory, "secret.key");
-  if (!existsSync(file)) writeFileSync(file, `${randomBytes(SECRET_BYTES).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+  if (!existsSync(file)) {
+    // Flushed, so that no power cut leaves a database whose keys were made with a secret that is gone.
+    writeFileSync(file, `${randomBytes(SECRET_BYTES).toString("base64url")}\n`, { mode: 0o600, flag: "wx", flush: true });
+  }
   const secret = Buffer.from(readFileSync(file, "utf8").trim(), "base64url");
   if (secret.length !== SECRET_BYTES) {
     throw new StoreUnusable(`${file} is damaged (${secret.length} bytes instead of ${SECRET_BYTES}): put its backup in its place.`);

@@ -61,7 +61,7 @@ const edit: fc.Arbitrary<Decide> = fc.oneof(
   fc.tuple(flagKey, fc.option(flagKey), fc.boolean()).map(([key, parent, detached]): Decide => {
     return (current) => configure(current, "development", key, { parent, detached }, undefined);
   }),
-  fc.tuple(flagKey, flagKey).map(
+  fc.tuple(anyKey, anyKey).map(
     ([key, to]): Decide =>
       (current) =>
         patchIdentity(current, key, { key: to }, "*"),

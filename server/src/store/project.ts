@@ -127,6 +127,17 @@ export function flagsUsing(groupKey: string, environment: Pick<EnvironmentModel,
   );
 }
 
+/** For every group that rules name, itself or through another group, the keys of their flags: one pass over all flags. */
+export function usesOfGroups({ flags, groups }: Pick<EnvironmentModel, "flags" | "groups">): Map<string, string[]> {
+  const uses = new Map<string, string[]>();
+  for (const { identity, body } of flags.values()) {
+    const named = new Set<string>();
+    for (const rule of body.rules) groupsIn(rule.when, groups, named);
+    for (const group of named) uses.get(group)?.push(identity.key) ?? uses.set(group, [identity.key]);
+  }
+  return uses;
+}
+
 /** Signs a body with its fingerprint. */
 export function signed<B extends EntryBody>(body: B): B & { readonly fp: string } {
   return { ...body, fp: fingerprint(body) };

@@ -1,7 +1,7 @@
 import type { Commit } from "../delivery/feed.ts";
 
 export const RING_COMMITS_MAX = 1_000;
-const RING_BYTES_MAX = 1024 * 1024;
+export const RING_BYTES_MAX = 1024 * 1024;
 
 /** The newest commits of one environment, contiguous. A program that is further behind than they reach takes a snapshot. */
 export interface Ring {

@@ -1,9 +1,9 @@
 import { type Projection, sipHash } from "@signalbox/core";
-import { and, asc, desc, eq } from "drizzle-orm";
+import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
 import type { Commit, EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
 import type { SqliteHandle } from "./driver.ts";
 import { type Edit, entryBytes, projectAll } from "./edit.ts";
-import type { EnvironmentModel, FlagIdentity, FlagRecord, GroupRecord, ProjectModel } from "./model.ts";
+import type { EnvironmentModel, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
 import { tables } from "./schema.sqlite.ts";
 
 /** The database as drizzle sees it, and a transaction on it. Both are synchronous. */
@@ -99,22 +99,32 @@ function stateBytes(state: ProjectedState): number {
   return bytes;
 }
 
-/** The newest commits of an environment, oldest first, at most `limit`. How long they took is not kept. */
-export function loadCommits(db: Database, environmentId: number, limit: number): Commit[] {
-  const rows = db
-    .select()
-    .from(tables.changeSet)
-    .where(eq(tables.changeSet.environmentId, environmentId))
-    .orderBy(desc(tables.changeSet.revision))
-    .limit(limit)
-    .all();
-  return rows.reverse().map(({ revision, server, browser, ...row }) => ({
-    ...row,
-    from: revision - 1,
-    to: revision,
-    storedMs: 0,
-    projections: { server, browser },
-  }));
+const COMMITS_PER_QUERY = 50;
+
+/**
+ * The newest commits of an environment, oldest first: at most `limit`, and none older than what makes them `bytesMax` long, since a
+ * change of a long list holds the whole list. How long they took is not kept.
+ */
+export function loadCommits(db: Database, environmentId: number, limit: number, bytesMax = Number.POSITIVE_INFINITY): Commit[] {
+  const commits: Commit[] = [];
+  const { changeSet } = tables;
+  for (let bytes = 0, last = false; !last && commits.length < limit && bytes <= bytesMax; ) {
+    const before = commits.at(-1)?.to;
+    const rows = db
+      .select()
+      .from(changeSet)
+      .where(and(eq(changeSet.environmentId, environmentId), before === undefined ? undefined : lt(changeSet.revision, before)))
+      .orderBy(desc(changeSet.revision))
+      .limit(Math.min(COMMITS_PER_QUERY, limit - commits.length))
+      .all();
+    last = rows.length === 0;
+    for (const { revision, server, browser, ...row } of rows) {
+      const projections = { server, browser };
+      commits.push({ ...row, from: revision - 1, to: revision, storedMs: 0, projections });
+      bytes += Buffer.byteLength(JSON.stringify(projections));
+    }
+  }
+  return commits.reverse();
 }
 
 /** Writes the rows of one edit. Everything is inside the caller's transaction. */
@@ -147,21 +157,39 @@ export function writeEdit(tx: Tx, projectId: number, edit: Edit): void {
       return;
     case "members": {
       writeGroup(tx, edit.environmentId, edit.group);
-      const { groupId, unit } = tables.groupMember;
-      for (const member of edit.put) {
-        const { unit: _unit, ...set } = member;
-        tx.insert(tables.groupMember)
-          .values({ ...member, groupId: edit.group.id })
-          .onConflictDoUpdate({ target: [groupId, unit], set })
-          .run();
-      }
-      for (const gone of edit.drop)
-        tx.delete(tables.groupMember)
-          .where(and(eq(groupId, edit.group.id), eq(unit, gone)))
-          .run();
+      writeMembers(tx, edit.group.id, edit.put, edit.drop);
       return;
     }
   }
+}
+
+/** Prepared once for all rows: building ten thousand statements would hold up a kill for half a second. */
+function writeMembers(tx: Tx, group: number, put: readonly Member[], drop: readonly string[]): void {
+  const { groupId, unit, state, at, by } = tables.groupMember;
+  const upsert = tx
+    .insert(tables.groupMember)
+    .values({
+      groupId: group,
+      unit: sql.placeholder("unit"),
+      state: sql.placeholder("state"),
+      at: sql.placeholder("at"),
+      by: sql.placeholder("by"),
+    })
+    .onConflictDoUpdate({
+      target: [groupId, unit],
+      set: {
+        state: sql`excluded.${sql.identifier(state.name)}`,
+        at: sql`excluded.${sql.identifier(at.name)}`,
+        by: sql`excluded.${sql.identifier(by.name)}`,
+      },
+    })
+    .prepare();
+  for (const member of put) upsert.run({ ...member });
+  const remove = tx
+    .delete(tables.groupMember)
+    .where(and(eq(groupId, group), eq(unit, sql.placeholder("unit"))))
+    .prepare();
+  for (const gone of drop) remove.run({ unit: gone });
 }
 
 function writeGroup(tx: Tx, environmentId: number, group: GroupRecord): void {

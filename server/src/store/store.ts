@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type Projection, STATE_BYTES_MAX } from "@signalbox/core";
 import { asc, eq, sql } from "drizzle-orm";
 import type { Commit, Feed, SdkKeyInfo } from "../delivery/feed.ts";
+import { problem } from "../errors.ts";
 import { createMembers, type Members } from "../groups/members.ts";
 import { type AuditRow, appendAudit } from "./audit.ts";
 import { openSqlite, type SqliteDriver } from "./driver.ts";
@@ -10,7 +11,7 @@ import { migrateDatabase } from "./migrate.ts";
 import type { EnvironmentModel, ProjectModel } from "./model.ts";
 import type { Current, Outcome } from "./outcome.ts";
 import { createWriteQueue } from "./queue.ts";
-import { createRing, RING_COMMITS_MAX } from "./ring.ts";
+import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX } from "./ring.ts";
 import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 import { loadSdkKeys } from "./sdk-keys.ts";
@@ -169,7 +170,7 @@ function createStore(db: Database, driver: string, secret: Buffer, now: () => nu
 
   const write: Store["write"] = (request, decide) => {
     const startedAt = performance.now();
-    return queue.run(() => writeNow(request, decide, startedAt), request.urgent);
+    return queue.run(() => durably(() => writeNow(request, decide, startedAt)), request.urgent);
   };
   const project: Store["project"] = (key) => projects.find((each) => each.key === key);
 
@@ -189,7 +190,7 @@ function createStore(db: Database, driver: string, secret: Buffer, now: () => nu
     projects: () => projects,
     project,
     write,
-    transaction: (run) => queue.run(() => db.transaction(run, { behavior: "immediate" })),
+    transaction: (run) => queue.run(() => durably(() => db.transaction(run, { behavior: "immediate" }))),
     audit: (tx, row) => appendAudit(tx, { ...row, at: row.at ?? now() }),
     sdkKey: keys.find,
     showSdkKey: keys.show,
@@ -198,6 +199,24 @@ function createStore(db: Database, driver: string, secret: Buffer, now: () => nu
       release();
     },
   };
+}
+
+/** A database that cannot be written is no defect: the caller hears that nothing was stored, and that trying again may help. */
+function durably<T>(run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    if (!/^SQLITE_(FULL|IOERR|READONLY|BUSY|LOCKED|CANTOPEN|NOMEM)/.test(code)) throw error;
+    throw problem(
+      "UNAVAILABLE",
+      `The database cannot be written (${code}), so nothing was changed: look after the disk of the data folder.`,
+      {
+        cause: error,
+        headers: { "retry-after": "5" },
+      },
+    );
+  }
 }
 
 /** The head rows, read in the order of their ids inside the transaction, must be those that memory holds: this is the only writer. */
@@ -235,7 +254,9 @@ function tooLarge(before: ProjectModel, outcome: Outcome): Outcome {
 }
 
 function loadRing(db: Database, environment: EnvironmentModel) {
-  const commits = loadCommits(db, environment.info.id, RING_COMMITS_MAX).filter(({ generation }) => generation === environment.generation);
+  const commits = loadCommits(db, environment.info.id, RING_COMMITS_MAX, RING_BYTES_MAX).filter(
+    ({ generation }) => generation === environment.generation,
+  );
   const ring = createRing(commits[0]?.from ?? environment.revision);
   for (const commit of commits) ring.push(commit);
   return ring;
