@@ -1,6 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openSqlite, refusalOf, SqliteUnavailable } from "./driver.ts";
@@ -79,6 +81,43 @@ describe.each(["better-sqlite3", "libsql"] as const)("openSqlite over %s", (driv
     const opening = openSqlite(join(folder, "absent", "c.db"), { driver });
     await expect(opening).rejects.toThrow(SqliteUnavailable);
     await expect(opening).rejects.toThrow(/absent\/c\.db cannot be opened .*check that its folder exists/);
+  });
+});
+
+describe("openSqlite without better-sqlite3", () => {
+  it("opens libsql, also when no module may import the other", async () => {
+    // Plays a machine on which npm could not build better-sqlite3 and has removed it.
+    const program = `
+      import Module, { register } from "node:module";
+      register("data:text/javascript," + encodeURIComponent(\`export async function resolve(name, context, next) {
+        if (name === "better-sqlite3") throw new Error("Cannot find package 'better-sqlite3'");
+        return next(name, context);
+      }\`));
+      const resolve = Module._resolveFilename;
+      Module._resolveFilename = (name, ...rest) => {
+        if (name === "better-sqlite3") throw new Error("Cannot find module 'better-sqlite3'");
+        return resolve.call(Module, name, ...rest);
+      };
+      const { openStore } = await import(${JSON.stringify(new URL("./store.ts", import.meta.url).href)});
+      const store = await openStore({ directory: ${JSON.stringify(join(folder, "data"))} });
+      console.log(store.driver, store.projects().length);
+      await store.close();
+    `;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", program]);
+    expect(stdout).toMatch(/^libsql \d+\.\d+\.\d+ \(SQLite [\d.]+\) 1\n$/);
+  });
+});
+
+describe("package-lock.json", () => {
+  it("holds no better-sqlite3 that would crash Node 20", () => {
+    const lock = JSON.parse(readFileSync(new URL("../../../package-lock.json", import.meta.url), "utf8")) as {
+      packages: Record<string, { version?: string }>;
+    };
+    const versions = Object.entries(lock.packages).flatMap(([path, { version }]) =>
+      path.endsWith("node_modules/better-sqlite3") && version ? [version] : [],
+    );
+    expect(versions).not.toEqual([]);
+    expect(versions.map((version) => refusalOf(version, "20.19.0"))).toEqual(versions.map(() => undefined));
   });
 });
 

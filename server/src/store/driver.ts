@@ -2,14 +2,15 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type Database from "better-sqlite3";
-import { type BetterSQLite3Database, drizzle } from "drizzle-orm/better-sqlite3";
+import type { BetterSQLite3Database } from "drizzle-orm/better-sqlite3";
+import { BetterSQLiteSession } from "drizzle-orm/better-sqlite3/session";
+import { BaseSQLiteDatabase, SQLiteSyncDialect } from "drizzle-orm/sqlite-core";
 import { adaptLibsql } from "./libsql.ts";
-import { tables } from "./schema.sqlite.ts";
 
 export type SqliteDriver = "better-sqlite3" | "libsql";
 
 export interface SqliteHandle {
-  readonly db: BetterSQLite3Database<typeof tables>;
+  readonly db: BetterSQLite3Database;
   /** The driver's own handle, with the methods of better-sqlite3 whichever is open. */
   readonly raw: Database.Database;
   /** "better-sqlite3 12.9.0 (SQLite 3.53.0)" */
@@ -44,7 +45,7 @@ export async function openSqlite(file: string, options: { driver?: SqliteDriver 
     const sqlite = raw.prepare<[], [string]>("select sqlite_version()").raw().get()?.[0] ?? "unknown";
     const handle = raw;
     return {
-      db: drizzle(handle, { schema: tables }),
+      db: database(handle),
       raw: handle,
       driver: `${name} ${version} (SQLite ${sqlite})`,
       close: () => void handle.close(),
@@ -56,6 +57,15 @@ export async function openSqlite(file: string, options: { driver?: SqliteDriver 
       { cause: error },
     );
   }
+}
+
+/**
+ * What `drizzle()` of drizzle-orm/better-sqlite3 makes. That module imports better-sqlite3 itself, so it would fail where only
+ * libsql is installed, and load what must not be loaded; its session alone does not.
+ */
+function database(handle: Database.Database): BetterSQLite3Database {
+  const dialect = new SQLiteSyncDialect();
+  return new BaseSQLiteDatabase("sync", dialect, new BetterSQLiteSession(handle, dialect, undefined), undefined);
 }
 
 interface LoadedDriver {
