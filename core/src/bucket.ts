@@ -80,20 +80,36 @@ function prefix(text: string, seed: number): HashPrefix {
 
 /** Signed 32 bits: an unsigned result would be boxed by the engine wherever this is not inlined. */
 function hashAfter(start: HashPrefix, text: string): number {
-  let { hash, block, bits } = start;
+  const { bits } = start;
   const length = text.length;
-  for (let i = 0; i < length; i++) {
+  let { hash, block } = start;
+  let seen = 0;
+  let i = 0;
+  // Four characters at a time, taken for ASCII until one is not. They straddle two blocks if the salt left one incomplete.
+  for (; i + 4 <= length; i += 4) {
+    const a = text.charCodeAt(i);
+    const b = text.charCodeAt(i + 1);
+    const c = text.charCodeAt(i + 2);
+    const d = text.charCodeAt(i + 3);
+    seen |= a | b | c | d;
+    const four = a | (b << 8) | (c << 16) | (d << 24);
+    hash = mix(hash, block | (four << bits));
+    // A shift by 32 would be one by 0.
+    block = bits === 0 ? 0 : four >>> (32 - bits);
+  }
+  let filled = bits;
+  for (; i < length; i++) {
     const code = text.charCodeAt(i);
-    if (code > 127) return hashBytesAfter(start, utf8(text));
-    block |= code << bits;
-    bits += 8;
-    if (bits === 32) {
+    seen |= code;
+    block |= code << filled;
+    filled += 8;
+    if (filled === 32) {
       hash = mix(hash, block);
       block = 0;
-      bits = 0;
+      filled = 0;
     }
   }
-  return finish(hash, block, start.bytes + length);
+  return seen > 127 ? hashBytesAfter(start, utf8(text)) : finish(hash, block, start.bytes + length);
 }
 
 function hashBytesAfter(start: HashPrefix, bytes: Uint8Array): number {
