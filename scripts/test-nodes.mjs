@@ -21,6 +21,8 @@ execFileSync(process.execPath, [join(root, "scripts/build.mjs"), "--if-needed"],
 
 const work = mkdtempSync(join(tmpdir(), "signalbox-nodes-"));
 const failures = [];
+/** Servers that run; a check that fails in the middle leaves one behind. */
+const running = new Set();
 try {
   const tools = join(work, "tools");
   mkdirSync(tools);
@@ -37,6 +39,7 @@ try {
     }
   }
 } finally {
+  for (const child of running) child.kill("SIGKILL");
   rmSync(work, { recursive: true, force: true });
 }
 if (failures.length > 0) {
@@ -49,7 +52,14 @@ async function check(version, tools) {
   const exact = execFileSync(node, ["--version"], { encoding: "utf8" }).trim();
   const copy = join(work, `copy-${version}`);
   copyRepository(copy);
-  const env = { ...clean(process.env), PATH: [dirname(node), tools].join(delimiter), HOME: process.env.HOME };
+  // Alone in its folder: beside an installed node there may be compilers.
+  const bin = join(work, `bin-${version}`);
+  mkdirSync(bin);
+  symlinkSync(node, join(bin, "node"));
+  const env = { ...clean(process.env), PATH: [bin, tools].join(delimiter) };
+  delete env.CC;
+  delete env.CXX;
+  delete env.PYTHON;
   const started = performance.now();
   // The command of the README, without what only developers need.
   execFileSync(node, [npmCli(), "install", "--omit=dev", "--workspace", "signalbox", "--prefer-offline"], {
@@ -119,7 +129,9 @@ function compareWithLockfile(copy) {
 /** Starts the server on a free port and resolves when it is ready. */
 function serve(node, program, cwd, env) {
   const child = spawn(node, [program, "serve"], { cwd, env: { ...env, PORT: "0" }, stdio: ["ignore", "pipe", "pipe"] });
+  running.add(child);
   const ended = new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
+  ended.then(() => running.delete(child));
   const stop = async () => {
     child.kill("SIGTERM");
     const how = await ended;

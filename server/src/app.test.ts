@@ -155,6 +155,15 @@ describe("every answer", () => {
     ["an unknown field", "POST", flags, {}, '{"key":"a","admin":true}', 400],
     ["a wrong type", "POST", flags, {}, '{"key":1}', 400],
     ["__proto__ as a field", "POST", flags, {}, '{"key":"a","__proto__":{"x":1}}', 400],
+    ["nesting that would overflow the stack", "POST", flags, {}, `{"key":"a","x":${"[".repeat(200_000)}${"]".repeat(200_000)}}`, 400],
+    [
+      "conditions that would overflow the stack",
+      "PATCH",
+      "/api/v1/projects/default/environments/development/flags/a/configuration",
+      {},
+      `{"rules":[{"serve":{"kind":"variant","variant":"on"},"when":${'{"op":"not","of":'.repeat(30_000)}{"op":"all","of":[]}${"}".repeat(30_000)}}]}`,
+      400,
+    ],
     ["text/plain", "POST", flags, { "content-type": "text/plain" }, '{"key":"a"}', 415],
     ["a form", "POST", flags, { "content-type": "application/x-www-form-urlencoded" }, "key=a", 415],
     ["chunks of a form", "POST", flags, { "content-type": "text/plain", "transfer-encoding": "chunked" }, '{"key":"a"}', 415],
@@ -181,6 +190,11 @@ describe("every answer", () => {
     const answer = await send(method, path, { ...json(), ...headers }, body);
     expect(`${answer.status} ${answer.type}`).toBe(`${status} application/problem+json`);
     expect(JSON.parse(answer.body)).toMatchObject({ status, requestId: expect.stringMatching(/^[0-9a-f]{16}$/) });
+  });
+
+  it("takes brackets in text for text", async () => {
+    const answer = await send("POST", flags, json(), JSON.stringify({ key: "brackets", description: `"\\${"[{".repeat(1_000)}` }));
+    expect(answer.status).toBe(201);
   });
 
   it("is never a 5xx for a folder outside the UI", async () => {

@@ -100,12 +100,13 @@ function wire({ store, url, settings, log, version }: { store: Store; url: strin
   };
 }
 
+/** Only the events for open pages ask this, again and again while they are open. */
 async function identityOf(auth: Auth, req: IncomingMessage): Promise<Identity | undefined> {
-  const { identity } = await auth.identify(req.method ?? "GET", (name) => {
+  const header = (name: string) => {
     const value = req.headers[name];
     return Array.isArray(value) ? value[0] : value;
-  });
-  return identity;
+  };
+  return (await auth.identify(req.method ?? "GET", header, false)).identity;
 }
 
 /** Beside the bundle, where the build puts the SDKs. */

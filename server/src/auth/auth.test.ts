@@ -145,6 +145,15 @@ describe("a session", () => {
     expect((await bySession(used)).identity).toBeUndefined();
   });
 
+  it("ends although a page listens in the background all the time", async () => {
+    const { secret } = await auth.setUp("the-token-of-this-start", "ana", PASSWORD);
+    const listening = () => auth.identify("GET", (name) => (name === "cookie" ? `${auth.cookie.name}=${secret}` : undefined), false);
+    clock += 8 * HOUR;
+    expect((await listening()).identity?.name).toBe("ana");
+    clock += 8 * HOUR;
+    expect((await listening()).identity).toBeUndefined();
+  });
+
   it("ends when it is signed out", async () => {
     await ana();
     const { secret } = await auth.signIn("ana", PASSWORD, "1");

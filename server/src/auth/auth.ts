@@ -45,8 +45,11 @@ export interface Auth {
   signInByLink(link: string, address: string): Promise<SignedIn>;
   signOut(secret: string): Promise<void>;
   createSignInLink(by: Identity): Promise<SignInLink>;
-  /** A token goes before a cookie; a cookie is not taken for a write that another origin could have caused. */
-  identify(method: string, header: Header): Promise<Identified>;
+  /**
+   * A token goes before a cookie; a cookie is not taken for a write that another origin could have caused. `isUse: false` asks
+   * without keeping the session alive: a page that only listens in the background is not a person who works.
+   */
+  identify(method: string, header: Header, isUse?: boolean): Promise<Identified>;
 }
 
 export interface SignedIn {
@@ -77,8 +80,8 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
     });
   }
 
-  async function bySession(method: string, header: Header, secret: string): Promise<Identified> {
-    const who = await sessions.find(secret);
+  async function bySession(method: string, header: Header, secret: string, isUse: boolean): Promise<Identified> {
+    const who = await sessions.find(secret, isUse);
     if (!who) return { refusal: problem("UNAUTHENTICATED", "The session is over; sign in again.") };
     if (method !== "GET" && method !== "HEAD") {
       const refusal = crossOriginRefusal(header, publicUrl);
@@ -139,7 +142,7 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
       return { url: `${publicUrl}/sign-in#link=${secret}`, expiresAt };
     },
 
-    async identify(method, header) {
+    async identify(method, header, isUse = true) {
       const authorization = header("authorization");
       if (authorization !== undefined) {
         const [, text] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
@@ -153,7 +156,7 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
         }
       }
       const secret = cookie.read(header("cookie"));
-      return secret === undefined ? {} : bySession(method, header, secret);
+      return secret === undefined ? {} : bySession(method, header, secret, isUse);
     },
   };
 }

@@ -40,8 +40,8 @@ export function createSessions(store: AuthStore, now: () => number) {
       return secret;
     },
 
-    /** Whose session this is; undefined when it is unknown or over. */
-    async find(secret: string): Promise<SessionAccount | undefined> {
+    /** Whose session this is; undefined when it is unknown or over. `isUse` keeps it from becoming idle. */
+    async find(secret: string, isUse: boolean): Promise<SessionAccount | undefined> {
       const hash = hashOf(secret);
       const found = store.db
         .select({ id: account.id, name: account.name, createdAt: session.createdAt, seenAt: session.seenAt })
@@ -50,14 +50,14 @@ export function createSessions(store: AuthStore, now: () => number) {
         .where(eq(session.hash, hash))
         .get();
       if (!found || isOver(found)) return undefined;
-      if (now() - found.seenAt > SEEN_EVERY_MS) {
+      if (isUse && now() - found.seenAt > SEEN_EVERY_MS) {
         await store.transaction((tx) => tx.update(session).set({ seenAt: now() }).where(eq(session.hash, hash)).run());
       }
       return { id: found.id, name: found.name };
     },
 
     async end(secret: string): Promise<void> {
-      const who = await this.find(secret);
+      const who = await this.find(secret, false);
       if (!who) return;
       await store.transaction((tx) => {
         tx.delete(session)

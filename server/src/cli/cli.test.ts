@@ -129,6 +129,15 @@ describe("signalbox kill and restore", () => {
     await new Promise((resolve) => forgetful.close(resolve));
   });
 
+  it("says that it may be stored when the answer is lost", async () => {
+    const cut = createServer((req) => req.socket.destroy());
+    await new Promise<void>((resolve) => cut.listen(0, "127.0.0.1", resolve));
+    const { port } = cut.address() as AddressInfo;
+    const { code, err } = await signalbox(`kill new-search -e production --url http://127.0.0.1:${port}`);
+    expect([code, err]).toEqual([1, expect.stringContaining("it may be stored or not; run the same command again")]);
+    await new Promise((resolve) => cut.close(resolve));
+  });
+
   it("does not let a kill token restore", async () => {
     const kill = { SIGNALBOX_TOKEN: await server.token("kill") };
     expect((await signalbox("kill new-search -e production", kill)).code).toBe(0);

@@ -30,11 +30,14 @@ export function createClient({ url, token, project, environment }: Options): { c
     const headers = { authorization: `Bearer ${token}`, ...(init.body ? { "content-type": "application/json" } : {}) };
     const answer = await fetch(url + path, { ...init, headers, redirect: "error", signal: AbortSignal.timeout(ANSWER_MS_MAX) }).catch(
       (error: unknown) => {
+        const reason = reasonOf(error);
+        // A request that was sent may have been carried out although its answer is lost.
+        const isUnknown = init.method !== "GET" && !/ECONNREFUSED|ENOTFOUND|bad port/.test(reason);
         throw new Refused(
-          `${url} cannot be reached (${reasonOf(error)}): is the server running there? --url or SIGNALBOX_URL names another.`,
-          {
-            cause: error,
-          },
+          isUnknown
+            ? `${url} did not answer (${reason}): it may be stored or not; run the same command again, doing it twice does no harm.`
+            : `${url} cannot be reached (${reason}): is the server running there? --url or SIGNALBOX_URL names another.`,
+          { cause: error },
         );
       },
     );

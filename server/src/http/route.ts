@@ -83,8 +83,31 @@ const jsonOnly = createMiddleware<ApiEnv>(async (c, next) => {
   if (hasBody && !isJson(type)) {
     throw problem("UNSUPPORTED_CONTENT_TYPE", `The body has the content type ${JSON.stringify(type ?? "")}, expected "application/json".`);
   }
+  if (hasBody && isDeep(await c.req.text())) {
+    throw problem("VALIDATION_FAILED", `The body is nested deeper than ${DEPTH_MAX} levels.`);
+  }
   await next();
 });
+
+/** Far more than a condition of the greatest depth needs. Without a bound, a body of nested lists overflows the stack of the validator. */
+const DEPTH_MAX = 64;
+
+function isDeep(json: string): boolean {
+  let depth = 0;
+  let isInString = false;
+  for (let i = 0; i < json.length; i += 1) {
+    const character = json[i];
+    if (isInString) {
+      if (character === "\\") i += 1;
+      else if (character === '"') isInString = false;
+    } else if (character === '"') isInString = true;
+    else if (character === "{" || character === "[") {
+      depth += 1;
+      if (depth > DEPTH_MAX) return true;
+    } else if (character === "}" || character === "]") depth -= 1;
+  }
+  return false;
+}
 
 function isJson(type: string | undefined): boolean {
   return type !== undefined && /^application\/json\s*(;|$)/i.test(type);

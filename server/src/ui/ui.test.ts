@@ -25,7 +25,7 @@ function ui(path = "dist") {
 describe("uiRoutes", () => {
   it("serves the page for every address of the UI, each time with another nonce that the policy names", async () => {
     const nonces = new Set<string>();
-    for (const path of ["/", "/default/production/flags/web.checkout", "/setup"]) {
+    for (const path of ["/", "/index.html", "/default/production/flags/web.checkout", "/setup"]) {
       const answer = await ui()(path);
       const [, nonce = ""] = /content="([^"]+)"/.exec(await answer.text()) ?? [];
       expect(answer.headers.get("content-security-policy")).toContain(`style-src 'self' 'nonce-${nonce}';`);
@@ -33,7 +33,7 @@ describe("uiRoutes", () => {
       expect(answer.headers.get("cache-control")).toBe("no-store");
       nonces.add(nonce);
     }
-    expect(nonces.size).toBe(3);
+    expect(nonces.size).toBe(4);
   });
 
   it("serves hashed files for good, packed where the browser can", async () => {

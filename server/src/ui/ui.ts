@@ -60,7 +60,7 @@ export function uiRoutes(folder = uiFolder()) {
 
   ui.get("*", async (c) => {
     const path = c.req.path;
-    if (FILE.test(path)) {
+    if (FILE.test(path) && path !== "/index.html") {
       const found = await load(path);
       if (!found) throw problem("NOT_FOUND", `There is no file ${path}.`);
       const packed = /\bgzip\b/.test(c.req.header("accept-encoding") ?? "") ? found.packed : undefined;
