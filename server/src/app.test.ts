@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -208,6 +209,22 @@ describe("every answer", () => {
       const { body } = await send("GET", path);
       expect(body).not.toContain('"dependencies"');
     }
+  });
+
+  it("to a body that is cut off in the middle is no error of the server", async () => {
+    const lines: string[] = [];
+    const log = { info() {}, warn: (_: object, line: string) => lines.push(line), error: (_: object, line: string) => lines.push(line) };
+    const own = await startServer(readSettings({ PORT: "0", SIGNALBOX_DATA: folder() }), { log, version: "1.2.3" });
+    started.push(own);
+    const socket = connect(own.port, "127.0.0.1");
+    socket.write("POST /api/v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{");
+    // The body's end is awaited inside the route; only then is the connection cut.
+    const waiting = new Promise((resolve) => socket.once("close", resolve));
+    await fetch(`${own.url}/healthz`);
+    socket.destroy();
+    await waiting;
+    for (let i = 0; i < 5; i += 1) await fetch(`${own.url}/healthz`);
+    expect(lines).toEqual([]);
   });
 
   it("is strict with browsers", async () => {

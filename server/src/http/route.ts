@@ -113,8 +113,11 @@ function isJson(type: string | undefined): boolean {
   return type !== undefined && /^application\/json\s*(;|$)/i.test(type);
 }
 
-/** Turns what hono itself throws (a body that is no JSON, mostly) into a problem; leaves everything else as it is. */
+/** Turns what a bad request makes hono and node:http throw into a problem; leaves everything else as it is. */
 export function asHttpProblem(error: unknown): unknown {
+  if (error instanceof Error && "code" in error && error.code === "ECONNRESET" && error.message === "aborted") {
+    return problem("BAD_REQUEST", "The request ended before its body did.", { cause: error });
+  }
   if (!(error instanceof HTTPException) || error.status >= 500) return error;
   if (/json/i.test(error.message)) return problem("MALFORMED_JSON", "The body cannot be read as JSON.", { cause: error });
   return problem("BAD_REQUEST", "The request cannot be understood.", { cause: error });
