@@ -44,13 +44,13 @@ export function rolloutBucketAfter(salt: HashPrefix, unit: string): number {
   // The order of digits: a whole percentage admits the units that the Unleash SDKs admit (they use the hash modulo 100),
   // while the digits below give steps of 0.001 %. Integers only: ratios of hashes as floats differ between languages.
   const x = (hashAfter(salt, unit) >>> 0) % BUCKETS;
-  return (x % 100) * 1_000 + Math.floor(x / 100);
+  return (x % 100) * 1_000 + ((x / 100) | 0);
 }
 
 export function splitBucketAfter(salt: HashPrefix, unit: string): number {
   // As above, for tenths of a percent: Unleash uses the hash modulo 1000 for variants.
   const x = (hashAfter(salt, unit) >>> 0) % BUCKETS;
-  return (x % 1_000) * 100 + Math.floor(x / 1_000);
+  return (x % 1_000) * 100 + ((x / 1_000) | 0);
 }
 
 /**
@@ -82,7 +82,9 @@ function prefix(text: string, seed: number): HashPrefix {
 function hashAfter(start: HashPrefix, text: string): number {
   const { bits } = start;
   const length = text.length;
-  let { hash, block } = start;
+  // The engine keeps a number in a machine word as long as every value that it may take is seen to be of 32 signed bits: hence `| 0`.
+  let hash = start.hash | 0;
+  let block = start.block | 0;
   let seen = 0;
   let i = 0;
   // Four characters at a time, taken for ASCII until one is not. They straddle two blocks if the salt left one incomplete.
@@ -95,7 +97,7 @@ function hashAfter(start: HashPrefix, text: string): number {
     const four = a | (b << 8) | (c << 16) | (d << 24);
     hash = mix(hash, block | (four << bits));
     // A shift by 32 would be one by 0.
-    block = bits === 0 ? 0 : four >>> (32 - bits);
+    block = bits === 0 ? 0 : (four >>> (32 - bits)) | 0;
   }
   let filled = bits;
   for (; i < length; i++) {

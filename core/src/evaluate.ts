@@ -73,7 +73,7 @@ function decide(
   const overridden = override && flag.serve(override.variant, { kind: "STATIC", source: override.source });
   const forced = overridden !== undefined && options.development === true;
 
-  if ((flag.killed || state.emergency.has(slot.key)) && !forced) return answers.killed;
+  if ((flag.killed || (state.emergency.size > 0 && state.emergency.has(slot.key))) && !forced) return answers.killed;
   if (!flag.readable) return answers.unreadable;
   if (flag.idle && !forced) return answers.disabled;
   if (options.staleMs !== undefined && options.staleMs > flag.maxStaleMs) return answers.stale;

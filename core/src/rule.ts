@@ -69,6 +69,8 @@ function compileVariant(
   }
   const holds = ask(TRUE);
   if (!slice) return (context) => (holds(context, 0) ? answer : undefined);
+  // For everyone else: the commonest rule, without a call to ask a condition that always holds.
+  if (holds === always) return (context, random) => (slice(context, random) === TRUE ? answer : undefined);
   return (context, random) => (holds(context, 0) && slice(context, random) === TRUE ? answer : undefined);
 }
 
@@ -139,15 +141,20 @@ function compileSlice(wire: unknown, salt: string): Slice | undefined {
   const from = wire.from === undefined ? 0 : wire.from;
   const { to } = wire;
   if (!isBucketCount(from) || !isBucketCount(to)) throw new Unreadable("a percentage is not within 0 to 100000");
-  const unitAt = unitReader(wire.by);
+  const read = attributeReader(wire.by === undefined ? "key" : text(wire.by, "by"));
   const prefix = rolloutPrefix(wire.salt === undefined ? salt : text(wire.salt, "salt"));
   if (from === 0 && to === BUCKETS) return undefined;
   if (from >= to) return () => FALSE;
   if (flagged(wire.random)) return (_context, random) => drawn(random, from, to);
   return (context) => {
-    const unit = unitAt(context);
-    if (unit === undefined) return UNKNOWN;
-    const bucket = rolloutBucketAfter(prefix, unit);
+    let bucket: number;
+    try {
+      const unit = unitOf(read(context));
+      if (unit === undefined) return UNKNOWN;
+      bucket = rolloutBucketAfter(prefix, unit);
+    } catch {
+      return UNKNOWN; // A getter or a proxy of the caller threw: no usable unit.
+    }
     return bucket >= from && bucket < to ? TRUE : FALSE;
   };
 }
