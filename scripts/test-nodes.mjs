@@ -23,28 +23,31 @@ const work = mkdtempSync(join(tmpdir(), "signalbox-nodes-"));
 const failures = [];
 /** Servers that run; a check that fails in the middle leaves one behind. */
 const running = new Set();
-try {
-  const tools = join(work, "tools");
-  mkdirSync(tools);
-  for (const tool of TOOLS) {
-    const found = which(tool);
-    if (found) symlinkSync(found, join(tools, tool));
+process.once("exit", cleanUp);
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+const tools = join(work, "tools");
+mkdirSync(tools);
+for (const tool of TOOLS) {
+  const found = which(tool);
+  if (found) symlinkSync(found, join(tools, tool));
+}
+for (const version of versions) {
+  try {
+    console.log(await check(version, tools));
+  } catch (error) {
+    failures.push(version);
+    console.error(`Node ${version}: ${error.stderr?.toString() || error.stack}`);
   }
-  for (const version of versions) {
-    try {
-      console.log(await check(version, tools));
-    } catch (error) {
-      failures.push(version);
-      console.error(`Node ${version}: ${error.stderr?.toString() || error.stack}`);
-    }
-  }
-} finally {
-  for (const child of running) child.kill("SIGKILL");
-  rmSync(work, { recursive: true, force: true });
 }
 if (failures.length > 0) {
   console.error(`It does not work on Node ${failures.join(", ")}.`);
   process.exit(1);
+}
+
+/** Also when it is ended by a signal. */
+function cleanUp() {
+  for (const child of running) child.kill("SIGKILL");
+  rmSync(work, { recursive: true, force: true });
 }
 
 async function check(version, tools) {
@@ -149,8 +152,7 @@ function serve(node, program, cwd, env) {
       const [, setupToken] = /#token=(\S+)/.exec(output) ?? [];
       if (!url) return;
       clearTimeout(late);
-      // Both lines are written in one turn; the second may come with the next part.
-      setImmediate(() => resolve({ url, sqlite, stop, setupToken: setupToken ?? /#token=(\S+)/.exec(output)?.[1] }));
+      resolve({ url, sqlite, stop, setupToken });
     };
     child.stdout.on("data", look);
     child.stderr.on("data", look);

@@ -15,9 +15,10 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
     const settings = readSettings(env);
     const server = await startServer(settings, { log: createLog(), version });
     const sqlite = server.driver.replace(/ \(.*\)$/, "");
-    console.log(`Signalbox is ready: ${server.url} (SQLite by ${sqlite}, data in ${shown(settings.data)})`);
     const setupUrl = server.setupUrl();
-    if (setupUrl) console.log(`Name the first account: ${setupUrl}`);
+    const ready = `Signalbox is ready: ${server.url} (SQLite by ${sqlite}, data in ${shown(settings.data)})`;
+    // In one write, so that a program that waits for the first line has the second too.
+    console.log(setupUrl ? `${ready}\nName the first account: ${setupUrl}` : ready);
     await stopSignal();
     await server.close();
     return 0;
