@@ -49,7 +49,7 @@ ${
 }
 
 function band({ environment }: Place): Html {
-  return html`<div class="band ${environment.production ? "production" : ""}">${environmentWord(environment)}</div>`;
+  return html`<header class="band ${environment.production ? "production" : ""}">${environmentWord(environment)}</header>`;
 }
 
 function environmentWord({ key, production }: Environment): string {
