@@ -1,6 +1,9 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { BUCKETS, murmur3, rolloutBucket, splitBucket, unitOf } from "./index.ts";
+
+// Properties take seconds on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** MurmurHash3_x86_32 once more, in BigInt and word by word, so that the two can only agree by being right. */
 function murmurReference(text: string, seed: number): number {

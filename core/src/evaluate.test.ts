@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import * as worlds from "../test/arbitraries.ts";
 import { ARRAY_LENGTH_MAX, STEPS_MAX } from "./conditions.ts";
 import { REQUIREMENT_DEPTH_MAX } from "./evaluate.ts";
@@ -15,6 +15,9 @@ import {
   unitOf,
   ZERO64,
 } from "./index.ts";
+
+// Properties take seconds on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 function flag(key: string, fields: Partial<FlagEntry> = {}): FlagEntry {
   return { kind: "flag", key, fp: ZERO64, type: "boolean", off: "off", on: "on", mode: "targeted", salt: key, ...fields };

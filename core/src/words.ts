@@ -90,7 +90,7 @@ function targeted(flag: FlagBody, names: Names, limits: string): string {
     return `${index > 0 ? "otherwise " : ""}${serves} ${those}`;
   });
   const last = rules.at(-1);
-  if (!last || last.when || !isWhole(last.rollout)) told.push(`${served(flag, flag.off)} for the rest`);
+  if (!last || !leavesNobody(last, flag)) told.push(`${served(flag, flag.off)} for the rest`);
   return `${told.join("; ")}.${limits}`;
 }
 
@@ -196,9 +196,17 @@ function reachable(flag: FlagBody): Rule[] {
   for (const rule of flag.rules ?? []) {
     if (rule.rollout && rule.rollout.to <= (rule.rollout.from ?? 0)) continue;
     rules.push(rule);
-    if (!rule.when && isWhole(rule.rollout)) break;
+    if (leavesNobody(rule, flag)) break;
   }
   return rules;
+}
+
+/** A split over several on-variants leaves over those who have no unit to split by. */
+function leavesNobody({ when, rollout, serve }: Rule, flag: FlagBody): boolean {
+  if (when || !isWhole(rollout)) return false;
+  return (
+    serve.kind === "variant" || serve.weights.some(({ variant, weight }) => weight === BUCKETS || (weight > 0 && variant === flag.off))
+  );
 }
 
 function isWhole(rollout: Rollout | undefined): boolean {
