@@ -279,6 +279,16 @@ describe("rename", () => {
     const project = after(withFlags("p", "x", "q:child", "y"), save("x", { mode: "on" }), save("q:child", { mode: "on" }));
     expect(issuesOf(decided(project, rename("x", "p:x"))).join()).toContain('under "p"');
     expect(issuesOf(decided(project, rename("y", "q"))).join()).toContain('parent of "q:child"');
+    // Its old key becomes its parent by colon, which would be itself.
+    expect(issuesOf(decided(project, rename("x", "x:new"))).join()).toContain('under "x"');
+    expect(issuesOf(decided(after(project, rename("x", "z")), rename("z", "x:new"))).join()).toContain('under "x"');
+  });
+
+  test("refuses a 51st old key, and still goes back to an old one", () => {
+    const keys = Array.from({ length: 51 }, (_, i) => `k${i}`);
+    const project = after(withFlags("k0"), ...keys.slice(1).map((key, i) => rename(`k${i}`, key)));
+    expect(issuesOf(decided(project, rename("k50", "k51"))).join()).toContain("50 is the most");
+    expect(decided(project, rename("k50", "k7")).kind).toBe("changed");
   });
 
   test("conflicts on the identity's ETag, which configuration writes leave alone", () => {

@@ -12,6 +12,9 @@ import { colonParent, refusals } from "./refusals.ts";
 
 export const FLAGS_MAX = 10_000;
 
+/** Old keys of one flag: each is an entry that travels to every program. */
+export const ALIASES_MAX = 50;
+
 export interface NewFlag {
   readonly key: string;
   readonly name?: string | undefined;
@@ -123,6 +126,10 @@ export function patchIdentity(current: Current, key: string, patch: IdentityPatc
   const applied = applyEdits(project, edits);
   if (renamed) {
     const issues = [...joins(project, identity.key, next.key), ...adoptions(project, identity.key, next.key)];
+    if (next.aliases.length > ALIASES_MAX) {
+      const message = `"${identity.key}" has ${aliases.length} old keys, which all go on answering, and ${ALIASES_MAX} is the most; go back to one of them, or make a new flag`;
+      issues.push({ path: "key", message });
+    }
     if (issues.length > 0) return refused("FLAG_REFUSED", issues);
   }
   const changed = Object.keys(wanted).filter((field) => !sameJson(Reflect.get(editable, field), Reflect.get(wanted, field)));
@@ -225,12 +232,12 @@ function afterRename(environment: EnvironmentModel, was: string, identity: FlagI
   return edits;
 }
 
-/** A new key with a colon would put the flag under a parent that it did not have. */
+/** A new key with a colon would put the flag under a parent that it did not have; under itself, if that is its own old key. */
 function joins(project: ProjectModel, was: string, key: string): Issue[] {
   const environment = project.environments.find((each) => {
     const flag = each.flags.get(was);
     const parent = existingColonParent(each, key);
-    return flag && followsColon(flag) && parent !== null && parent !== was && existingColonParent(each, was) === null;
+    return flag && followsColon(flag) && parent !== null && existingColonParent(each, was) === null;
   });
   if (!environment) return [];
   const message = `the key "${key}" would put the flag under "${colonParent(key)}", which could turn it off in ${environment.info.key}; opt it out of its parent first, or choose another key`;

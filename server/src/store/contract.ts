@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { applyChange, applySnapshot, createState, STATE_BYTES_MAX, xor64 } from "@signalbox/core";
 import { eq, sql } from "drizzle-orm";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Commit } from "../delivery/feed.ts";
 import { createFlags, type Flags } from "../flags/flags.ts";
 import { createGroup } from "../groups/decide.ts";
@@ -20,6 +20,8 @@ const HASH_KEY = "000102030405060708090a0b0c0d0e0f";
 
 /** What every store must do, over a real file. */
 export function describeStore(name: string, open: OpenStore): void {
+  // Every commit is flushed to the disk, which others may be using too.
+  vi.setConfig({ testTimeout: 60_000 });
   describe(`store over ${name}`, () => {
     const opened: Store[] = [];
     const folders: string[] = [];

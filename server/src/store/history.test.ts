@@ -1,13 +1,17 @@
 import { applyChange, applySnapshot, createState, digestOf, type Entry, entryId, flagKeys, type Projection } from "@signalbox/core";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { configure, createFlag, patchIdentity, setKilled } from "../flags/decide.ts";
+import { preview } from "../flags/preview.ts";
 import { changeMembers, createGroup, deleteGroup, patchGroup } from "../groups/decide.ts";
 import { projectAll } from "./edit.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { EnvironmentModel, ProjectModel } from "./model.ts";
 import type { Current, Outcome } from "./outcome.ts";
 import { currentOf, development, emptyProject } from "./test-project.ts";
+
+// Hundreds of histories take a second alone, and several beside a full test run.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** Random histories of every kind of edit, refused ones included, over a few flags and groups so that they meet. */
 
@@ -40,8 +44,21 @@ const rules = fc.array(fc.record({ when: condition, to: fc.integer({ min: 0, max
   })),
 );
 
+const HASH_KEY = "000102030405060708090a0b0c0d0e0f";
+const PRO = { op: "in", attribute: "plan", values: ["x"] } as const;
+
 type Decide = (current: Current) => Outcome;
+const rename = fc.tuple(anyKey, anyKey).map(
+  ([key, to]): Decide =>
+    (current) =>
+      patchIdentity(current, key, { key: to }, "*"),
+);
+const setMode = fc.tuple(anyKey, fc.constantFrom("off", "targeted", "on", "inherit")).map(([key, mode]): Decide => {
+  return (current) => configure(current, "development", key, { mode }, undefined);
+});
 const edit: fc.Arbitrary<Decide> = fc.oneof(
+  { weight: 4, arbitrary: rename },
+  { weight: 4, arbitrary: setMode },
   fc.tuple(flagKey, fc.boolean()).map(
     ([key, browser]): Decide =>
       (current) =>
@@ -61,11 +78,6 @@ const edit: fc.Arbitrary<Decide> = fc.oneof(
   fc.tuple(flagKey, fc.option(flagKey), fc.boolean()).map(([key, parent, detached]): Decide => {
     return (current) => configure(current, "development", key, { parent, detached }, undefined);
   }),
-  fc.tuple(anyKey, anyKey).map(
-    ([key, to]): Decide =>
-      (current) =>
-        patchIdentity(current, key, { key: to }, "*"),
-  ),
   flagKey.map(
     (key): Decide =>
       (current) =>
@@ -79,8 +91,7 @@ const edit: fc.Arbitrary<Decide> = fc.oneof(
   fc
     .tuple(groupKey, fc.constantFrom("conditions" as const, "list" as const, "early-access" as const), condition)
     .map(([key, kind, when]): Decide => {
-      return (current) =>
-        createGroup(current, "development", { key, kind, ...(kind === "conditions" && { when }) }, "000102030405060708090a0b0c0d0e0f");
+      return (current) => createGroup(current, "development", { key, kind, ...(kind === "conditions" && { when }) }, HASH_KEY);
     }),
   fc.tuple(groupKey, condition).map(
     ([key, when]): Decide =>
@@ -98,6 +109,7 @@ const edit: fc.Arbitrary<Decide> = fc.oneof(
 );
 
 interface Step {
+  readonly action: string;
   readonly project: ProjectModel;
   readonly changes: { readonly [P in Projection]: { digest: string; put: readonly Entry[]; remove: readonly string[] } } | undefined;
 }
@@ -114,12 +126,23 @@ function historyOf(edits: readonly Decide[]): Step[] {
       const touched = outcome.applied.changes.has(i + 1);
       expect(revision - (before[i]?.revision ?? 0)).toBe(touched ? 1 : 0);
     }
-    steps.push({ project, changes: outcome.applied.changes.get(1) });
+    steps.push({ project, action: outcome.action, changes: outcome.applied.changes.get(1) });
   }
   return steps;
 }
 
-const history = fc.array(edit, { minLength: 1, maxLength: 60 });
+/** Most edits need something to work on: histories begin with flags and groups, in any order. */
+const beginning = fc.shuffledSubarray<Decide>([
+  ...FLAGS.map(
+    (key): Decide =>
+      (current) =>
+        createFlag(current, { key, browser: key !== "c" }),
+  ),
+  (current) => createGroup(current, "development", { key: "group-pro", kind: "conditions", when: PRO }, HASH_KEY),
+  (current) => createGroup(current, "development", { key: "group-staff", kind: "list" }, HASH_KEY),
+  (current) => createGroup(current, "development", { key: "group-beta", kind: "early-access" }, HASH_KEY),
+]);
+const history = fc.tuple(beginning, fc.array(edit, { maxLength: 40, size: "max" })).map(([first, rest]) => [...first, ...rest]);
 
 describe.each(["server", "browser"] as const)("any history, %s projection", (projection) => {
   const frame = ({ states }: EnvironmentModel) => {
@@ -191,4 +214,66 @@ test("browsers see every marked flag and never one that is not marked, nor a gro
     { numRuns: 300 },
   );
   expect(marked).toBeGreaterThan(100);
+});
+
+const CONTEXTS = [
+  {},
+  { key: "u1" },
+  { key: "x", plan: "x" },
+  { key: "u2", country: "x", team: "t" },
+  { key: "unit-ann", plan: "x", country: "x" },
+];
+
+/** What every key of a projection, old keys included, serves to each of a few people. */
+function answers(environment: EnvironmentModel, projection: Projection, keys?: string[]): Record<string, readonly unknown[]> {
+  const { entries } = environment.states[projection];
+  const asked = keys ?? [...entries.values()].filter(({ kind }) => kind !== "group").map(({ key }) => key);
+  return Object.fromEntries(
+    asked.sort().map((key) => {
+      const served = CONTEXTS.map((context) => {
+        const { reason: _reason, ...answer } = preview(entries, key, context, 0);
+        return answer;
+      });
+      return [key, served];
+    }),
+  );
+}
+
+test("a browser answers as a server program does, for every key that it sees", () => {
+  let asked = 0;
+  let on = 0;
+  fc.assert(
+    fc.property(history, (edits) => {
+      for (const { project } of historyOf(edits)) {
+        const browser = answers(development(project), "browser");
+        expect(browser).toEqual(answers(development(project), "server", Object.keys(browser)));
+        asked += Object.keys(browser).length;
+        on += Object.values(browser).filter((served) => JSON.stringify(served).includes('"variant":"on"')).length;
+      }
+    }),
+    { numRuns: 300 },
+  );
+  expect(asked).toBeGreaterThan(100);
+  expect(on).toBeGreaterThan(30);
+});
+
+test("a rename changes nothing that any flag serves, under its new key and every old one", () => {
+  let renames = 0;
+  fc.assert(
+    fc.property(history, (edits) => {
+      let before = emptyProject();
+      for (const { project, action } of historyOf(edits)) {
+        if (action === "flag.rename") {
+          renames += 1;
+          for (const projection of ["server", "browser"] as const) {
+            const was = answers(development(before), projection);
+            expect(answers(development(project), projection, Object.keys(was))).toEqual(was);
+          }
+        }
+        before = project;
+      }
+    }),
+    { numRuns: 300 },
+  );
+  expect(renames).toBeGreaterThan(30);
 });

@@ -5,7 +5,8 @@ import type { EnvironmentModel, FlagRecord, GroupRecord } from "./model.ts";
 /**
  * The two projections of an environment's rows: what a server key may see (everything) and what a browser key may see (flags
  * marked for browsers, and nothing that names people or customers). A projection is a function of the rows alone, so it can be
- * rebuilt and compared at any time. Defaults are left out of the entries, because they travel to every program.
+ * rebuilt and compared at any time; a release in which it gives other entries for rows that are stored must commit them as a
+ * revision before it compares, or it would take every older database for damaged. Defaults are left out of the entries, because they travel to every program.
  */
 
 export type Groups = ReadonlyMap<string, GroupRecord>;
