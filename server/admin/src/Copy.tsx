@@ -8,9 +8,9 @@ export function Copyable({ text, what }: { text: string; what: string }) {
       <section aria-label={what}>
         <pre className="sb-code">{text}</pre>
       </section>
-      <Box mt={6}>
+      <div className="sb-copy">
         <CopyText text={text} what={what} />
-      </Box>
+      </div>
     </Box>
   );
 }

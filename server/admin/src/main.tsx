@@ -14,6 +14,8 @@ import { cssVariables, theme } from "./theme.ts";
 const client = createQueryClient();
 const router = createAppRouter(client);
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
+// Dialogs lock the scrolling of the page by a style element of their own (get-nonce), which asks for the nonce by this name.
+Object.assign(globalThis, { __webpack_nonce__: nonce });
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has no element #root");
 

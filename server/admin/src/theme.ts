@@ -1,10 +1,14 @@
-import { type CSSVariablesResolver, createTheme, Drawer, Modal, Tooltip } from "@mantine/core";
+import { Alert, type CSSVariablesResolver, createTheme, Drawer, Menu, Modal, SegmentedControl, Tooltip } from "@mantine/core";
 
 const closeButtonProps = { "aria-label": "Close" };
 
 export const theme = createTheme({
   primaryColor: "indigo",
   primaryShade: 8,
+  // The grays of the dark scheme with the hue of the surfaces below.
+  colors: {
+    dark: ["#d8dce3", "#b4bac4", "#8d95a1", "#5d6570", "#434a55", "#343942", "#272b33", "#1d2026", "#17191e", "#101216"],
+  },
   defaultRadius: "md",
   cursorType: "pointer",
   fontFamily: "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
@@ -13,6 +17,12 @@ export const theme = createTheme({
   components: {
     Modal: Modal.extend({ defaultProps: { closeButtonProps } }),
     Drawer: Drawer.extend({ defaultProps: { closeButtonProps } }),
+    // A placeholder that takes the focus is a child that a menu must not have; the first item takes it.
+    Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
+    // The colors of titles miss 4.5:1 on their own; the border and the icon carry the color.
+    Alert: Alert.extend({ defaultProps: { classNames: { label: "sb-alert-title" } } }),
+    // The radio lies over its label, so that a pointer, a finger and a test meet the control itself.
+    SegmentedControl: SegmentedControl.extend({ defaultProps: { classNames: { control: "sb-segment", input: "sb-segment-input" } } }),
     Tooltip: Tooltip.extend({ defaultProps: { withArrow: true, events: { hover: true, focus: true, touch: false } } }),
   },
 });
@@ -26,6 +36,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     "--mantine-color-placeholder": "#626a73",
     "--mantine-color-error": "#b42318",
     "--mantine-color-anchor": "#364fc7",
+    "--mantine-color-indigo-light-hover": "#e3e8fd",
     "--sb-surface": "#ffffff",
     "--sb-line": "#dfe3e8",
   },

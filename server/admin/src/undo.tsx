@@ -1,6 +1,6 @@
 import { Button, Group, Kbd, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconArrowBackUp, IconCheck, IconX } from "@tabler/icons-react";
+import { IconArrowBackUp, IconCheck, IconHandStop, IconX } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { sentenceOfError } from "./api.ts";
 import { shortcutsOn } from "./shell/shortcuts.ts";
@@ -31,7 +31,7 @@ export function announceChange({ title, details, undo, tone }: Change): void {
     role: "status",
     title,
     color: tone === "kill" ? "red" : "indigo",
-    icon: <IconCheck size={18} aria-hidden />,
+    icon: tone === "kill" ? <IconHandStop size={18} aria-hidden /> : <IconCheck size={18} aria-hidden />,
     autoClose: UNDO_MS,
     closeButtonProps,
     onClose: () => {

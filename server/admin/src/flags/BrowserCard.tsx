@@ -2,6 +2,7 @@ import { Alert, List, Paper, Stack, Switch, Text, Title } from "@mantine/core";
 import type { Flag } from "../../../src/api-types.ts";
 import { Ago } from "../time.tsx";
 import type { Edits, Fields } from "./draft.ts";
+import { withRuleNumbers } from "./rules.ts";
 
 interface BrowserCardProps {
   readonly flag: Flag;
@@ -39,7 +40,7 @@ export function BrowserCard({ flag, fields, onEdit }: BrowserCardProps) {
           >
             <List size="sm">
               {flag.browserObstacles.map((obstacle) => (
-                <List.Item key={obstacle}>{obstacle}</List.Item>
+                <List.Item key={obstacle}>{withRuleNumbers(obstacle, flag.configuration.rules)}</List.Item>
               ))}
             </List>
           </Alert>

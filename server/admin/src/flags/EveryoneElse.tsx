@@ -30,7 +30,7 @@ export function EveryoneElse({ percentage, saved, alone, onChange }: EveryoneEls
           <Slider
             flex="1 1 180px"
             miw={160}
-            thumbProps={{ "aria-label": `${who}, percentage` }}
+            thumbLabel={`${who}, percentage`}
             min={0}
             max={100}
             step={1}

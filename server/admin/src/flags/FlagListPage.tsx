@@ -143,8 +143,8 @@ const Row = memo(function Row({ project, environment, flag, onDialog }: RowProps
   const place = useMemo(() => ({ project, environment }), [project, environment]);
   return (
     <Box component="li" className="sb-row" px="md" py={10}>
-      <Group justify="space-between" gap="sm" wrap="nowrap" align="center">
-        <Box miw={0} flex={1}>
+      <Group justify="space-between" gap="xs" align="center">
+        <Box miw={0} flex="1 1 250px">
           <Group gap={8}>
             <AnchorLink to="/$project/$environment/flags/$flag" params={{ ...place, flag: flag.key }} fw={600} c="inherit">
               {flag.key}
@@ -170,7 +170,7 @@ const Row = memo(function Row({ project, environment, flag, onDialog }: RowProps
             {flag.tags.map((tag) => ` · #${tag}`)}
           </Text>
         </Box>
-        <Group gap={4} wrap="nowrap">
+        <Group gap={4} wrap="nowrap" ml="auto">
           {!flag.archived && <KillButton place={place} flag={flag} />}
           <Menu position="bottom-end">
             <Menu.Target>

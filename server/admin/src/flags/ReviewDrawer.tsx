@@ -7,6 +7,7 @@ import { sentenceFor, stateFor } from "./body.ts";
 import { type ChangeLine, denialsLost, describeChanges, type GroupName } from "./changes.ts";
 import type { Direction } from "./direction.ts";
 import { type FieldName, pick, shown } from "./draft.ts";
+import { withRuleNumbers } from "./rules.ts";
 import { StateChip } from "./StateChip.tsx";
 import type { DraftHandle } from "./use-draft.ts";
 
@@ -104,7 +105,7 @@ export function ReviewDrawer(props: ReviewDrawerProps) {
         )}
         {next.browser && !flag.browser && flag.browserObstacles.length > 0 && (
           <Alert color="orange" variant="outline" title="It cannot be shown in browsers now">
-            {flag.browserObstacles.join(" ")}
+            {flag.browserObstacles.map((obstacle) => withRuleNumbers(obstacle, flag.configuration.rules)).join("; ")}
           </Alert>
         )}
         {handle.draft.theirs.map((field) => (

@@ -41,8 +41,8 @@ export function RuleCard({
   const denial = isDenial(rule, configuration);
   return (
     <Paper className="sb-card" p="sm" component="section" aria-label={label}>
-      <Group justify="space-between" wrap="nowrap" align="flex-start" gap="xs">
-        <Group gap={8} miw={0}>
+      <Group justify="space-between" align="center" gap="xs">
+        <Group gap={8} miw={0} flex="1 1 200px">
           <Text fw={700} size="sm" c="dimmed" aria-hidden>
             {index + 1}
           </Text>
@@ -50,7 +50,7 @@ export function RuleCard({
             {ruleSentence(rule, configuration, groupName)}
           </Text>
           {denial && (
-            <Badge color="red.9" variant="outline" size="sm">
+            <Badge color="red" variant="outline" size="sm" className="sb-denial">
               denial
             </Badge>
           )}
@@ -65,7 +65,7 @@ export function RuleCard({
             </Text>
           )}
         </Group>
-        <Group gap={0} wrap="nowrap">
+        <Group gap={0} wrap="nowrap" ml="auto">
           <ActionIcon variant="subtle" color="gray" disabled={index === 0} aria-label={`${label}: move up`} onClick={() => onMove(-1)}>
             <IconArrowUp size={16} aria-hidden />
           </ActionIcon>
@@ -142,7 +142,7 @@ function RuleEditor({ rule, label, configuration, groups, onChange }: EditorProp
         <NumberInput
           size="xs"
           label="Percentage of them"
-          w={130}
+          w={150}
           min={0}
           max={100}
           decimalScale={3}

@@ -6,6 +6,7 @@ import type { Flag } from "../../../src/api-types.ts";
 import { ApiError } from "../api.ts";
 import { incomplete } from "../conditions/edit.ts";
 import { flagQuery, type Place } from "../queries.ts";
+import { useEnvironment } from "../shell/place.ts";
 import { announceChange, sayProblem } from "../undo.tsx";
 import { takeFlag, useFlagActions } from "./actions.tsx";
 import { describeChanges, type GroupName } from "./changes.ts";
@@ -28,6 +29,7 @@ export function StagingBar({ place, flag, handle, groupName }: StagingBarProps) 
   const lines = describeChanges(draft.base, draft.edits, groupName);
   const direction = directionOf(draft.base, next);
   const problem = firstProblem(next);
+  const { environment } = useEnvironment();
   const [reviewing, setReviewing] = useState(false);
   const { busy, save } = useSave(
     place,
@@ -48,9 +50,10 @@ export function StagingBar({ place, flag, handle, groupName }: StagingBarProps) 
   return (
     <>
       <section className="sb-bar" aria-label="Unsaved changes">
-        <Container size="lg" p={0}>
+        <Container size="lg">
           <Group justify="space-between" gap="xs">
             <Text size="sm" fw={600} role="status">
+              {environment?.production && "PRODUCTION · "}
               {lines.length === 1 ? "1 unsaved change" : `${lines.length} unsaved changes`}
               {draft.theirs.length > 0 && ` · ${flag.updatedBy} changed the same`}
               {problem !== undefined && ` · ${problem}`}

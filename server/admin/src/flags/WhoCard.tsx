@@ -109,7 +109,8 @@ export function WhoCard({ place, fields, base, groups, groupName, opened, onOpen
             percentage={last.percentage}
             saved={everyoneElse(base).percentage}
             alone={rules.length === 0}
-            onChange={(percentage) => editRules(withEveryoneElse(fields, percentage))}
+            // Whoever picks a percentage wants that percentage, whatever the mode was.
+            onChange={(percentage) => onEdit({ rules: withEveryoneElse(fields, percentage), mode: "targeted" })}
           />
         </Stack>
       </Stack>

@@ -68,6 +68,14 @@ export function moveRule(rules: Rules, index: number, by: -1 | 1): Rules {
   return rules.map((old, at) => (at === index ? other : at === index + by ? rule : old));
 }
 
+/** Sentences of the server name a rule by its id; on this page it has a number. */
+export function withRuleNumbers(sentence: string, rules: Rules): string {
+  return rules.reduce(
+    (text, rule, index) => (rule.id === undefined ? text : text.replaceAll(`rule "${rule.id}"`, `rule ${index + 1}`)),
+    sentence,
+  );
+}
+
 /** The group of a rule that asks for nothing but one group; such rows are shown by the group's name. */
 export function singleGroup(rule: Rule): string | undefined {
   return rule.when?.op === "group" ? rule.when.group : undefined;

@@ -12,6 +12,7 @@ import {
   Switch,
   Text,
   useMantineColorScheme,
+  VisuallyHidden,
 } from "@mantine/core";
 import {
   IconBroadcast,
@@ -78,19 +79,19 @@ export function Shell() {
       <header className="sb-header">
         {environment?.production && <div className="sb-production">PRODUCTION</div>}
         <Container size="lg" py={8}>
-          <Group justify="space-between" gap="xs" wrap="wrap">
+          <Group gap="xs" wrap="wrap">
             <Group gap="sm" wrap="nowrap">
               <AnchorLink to="/" underline="never" c="inherit" aria-label="Signalbox, flags">
                 <Logo compact />
               </AnchorLink>
               <EnvironmentMenu />
             </Group>
-            <Group gap={6} wrap="nowrap">
+            <Group gap={6} wrap="nowrap" ml="auto" style={{ order: 2 }}>
               <Connected />
               <SchemeMenu />
               <AccountMenu onHelp={() => setHelpOpen(true)} />
             </Group>
-            <Box component="nav" aria-label="Main" className="sb-nav" w={{ base: "100%", sm: "auto" }} style={{ order: 3 }}>
+            <nav aria-label="Main" className="sb-nav">
               <Link to="/$project/$environment/flags" params={place}>
                 Flags
               </Link>
@@ -103,7 +104,7 @@ export function Shell() {
               <Link to="/$project/$environment/start" params={place}>
                 Start
               </Link>
-            </Box>
+            </nav>
           </Group>
         </Container>
       </header>
@@ -159,20 +160,13 @@ function Connected() {
   const count = instances.data?.instances.length;
   if (count === undefined) return null;
   return (
-    <AnchorLink
-      to="/$project/$environment/settings"
-      params={place}
-      hash="programs"
-      size="sm"
-      c="dimmed"
-      aria-label={`${count} connected ${count === 1 ? "program" : "programs"}`}
-    >
+    <AnchorLink to="/$project/$environment/settings" params={place} hash="programs" size="sm" c="dimmed">
       <Group gap={5} wrap="nowrap">
         <IconBroadcast size={18} aria-hidden />
-        <span>{count}</span>
-        <Text component="span" size="sm" visibleFrom="sm">
-          connected
-        </Text>
+        <span>
+          {count} <span className="sb-wide">connected</span>
+          <VisuallyHidden> {count === 1 ? "program" : "programs"}</VisuallyHidden>
+        </span>
       </Group>
     </AnchorLink>
   );
