@@ -108,20 +108,23 @@ type Leaf = (context: unknown) => Verdict;
 type Test = (value: unknown) => Verdict;
 
 function compileLeaf(condition: Readonly<Record<string, unknown>>): Leaf {
-  const attribute = text(condition.attribute, "attribute");
-  switch (condition.op) {
+  if (condition.op === "exists") return existsLeaf(text(condition.attribute, "attribute"));
+  const test = compileTest(condition);
+  return leaf(text(condition.attribute, "attribute"), test);
+}
+
+function compileTest({ op, values, ignoreCase, is, value }: Readonly<Record<string, unknown>>): Test {
+  switch (op) {
     case "in":
-      return leaf(attribute, inTest(list(condition.values), flagged(condition.ignoreCase)));
+      return inTest(list(values), flagged(ignoreCase));
     case "contains":
     case "startsWith":
     case "endsWith":
-      return leaf(attribute, textTest(condition.op, list(condition.values), flagged(condition.ignoreCase)));
+      return textTest(op, list(values), flagged(ignoreCase));
     case "number":
-      return leaf(attribute, numberTest(condition.is, condition.value));
-    case "exists":
-      return existsLeaf(attribute);
+      return numberTest(is, value);
     default:
-      throw new Unreadable(`unknown operator ${JSON.stringify(condition.op)}`);
+      throw new Unreadable(`unknown operator ${JSON.stringify(op)}`);
   }
 }
 

@@ -116,6 +116,14 @@ function isOn(served: Evaluation | undefined, slot: FlagSlot): served is Served 
   return served?.served === true && served.variant !== flagSlot(slot)?.plan?.off;
 }
 
+/** Why this version cannot read a flag (row 4), as part of a sentence: `unknown operator "matches"`. Undefined if it can, or if there is no such flag. */
+export function unreadableBecause(state: State, flagKey: string): string | undefined {
+  const slot = flagSlot(state.slots.flags.get(flagKey));
+  if (!slot) return undefined;
+  slot.plan ??= compileFlag(slot.entry, state.slots);
+  return slot.plan.problem;
+}
+
 /** Row 13: whether a value is of the type that the caller asks for. Any value is JSON. */
 export function typeMatches(value: Json, type: FlagType): boolean {
   return type === "json" || typeof value === type;

@@ -10,7 +10,7 @@ export {
 } from "./check.ts";
 export * from "./client.ts";
 export { digestOf, isHex64, xor64, ZERO64 } from "./digest.ts";
-export { type EvaluateOptions, evaluate, type Override, typeMatches } from "./evaluate.ts";
+export { type EvaluateOptions, evaluate, type Override, typeMatches, unreadableBecause } from "./evaluate.ts";
 export * from "./model.ts";
 export * from "./parse.ts";
 export * from "./protocol.ts";

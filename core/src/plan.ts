@@ -14,6 +14,8 @@ export const SCHEMA_READ_MAX = 1;
 export interface FlagPlan {
   /** False: row 4 of the precedence table. The rest is then as much as could be read. */
   readonly readable: boolean;
+  /** Why it cannot be read; undefined when it can. */
+  readonly problem: string | undefined;
   readonly killed: boolean;
   /** Archived, or mode `off`. */
   readonly idle: boolean;
@@ -70,7 +72,7 @@ export function compileFlag(wire: unknown, slots: Slots): FlagPlan {
   try {
     return readFlag(entry, values, off, slots);
   } catch (error) {
-    if (error instanceof Unreadable) return unreadableFlag(entry, values, off);
+    if (error instanceof Unreadable) return unreadableFlag(entry, values, off, error.message);
     throw error;
   }
 }
@@ -88,6 +90,7 @@ function readFlag(entry: Wire, values: Values, off: string | undefined, slots: S
   const parentKey = entry.parent === undefined ? colonParent(text(entry.key, "key")) : text(entry.parent, "parent");
   return {
     readable: true,
+    problem: undefined,
     killed: flagged(entry.killed),
     idle: flagged(entry.archived) || entry.mode === "off",
     maxStaleMs: readMaxStale(entry.maxStaleMs),
@@ -102,11 +105,12 @@ function readFlag(entry: Wire, values: Values, off: string | undefined, slots: S
   };
 }
 
-function unreadableFlag(entry: Wire, values: Values, off: string | undefined): FlagPlan {
+function unreadableFlag(entry: Wire, values: Values, off: string | undefined, problem: string): FlagPlan {
   const serve = server(values);
   const offWith = (reason: Reason): Evaluation => (off === undefined ? refused(reason) : (serve(off, reason) ?? refused(reason)));
   return {
     readable: false,
+    problem,
     killed: entry.killed === true,
     idle: false,
     maxStaleMs: Number.POSITIVE_INFINITY,
