@@ -1,4 +1,8 @@
+import { rmSync } from "node:fs";
 import { defineConfig } from "tsup";
+
+// Here and not by `clean`: the two builds below run side by side, and the one must not clean away what the other has made.
+rmSync(new URL("dist", import.meta.url), { recursive: true, force: true });
 
 export default defineConfig([
   {
@@ -7,7 +11,6 @@ export default defineConfig([
     target: "es2022",
     platform: "browser",
     dts: true,
-    clean: true,
     treeshake: true,
     // Published packages hold their copy of core: users install one package, and versions cannot mix.
     noExternal: ["@signalbox/core"],
