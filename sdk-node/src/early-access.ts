@@ -54,8 +54,8 @@ export function createEarlyAccess(transport: Transport, server: string): EarlyAc
       const answer = await call("GET", `early-access?unit=${encodeURIComponent(checkedUnit(unit))}`);
       const groups = Array.isArray(answer.groups) ? (answer.groups as readonly Fields[]) : [];
       return groups.map((row) => ({
-        group: String(row.group ?? row.key),
-        name: String(row.name ?? row.group ?? row.key),
+        group: String(row.group),
+        name: String(row.name ?? row.group),
         description: String(row.description ?? ""),
         joined: row.joined === true,
       }));
