@@ -1,17 +1,18 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium } from "playwright-core";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterEach } from "vitest";
 
 /** Real processes for the whole-system tests: each is started on a free port, waited for, and ended by its own id. */
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** How long any condition may take before a test says which one did not come. */
-const WAIT_MS_MAX = 20_000;
+export const WAIT_MS_MAX = 15_000;
 
 export async function until<T>(
   what: string,
@@ -177,5 +178,17 @@ export function openBrowser(executablePath: string): Promise<Browser> {
       "--disable-component-update",
       "--disable-sync",
     ],
+  });
+}
+
+/** After a failed test: what the person would have seen, in `e2e/artifacts`. */
+export function keepPictures(pages: () => Readonly<Record<string, Page | undefined>>): void {
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== "fail") return;
+    const artifacts = join(root, "e2e/artifacts");
+    mkdirSync(artifacts, { recursive: true });
+    for (const [name, page] of Object.entries(pages())) {
+      if (page && !page.isClosed()) await page.screenshot({ path: join(artifacts, `${name}.png`), fullPage: true });
+    }
   });
 }

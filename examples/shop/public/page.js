@@ -12,6 +12,12 @@ let found;
 let me = await getJson("/api/me");
 
 const flags = createFlags({ ...me.browser, app: "shop page", context: { key: me.visitor } });
+// Every change that this page has applied, for those who look behind the shop.
+const revisions = [];
+flags.on("change", ({ revision }) => {
+  revisions.push(revision);
+  $("revisions").textContent = revisions.slice(-20).join(" ");
+});
 await flags.ready();
 
 async function getJson(path, options) {
