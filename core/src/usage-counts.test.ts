@@ -3,11 +3,11 @@ import { describe, expect, test } from "vitest";
 import { createUsageCounts, REPORT_BYTES_MAX, REPORT_ROWS_MAX, USAGE_ROWS_MAX } from "./usage-counts.ts";
 
 describe("usage counts", () => {
-  test("a flag that was not counted before is fresh, the first count since a report is first", () => {
+  test("a flag or variant that was not counted before is fresh, the first count since a report is first", () => {
     const counts = createUsageCounts();
     expect(counts.add("a", "on")).toBe("fresh");
     expect(counts.add("a", "on")).toBe("more");
-    expect(counts.add("a", "off")).toBe("more");
+    expect(counts.add("a", "off")).toBe("fresh");
     expect(counts.add("gone", undefined)).toBe("fresh");
     expect(counts.take()).toEqual({
       evaluated: [

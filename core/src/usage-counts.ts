@@ -14,7 +14,8 @@ const KEY_LENGTH_MAX = 100;
 
 /**
  * Counts which flag served which variant, and which keys are unknown. In memory and bounded; nothing about contexts.
- * `add` says what the count is worth: "fresh" for a flag not counted before, "first" for the first count since the last report.
+ * `add` says what the count is worth: "fresh" for a flag, or a variant of it, not counted before (somebody may be waiting to see just
+ * that), "first" for the first count since the last report.
  */
 export interface UsageCounts {
   /** `variant` undefined: the flag is unknown. */
@@ -59,10 +60,10 @@ export function createUsageCounts(rowsMax = USAGE_ROWS_MAX): UsageCounts {
 
   return {
     add(flag, variant) {
-      const fresh = !(variant === undefined ? unknown : served).has(flag);
       const before = pending;
+      const known = rows.length;
       if (!count(flag, variant, 1)) return "more";
-      if (fresh) return "fresh";
+      if (rows.length > known) return "fresh";
       return before === 0 ? "first" : "more";
     },
     take() {

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import type { Change, Status } from "@signalbox/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
@@ -242,6 +243,29 @@ describe("following", () => {
     await until("it streams again", () => asked(server, "stream").length === 2);
     expect(asked(server, "state")).toHaveLength(1);
     expect(asked(server, "stream")[1]?.query.get("basis")).toBe(`${generation}.2`);
+  });
+
+  test("a compressed state is unpacked; one that was cut off or grows too large is no state", async () => {
+    const server = await serve([flag("a", "on")]);
+    const packed = gzipSync(JSON.stringify(server.snapshot()));
+    const ask = (bytes: Buffer) =>
+      new Promise((resolve) => {
+        server.answer("state", (request, response) => {
+          expect(request.headers["accept-encoding"]).toBe("gzip");
+          response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip", "content-length": packed.length });
+          if (bytes === packed) response.end(bytes);
+          else response.write(bytes, () => response.destroy());
+        });
+        createTransport(new URL(server.url), SERVER_KEY).state("", undefined, resolve);
+      });
+    expect(await ask(packed)).toEqual({ kind: "state", text: JSON.stringify(server.snapshot()) });
+    expect(await ask(packed.subarray(0, packed.length - 10))).toMatchObject({ kind: "lost" });
+    const bomb = gzipSync(Buffer.alloc(17 * 1024 * 1024, 32));
+    server.answer("state", (_request, response) => {
+      response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end(bomb);
+    });
+    const told = await new Promise((resolve) => createTransport(new URL(server.url), SERVER_KEY).state("", undefined, resolve));
+    expect(told).toEqual({ kind: "lost", cause: "oversize" });
   });
 
   test("bye is obeyed", async () => {

@@ -1,5 +1,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps, Agent as SecureAgent } from "node:https";
+import { pipeline, type Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
 import { EVENT_LENGTH_MAX, type LostCause, type Ports } from "@signalbox/core";
 
 export interface Transport extends Pick<Ports, "stream" | "state" | "send"> {
@@ -112,7 +114,7 @@ export function createTransport(url: URL, sdkKey: string): Transport {
       const request = open(
         "GET",
         `state?${query}`,
-        { accept: "application/json", ...(etag ? { "if-none-match": etag } : {}) },
+        { accept: "application/json", "accept-encoding": "gzip", ...(etag ? { "if-none-match": etag } : {}) },
         false,
         false,
       );
@@ -136,7 +138,7 @@ export function createTransport(url: URL, sdkKey: string): Transport {
           request.destroy();
           return lost("invalid", { detail: describeType(type) });
         }
-        collect(response, EVENT_LENGTH_MAX, (text, tooLong) => {
+        collect(unpacked(response), EVENT_LENGTH_MAX, (text, tooLong) => {
           if (text !== undefined) finish({ kind: "state", text });
           else lost(tooLong ? "oversize" : "ended");
         });
@@ -180,8 +182,15 @@ function refuse(response: IncomingMessage, lost: Lost): void {
   });
 }
 
+/** The body as it was before compression. A body that was cut off is an error of the stream, never a shorter body. */
+function unpacked(response: IncomingMessage): Readable {
+  if (response.headers["content-encoding"] !== "gzip") return response;
+  // The callback is the price of pipeline; `collect` hears of the error by itself.
+  return pipeline(response, createGunzip(), () => {});
+}
+
 /** Reads a body of at most `bytesMax`; undefined if it is longer or cut off. Calls back exactly once. */
-function collect(response: IncomingMessage, bytesMax: number, done: (text: string | undefined, tooLong: boolean) => void): void {
+function collect(response: Readable, bytesMax: number, done: (text: string | undefined, tooLong: boolean) => void): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
   let over = false;
