@@ -13,13 +13,15 @@ import { version } from "./version.ts";
 export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
   try {
     const settings = readSettings(env);
+    // Before anything is printed: whoever reads "ready" may stop it at once, and even then it must close properly.
+    const stopped = stopSignal();
     const server = await startServer(settings, { log: createLog(), version });
     const sqlite = server.driver.replace(/ \(.*\)$/, "");
     const setupUrl = server.setupUrl();
     const ready = `Signalbox is ready: ${server.url} (SQLite by ${sqlite}, data in ${shown(settings.data)})`;
     // In one write, so that a program that waits for the first line has the second too.
     console.log(setupUrl ? `${ready}\nName the first account: ${setupUrl}` : ready);
-    await stopSignal();
+    await stopped;
     await server.close();
     return 0;
   } catch (error) {
