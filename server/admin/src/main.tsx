@@ -23,7 +23,7 @@ createRoot(root).render(
   <StrictMode>
     <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto" getStyleNonce={() => nonce}>
       <QueryClientProvider client={client}>
-        <Notifications position="bottom-right" limit={4} classNames={{ root: "sb-toasts" }} />
+        <Notifications position="bottom-left" limit={4} classNames={{ root: "sb-toasts" }} />
         <RouterProvider router={router} />
       </QueryClientProvider>
     </MantineProvider>

@@ -7,7 +7,9 @@ import { shortcutsOn } from "./shell/shortcuts.ts";
 
 /** How long a change can be taken back by one press. */
 const UNDO_MS = 30_000;
+const PASSING_MS = 6_000;
 const TOAST = "last-change";
+const UNDONE = "undone";
 const closeButtonProps = { "aria-label": "Close" };
 
 let pending: (() => void) | undefined;
@@ -26,6 +28,7 @@ export function announceChange({ title, details, undo, tone }: Change): void {
   const run = undo && (() => void undoNow(title, undo));
   pending = run;
   notifications.hide(TOAST);
+  notifications.hide(UNDONE);
   notifications.show({
     id: TOAST,
     role: "status",
@@ -67,15 +70,16 @@ async function undoNow(title: string, undo: () => Promise<unknown>): Promise<voi
   notifications.hide(TOAST);
   try {
     await undo();
-    say(`Undone: ${title}`);
+    say(UNDONE, `Undone: ${title}`);
   } catch (error) {
     sayProblem("It could not be undone", error);
   }
 }
 
-/** A passing note. */
-export function say(title: string, message: ReactNode = ""): void {
-  notifications.show({ role: "status", title, message, autoClose: 6_000, closeButtonProps });
+/** A passing note. The next one about the same thing replaces it. */
+export function say(about: string, title: string): void {
+  notifications.hide(about);
+  notifications.show({ id: about, role: "status", title, message: "", autoClose: PASSING_MS, closeButtonProps });
 }
 
 export function sayProblem(title: string, error: unknown): void {

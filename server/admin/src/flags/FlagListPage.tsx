@@ -74,7 +74,7 @@ export function FlagListPage() {
               ref={field}
               flex="1 1 240px"
               aria-label="Search flags"
-              placeholder="Search by key, name, description, tag; or state:some"
+              placeholder="Search, or state:some"
               leftSection={<IconSearch size={18} aria-hidden />}
               rightSection={
                 search !== "" && (

@@ -51,10 +51,11 @@ function stateText(list: FlagList | undefined, key: string): string | undefined 
 }
 
 async function tell(client: QueryClient, event: RevisionEvent, words: string, before: string | undefined) {
+  const about = `change of ${event.target}`;
   const sentence = `${event.by} ${words} ${event.target}`;
-  if (before === undefined) return say(sentence);
+  if (before === undefined) return say(about, sentence);
   const after = stateText(await fresh(client, event), event.target);
-  say(after === undefined || after === before ? sentence : `${sentence}: ${before} → ${after}`);
+  say(about, after === undefined || after === before ? sentence : `${sentence}: ${before} → ${after}`);
 }
 
 async function fresh(client: QueryClient, event: Place): Promise<FlagList | undefined> {

@@ -25,7 +25,7 @@ export function FirstRunPage() {
   const { flag, read = "server" } = useSearch({ from: "/$project/$environment/start" });
   useTitle("Start", environment?.name);
   return (
-    <Stack gap="lg" maw={860} mx="auto">
+    <Stack gap="lg" maw={980} mx="auto">
       <Stack gap={4}>
         <Title order={1} size="h2">
           From nothing to a flag that you can switch

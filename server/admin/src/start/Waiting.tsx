@@ -76,7 +76,7 @@ export function Waiting({ place, flag: key }: { place: Place; flag: string }) {
         </div>
         {waiting && (programs.data?.instances.length ?? 0) > 0 && (
           <Text size="sm" c="dimmed">
-            Connected: {[...new Set(programs.data?.instances.map(({ app }) => app))].join(", ")}. It has not asked for {key} yet.
+            Connected: {[...new Set(programs.data?.instances.map(({ app }) => app))].join(", ")}. Nothing has asked for {key} yet.
           </Text>
         )}
         {elsewhere && <WrongEnvironment place={place} flag={key} elsewhere={elsewhere} />}
