@@ -17,6 +17,13 @@ export class ApiError extends Error {
   }
 }
 
+const signedOut = new Set<() => void>();
+
+/** Calls the listener when an answer says that nobody is signed in (any more). */
+export function onSignedOut(listener: () => void): void {
+  signedOut.add(listener);
+}
+
 export interface Call {
   readonly body?: unknown;
   /** The ETag that the write expects, from the body of the last answer. */
@@ -42,6 +49,7 @@ export async function call<T>(method: "GET" | "POST" | "PATCH" | "DELETE", path:
   }
   const text = await response.text();
   const body = parse(text);
+  if (response.status === 401) for (const listener of signedOut) listener();
   if (!response.ok) throw new ApiError(response.status, typeof body === "object" && body !== null ? (body as Partial<Problem>) : {});
   // The server validates its answers with the schemas that these types are inferred from.
   return body as T;

@@ -1,4 +1,4 @@
-import { QueryCache, QueryClient, queryOptions } from "@tanstack/react-query";
+import { QueryClient, queryOptions } from "@tanstack/react-query";
 import type {
   Flag,
   FlagList,
@@ -11,7 +11,7 @@ import type {
   SetupStatus,
   TokenList,
 } from "../../src/api-types.ts";
-import { ApiError, call, environmentPath } from "./api.ts";
+import { ApiError, call, environmentPath, onSignedOut } from "./api.ts";
 
 /** Where a page is: each page shows one environment of one project. */
 export interface Place {
@@ -21,12 +21,6 @@ export interface Place {
 
 export function createQueryClient(): QueryClient {
   const client = new QueryClient({
-    queryCache: new QueryCache({
-      onError: (error) => {
-        // The session ended elsewhere: the shell then leads to the sign-in page.
-        if (error instanceof ApiError && error.status === 401) client.setQueryData(sessionQuery.queryKey, null);
-      },
-    }),
     defaultOptions: {
       queries: {
         staleTime: 15_000,
@@ -34,6 +28,8 @@ export function createQueryClient(): QueryClient {
       },
     },
   });
+  // The session ended elsewhere: the shell then leads to the sign-in page.
+  onSignedOut(() => client.setQueryData(sessionQuery.queryKey, null));
   return client;
 }
 

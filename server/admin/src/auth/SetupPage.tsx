@@ -1,6 +1,6 @@
 import { Alert, Button, PasswordInput, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
+import { useLocation, useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import type { Session } from "../../../src/api-types.ts";
 import { call, sentenceOfError } from "../api.ts";
@@ -16,7 +16,7 @@ export function SetupPage() {
   const client = useQueryClient();
   const navigate = useNavigate();
   const setup = useQuery(setupQuery);
-  const [token] = useState(() => fromHash("token"));
+  const token = fromHash(useLocation().hash, "token");
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const [tried, setTried] = useState(false);

@@ -1,6 +1,6 @@
 import { Alert, Button, Loader, PasswordInput, Text, TextInput } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useRouter, useSearch } from "@tanstack/react-router";
+import { useLocation, useRouter, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { call, sentenceOfError } from "../api.ts";
 import { setupQuery } from "../queries.ts";
@@ -17,10 +17,10 @@ export function SignInPage() {
   const router = useRouter();
   const { next } = useSearch({ from: "/sign-in" });
   const setup = useQuery(setupQuery);
-  const [link] = useState(() => fromHash("link"));
+  const link = fromHash(useLocation().hash, "link");
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
-  const linkUsed = useRef(false);
+  const linkUsed = useRef<string>(undefined);
 
   const signIn = useMutation({
     mutationFn: (credentials: Credentials) => call("POST", "/api/v1/session", { body: credentials }),
@@ -33,8 +33,8 @@ export function SignInPage() {
   const { mutate } = signIn;
   useEffect(() => {
     // A link can be used once; React runs effects twice while developing.
-    if (link === undefined || linkUsed.current) return;
-    linkUsed.current = true;
+    if (link === undefined || linkUsed.current === link) return;
+    linkUsed.current = link;
     mutate({ link });
   }, [link, mutate]);
 

@@ -19,6 +19,6 @@ export function passwordProblem(password: string): string | undefined {
 }
 
 /** `#token=...` or `#link=...`: what comes after the hash is never sent to a server or written to its log. */
-export function fromHash(name: string): string | undefined {
-  return new URLSearchParams(location.hash.slice(1)).get(name) ?? undefined;
+export function fromHash(hash: string, name: string): string | undefined {
+  return new URLSearchParams(hash.replace(/^#/, "")).get(name) ?? undefined;
 }

@@ -56,7 +56,8 @@ test("incomplete says what is missing, wherever it is", () => {
   expect(incomplete(leaf)).toEqual([]);
   expect(incomplete({ op: "all", of: [] })).toEqual(["Add at least one condition."]);
   expect(incomplete({ op: "not", of: { op: "any", of: [{ op: "group", group: "" }] } })).toEqual(["Choose a group."]);
-  expect(incomplete({ op: "in", attribute: " ", values: [] })).toEqual(["Name the attribute.", "Enter at least one value for  ."]);
+  expect(incomplete({ op: "in", attribute: " ", values: [] })).toEqual(["Name the attribute."]);
+  expect(incomplete({ op: "in", attribute: "plan", values: [] })).toEqual(["Enter at least one value for plan."]);
 });
 
 test("values that are not text survive the editing of the tags beside them", () => {

@@ -115,10 +115,9 @@ export function incomplete(condition: Condition): string[] {
     case "exists":
       return condition.attribute.trim() === "" ? ["Name the attribute."] : [];
     default: {
-      const missing = condition.attribute.trim() === "" ? ["Name the attribute."] : [];
-      return condition.values.length === 0
-        ? [...missing, `Enter at least one value for ${condition.attribute || "the attribute"}.`]
-        : missing;
+      const attribute = condition.attribute.trim();
+      if (attribute === "") return ["Name the attribute."];
+      return condition.values.length === 0 ? [`Enter at least one value for ${attribute}.`] : [];
     }
   }
 }

@@ -27,7 +27,7 @@ import {
 } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { call } from "../api.ts";
 import { useLive, useLiveStore } from "../live.ts";
 import { instancesQuery, sessionQuery } from "../queries.ts";
@@ -53,6 +53,15 @@ export function Shell() {
   useRemembered(place);
   useOthersChanges();
   useEffect(() => live.start(), [live]);
+
+  const page = useRef<HTMLDivElement>(null);
+  const { pathname } = useLocation();
+  const shown = useRef(pathname);
+  useEffect(() => {
+    // A new page starts at its beginning for the keyboard too, unless something on it has taken the focus.
+    if (shown.current !== pathname && document.activeElement === document.body) page.current?.focus({ preventScroll: true });
+    shown.current = pathname;
+  }, [pathname]);
 
   const signedOut = session.data === null;
   useEffect(() => {
@@ -109,7 +118,7 @@ export function Shell() {
         </Container>
       </header>
       <LiveBanner />
-      <Container size="lg" component="main" id="page" tabIndex={-1} pt="lg" pb={120} style={{ outline: "none" }}>
+      <Container size="lg" component="main" id="page" ref={page} tabIndex={-1} pt="lg" pb={120} style={{ outline: "none" }}>
         <Outlet />
       </Container>
       <Shortcuts opened={helpOpen} onClose={() => setHelpOpen(false)} />
