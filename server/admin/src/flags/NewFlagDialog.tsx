@@ -1,10 +1,10 @@
-import { Alert, Button, Checkbox, Group, Modal, Stack, Textarea, TextInput } from "@mantine/core";
+import { Alert, Button, Checkbox, Group, Modal, Stack, Text, Textarea, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import type { CreateFlag, FlagWritten } from "../../../src/api-types.ts";
 import { call, projectPath, sentenceOfError } from "../api.ts";
-import { flagsQuery, type Place } from "../queries.ts";
+import { flagQuery, flagsQuery, type Place } from "../queries.ts";
 import { announceChange } from "../undo.tsx";
 import { useFlagActions } from "./actions.tsx";
 import { flagKeyProblem } from "./flag-key.ts";
@@ -33,10 +33,11 @@ function NewFlagForm({ place, onClose }: { place: Place; onClose: () => void }) 
       onClose();
       await client.invalidateQueries({ queryKey: flagsQuery(place).queryKey });
       // The answer shows the first environment of the project, which need not be this one.
-      const here = { ...flag, ...(flag.environment === place.environment ? {} : { configurationEtag: "" }) };
+      const here = await client.query(flagQuery(place, flag.key));
       announceChange({
         title: `Made ${flag.key}; it is off everywhere`,
-        ...(here.configurationEtag === "" ? {} : { undo: () => save(here, {}, { archived: true }) }),
+        details: <Text size="sm">Undo archives it in {place.environment}.</Text>,
+        undo: () => save(here, {}, { archived: true }),
       });
       await navigate({ to: "/$project/$environment/flags/$flag", params: { ...place, flag: flag.key } });
     },

@@ -1,9 +1,9 @@
 import { Alert, Badge, Button, Group, Modal, Paper, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Condition, Group as GroupShape, PatchGroup } from "../../../src/api-types.ts";
-import { sentenceOfError } from "../api.ts";
+import { ApiError, sentenceOfError } from "../api.ts";
 import { ConditionBuilder } from "../conditions/ConditionBuilder.tsx";
 import { emptyLeaf, incomplete } from "../conditions/edit.ts";
 import { same } from "../flags/draft.ts";
@@ -87,22 +87,42 @@ function Header({ place, group }: { place: Place; group: GroupShape }) {
   );
 }
 
-/** Name, description and conditions. Edits stand over what others save meanwhile; a save against an older state is refused by the server. */
+/**
+ * Name, description and conditions. Edits stay while others save theirs. They are saved against the state that they were begun on; when
+ * that is no longer the newest, the page says who changed it, and saving once more writes only the edited fields over it.
+ */
 function EditCard({ place, group }: { place: Place; group: GroupShape }) {
+  const client = useQueryClient();
   const groups = useQuery(groupsQuery(place));
   const { save } = useGroupActions(place);
   const [edits, setEdits] = useState<PatchGroup>({});
+  const [begunOn, setBegunOn] = useState<GroupShape>();
+  const base = begunOn ?? group;
   const shown = { name: group.name, description: group.description, when: group.when ?? emptyLeaf(), ...edits };
   const changed = Object.entries(edits).filter(([name, value]) => !same(value, group[name as keyof GroupShape]));
   const missing = group.kind === "conditions" ? incomplete(shown.when as Condition) : [];
+
+  function put(next: PatchGroup) {
+    setBegunOn(base);
+    setEdits({ ...edits, ...next });
+  }
+
+  function stop() {
+    setBegunOn(undefined);
+    setEdits({});
+  }
 
   const write = useMutation({
     mutationFn: () => {
       const patch = Object.fromEntries(changed) as PatchGroup;
       const back = Object.fromEntries(changed.map(([name]) => [name, group[name as keyof GroupShape]])) as PatchGroup;
-      return save(group, patch, back);
+      return save(base, patch, back);
     },
-    onSuccess: () => setEdits({}),
+    onSuccess: stop,
+    onError: async (error) => {
+      if (!(error instanceof ApiError) || error.status !== 412) return;
+      setBegunOn(await client.query({ ...groupQuery(place, group.key), staleTime: 0 }));
+    },
   });
 
   return (
@@ -115,24 +135,19 @@ function EditCard({ place, group }: { place: Place; group: GroupShape }) {
             </Title>
             <ConditionBuilder
               condition={shown.when as Condition}
-              onChange={(when) => setEdits({ ...edits, when })}
+              onChange={(when) => put({ when })}
               groups={(groups.data?.groups ?? []).filter(({ key }) => key !== group.key)}
               label="In the group when"
             />
           </>
         )}
-        <TextInput
-          label="Name"
-          maxLength={200}
-          value={shown.name}
-          onChange={(event) => setEdits({ ...edits, name: event.currentTarget.value })}
-        />
+        <TextInput label="Name" maxLength={200} value={shown.name} onChange={(event) => put({ name: event.currentTarget.value })} />
         <Textarea
           label="Description"
           autosize
           maxLength={5000}
           value={shown.description}
-          onChange={(event) => setEdits({ ...edits, description: event.currentTarget.value })}
+          onChange={(event) => put({ description: event.currentTarget.value })}
         />
         {group.kind === "conditions" && changed.some(([name]) => name === "when") && group.usedBy.length > 0 && (
           <Alert color="orange" variant="outline">
@@ -141,7 +156,9 @@ function EditCard({ place, group }: { place: Place; group: GroupShape }) {
         )}
         {write.isError && (
           <Alert role="alert" color="red" variant="outline">
-            {sentenceOfError(write.error)}
+            {write.error instanceof ApiError && write.error.status === 412
+              ? `Not saved: ${group.updatedBy} changed this group meanwhile. Your edits are kept; save again to write them over it.`
+              : sentenceOfError(write.error)}
           </Alert>
         )}
         {changed.length > 0 && (
@@ -149,7 +166,7 @@ function EditCard({ place, group }: { place: Place; group: GroupShape }) {
             <Button size="sm" loading={write.isPending} disabled={missing.length > 0} onClick={() => write.mutate()}>
               Save
             </Button>
-            <Button size="sm" variant="default" onClick={() => setEdits({})}>
+            <Button size="sm" variant="default" onClick={stop}>
               Discard
             </Button>
           </Group>

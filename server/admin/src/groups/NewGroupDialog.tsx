@@ -1,13 +1,12 @@
 import { Alert, Button, Group, Modal, Radio, Stack, Text, TextInput } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
-import type { Condition, CreateGroup, GroupKind, Group as GroupShape, GroupWritten } from "../../../src/api-types.ts";
-import { call, sentenceOfError } from "../api.ts";
+import type { Condition, GroupKind, Group as GroupShape } from "../../../src/api-types.ts";
+import { sentenceOfError } from "../api.ts";
 import { ConditionBuilder } from "../conditions/ConditionBuilder.tsx";
 import { emptyLeaf, incomplete } from "../conditions/edit.ts";
-import { groupsQuery, type Place, pathOf } from "../queries.ts";
-import { announceChange } from "../undo.tsx";
-import { takeGroup } from "./actions.ts";
+import { groupsQuery, type Place } from "../queries.ts";
+import { useGroupActions } from "./actions.ts";
 import { groupKeyProblem, KIND_MEANS, KIND_WORDS } from "./kinds.ts";
 
 interface NewGroupDialogProps {
@@ -30,7 +29,7 @@ export function NewGroupDialog(props: NewGroupDialogProps) {
 const KINDS = Object.keys(KIND_WORDS) as GroupKind[];
 
 function NewGroupForm({ place, kind: first = "conditions", onClose, onCreated }: NewGroupDialogProps) {
-  const client = useQueryClient();
+  const actions = useGroupActions(place);
   const groups = useQuery(groupsQuery(place));
   const [kind, setKind] = useState<GroupKind>(first);
   const [key, setKey] = useState("");
@@ -40,10 +39,8 @@ function NewGroupForm({ place, kind: first = "conditions", onClose, onCreated }:
   const [tried, setTried] = useState(false);
 
   const create = useMutation({
-    mutationFn: (body: CreateGroup) => call<GroupWritten>("POST", `${pathOf(place)}/groups`, { body }),
-    onSuccess: ({ group }) => {
-      takeGroup(client, place, group);
-      announceChange({ title: `Made the group ${group.key} in ${place.environment}` });
+    mutationFn: actions.create,
+    onSuccess: (group) => {
       onClose();
       onCreated(group);
     },

@@ -1,7 +1,7 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
-import type { Group, GroupList, GroupWritten, PatchGroup } from "../../../src/api-types.ts";
+import type { CreateGroup, Group, GroupList, GroupWritten, PatchGroup } from "../../../src/api-types.ts";
 import { call } from "../api.ts";
-import { groupPath, groupQuery, groupsQuery, type Place, placeKey } from "../queries.ts";
+import { groupPath, groupQuery, groupsQuery, type Place, pathOf, placeKey } from "../queries.ts";
 import { announceChange } from "../undo.tsx";
 
 export function takeGroup(client: QueryClient, place: Place, group: Group): void {
@@ -47,12 +47,24 @@ export function useGroupActions(place: Place) {
     });
   }
 
-  async function remove(group: Group): Promise<void> {
+  async function destroy(group: Group): Promise<void> {
     await call("DELETE", groupPath(place, group.key), { ifMatch: group.etag });
     client.removeQueries({ queryKey: groupQuery(place, group.key).queryKey });
     await client.invalidateQueries({ queryKey: groupsQuery(place).queryKey });
+  }
+
+  /** The members of a deleted group are gone, so there is nothing that Undo could write back. */
+  async function remove(group: Group): Promise<void> {
+    await destroy(group);
     announceChange({ title: `Deleted the group ${group.key} in ${place.environment}` });
   }
 
-  return { save, members, remove };
+  async function create(body: CreateGroup): Promise<Group> {
+    const { group } = await call<GroupWritten>("POST", `${pathOf(place)}/groups`, { body });
+    takeGroup(client, place, group);
+    announceChange({ title: `Made the group ${group.key} in ${place.environment}`, undo: () => destroy(group) });
+    return group;
+  }
+
+  return { create, save, members, remove };
 }

@@ -266,6 +266,7 @@ function LiveBanner() {
 
 const SHORTCUTS: readonly [string, string][] = [
   ["/", "Search the flags"],
+  ["n", "New flag, in the list of flags"],
   ["u", "Undo the last change"],
   ["g f", "Go to the flags"],
   ["g g", "Go to the groups"],
