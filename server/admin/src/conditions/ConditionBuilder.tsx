@@ -137,7 +137,7 @@ function Missing({ condition }: { condition: Condition }) {
   const [first] = incomplete(condition);
   if (first === undefined) return null;
   return (
-    <Text size="xs" c="var(--mantine-color-error)">
+    <Text size="xs" c="dimmed">
       {first}
     </Text>
   );

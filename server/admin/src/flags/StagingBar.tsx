@@ -130,7 +130,7 @@ function useSave(place: Place, flag: Flag, handle: DraftHandle, summary: string)
         if (isFlag(error.current)) takeFlag(client, place, error.current, flag.key);
         else await client.invalidateQueries({ queryKey: flagQuery(place, flag.key).queryKey });
         sayProblem(
-          "Not saved: somebody changed this flag meanwhile",
+          `Not saved: ${isFlag(error.current) ? error.current.updatedBy : "somebody"} changed this flag meanwhile`,
           new Error("Your edits are kept, now on top of the newest state. Look at them again and save."),
         );
       } else sayProblem("Not saved", error);
