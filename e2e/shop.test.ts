@@ -1,17 +1,13 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { openAdmin, openShop, type ShopWorld, startShopWorld } from "./shop-world.ts";
 import {
-  ACCOUNT,
   type Api,
   environmentPath,
-  folder,
-  freePort,
   keepPictures,
   openBrowser,
-  type Program,
   run,
   type Server,
-  signIn,
   startServer,
   until,
   WAIT_MS_MAX,
@@ -23,9 +19,9 @@ import {
  * shop, `@signalbox/browser`) follow, through a kill with its receipt, a sign-up for early access, a `kill -9` of the server, and its return.
  */
 describe.skipIf(inject("chromium") === "")("the shop", () => {
-  const data = folder("shop");
+  let world: ShopWorld;
   let server: Server;
-  let shop: Program & { url: string };
+  let shop: ShopWorld["shop"];
   let api: Api;
   let browser: Browser;
   let admin: Page;
@@ -35,47 +31,21 @@ describe.skipIf(inject("chromium") === "")("the shop", () => {
   keepPictures(() => ({ "shop-admin": admin, "shop-page": page }));
 
   beforeAll(async () => {
-    server = await startServer({ data: data.path, env: withAccount });
-    api = await signIn(server.url);
-    const environment = environmentPath("development");
-    await api.send("POST", `${environment}/groups`, { key: "early-adopters", kind: "early-access", name: "Early adopters" });
-    const configure = async (key: string, configuration: object) => {
-      await api.send("POST", "projects/default/flags", { key, browser: key !== "beta-reviews" });
-      await api.send("PATCH", `${environment}/flags/${key}/configuration`, configuration);
-    };
-    const on = { kind: "variant", variant: "on" };
-    await configure("new-checkout", { mode: "targeted", rules: [{ rollout: { percentage: 0 }, serve: on }] });
-    await configure("search", { mode: "on" });
-    await configure("beta-reviews", { mode: "targeted", rules: [{ when: { op: "group", group: "early-adopters" }, serve: on }] });
-    const keys = await api.get<{ server: string; browser: string }>(`${environment}/sdk-keys`);
-
-    const port = await freePort();
-    const program = run(process.execPath, ["--import", "tsx", "examples/shop/src/main.ts"], {
-      env: { PORT: String(port), SIGNALBOX_URL: server.url, SIGNALBOX_SERVER_KEY: keys.server, SIGNALBOX_BROWSER_KEY: keys.browser },
-    });
-    shop = { ...program, url: `http://localhost:${port}` };
-    await until("the shop is open", () => program.output().includes("The shop is open"));
-
+    world = await startShopWorld();
+    ({ server, shop, api } = world);
     browser = await openBrowser(inject("chromium"));
     admin = await browser.newPage();
     page = await (await browser.newContext()).newPage();
     for (const one of [admin, page]) one.setDefaultTimeout(WAIT_MS_MAX);
-    await page.goto(shop.url);
-    await page.locator("html[data-ready=true]").waitFor();
+    await openShop(page, world);
     await page.evaluate(() => Object.assign(globalThis, { notReloaded: true }));
-    await admin.goto(`${server.url}/sign-in`);
-    await admin.getByLabel("Name").fill(ACCOUNT.name);
-    await admin.getByLabel(/^Password/).fill(ACCOUNT.password);
-    await admin.getByRole("button", { name: "Sign in" }).click();
-    await admin.waitForURL("**/default/development/**");
+    await openAdmin(admin, world);
   });
 
   afterAll(async () => {
     console.log(took.join("\n"));
     await browser?.close();
-    await shop?.stop();
-    await server?.stop();
-    data.remove();
+    await world?.stop();
   });
 
   /** What the Node program holds, as the visitor of the page. */
@@ -156,7 +126,8 @@ describe.skipIf(inject("chromium") === "")("the shop", () => {
   });
 
   it("after its restart both follow the next change", async () => {
-    server = await startServer({ data: data.path, port: server.port, env: withAccount });
+    server = await startServer({ data: world.data, port: server.port, env: withAccount });
+    world.server = server;
     const restored = run(process.execPath, ["server/bin/signalbox.js", "restore", "search", "-e", "development", "-m", "over"], {
       env: { SIGNALBOX_URL: server.url, SIGNALBOX_TOKEN: api.token },
     });
