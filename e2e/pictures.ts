@@ -49,6 +49,7 @@ try {
   await openShop(shop, world);
   await openAdmin(admin, world);
   await shop.getByRole("button", { name: /^Add / }).first().click();
+  await shop.evaluate(() => scrollTo(0, 0));
   await admin.goto(`${world.server.url}/default/development/flags/new-checkout`);
   await admin.getByRole("heading", { level: 1 }).waitFor();
   await admin.waitForLoadState("networkidle");
