@@ -143,7 +143,10 @@ function ModeNote({ fields }: { fields: Fields }) {
   const words = { off: "Nobody gets it.", on: "Everybody gets it, denials included.", inherit: "It follows its parent." }[fields.mode];
   return (
     <Text size="sm" c="dimmed">
-      {words} The rules below are kept and count when “Some” is chosen.
+      {words}{" "}
+      {fields.rules.length > 0
+        ? "The rules below are kept and count when “Some” is chosen."
+        : "To give it to some, pick a group or a percentage."}
     </Text>
   );
 }

@@ -4,7 +4,8 @@ import type { Place } from "../queries.ts";
 import { type Draft, type Edits, edit, type FieldName, fieldsOf, keepMine, rebase, same, startDraft, takeTheirs } from "./draft.ts";
 
 /** Drafts of this tab, by place and flag. They outlive leaving the page and reloading it, and end with the tab. */
-const STORED_AS = "signalbox-drafts";
+// The number is raised when the form of a draft changes: a tab can outlive an upgrade of the server.
+const STORED_AS = "signalbox-drafts-1";
 const DRAFTS_MAX = 50;
 const drafts = new Map<string, Draft>(stored());
 const watchers = new Set<() => void>();
