@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { BUCKETS, murmur3, rolloutBucket, splitBucket, unitOf } from "./index.ts";
+import { BUCKETS, murmur3, rolloutBucket, splitBucket, unitOf } from "./bucket.ts";
 
 // Properties take seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });

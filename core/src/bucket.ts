@@ -22,6 +22,11 @@ export function unitOf(value: unknown): string | undefined {
   return Number.isSafeInteger(value) ? String(value) : undefined;
 }
 
+/** Whether a value is a threshold or a weight: a whole number of 0 to 100,000. */
+export function isBucketCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= BUCKETS;
+}
+
 /** The bucket, 0 to 99,999, of a unit for percentages. Inside a slice when `from <= bucket < to`. */
 export function rolloutBucket(salt: string, unit: string): number {
   return rolloutBucketAfter(rolloutPrefix(salt), unit);
@@ -58,14 +63,19 @@ export function splitBucketAfter(salt: HashPrefix, unit: string): number {
  * Austin Appleby, public domain: https://github.com/aappleby/smhasher/blob/master/src/MurmurHash3.cpp
  */
 export function murmur3(text: string, seed: number): number {
-  return hashAfter({ hash: seed | 0, block: 0, bits: 0, bytes: 0 }, text) >>> 0;
+  return hashAfter(emptyPrefix(seed), text) >>> 0;
 }
 
 function prefix(text: string, seed: number): HashPrefix {
-  const bytes = utf8(text);
-  let hash = seed | 0;
-  let block = 0;
-  let bits = 0;
+  return absorb(emptyPrefix(seed), utf8(text));
+}
+
+function emptyPrefix(seed: number): HashPrefix {
+  return { hash: seed | 0, block: 0, bits: 0, bytes: 0 };
+}
+
+function absorb(start: HashPrefix, bytes: Uint8Array): HashPrefix {
+  let { hash, block, bits } = start;
   for (const byte of bytes) {
     block |= byte << bits;
     bits += 8;
@@ -75,7 +85,7 @@ function prefix(text: string, seed: number): HashPrefix {
       bits = 0;
     }
   }
-  return { hash, block, bits, bytes: bytes.length };
+  return { hash, block, bits, bytes: start.bytes + bytes.length };
 }
 
 /** Signed 32 bits: an unsigned result would be boxed by the engine wherever this is not inlined. */
@@ -111,21 +121,12 @@ function hashAfter(start: HashPrefix, text: string): number {
       filled = 0;
     }
   }
-  return seen > 127 ? hashBytesAfter(start, utf8(text)) : finish(hash, block, start.bytes + length);
+  return seen > 127 ? hashBytesAfter(start, text) : finish(hash, block, start.bytes + length);
 }
 
-function hashBytesAfter(start: HashPrefix, bytes: Uint8Array): number {
-  let { hash, block, bits } = start;
-  for (const byte of bytes) {
-    block |= byte << bits;
-    bits += 8;
-    if (bits === 32) {
-      hash = mix(hash, block);
-      block = 0;
-      bits = 0;
-    }
-  }
-  return finish(hash, block, start.bytes + bytes.length);
+function hashBytesAfter(start: HashPrefix, text: string): number {
+  const { hash, block, bytes } = absorb(start, utf8(text));
+  return finish(hash, block, bytes);
 }
 
 function scramble(block: number): number {

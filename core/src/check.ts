@@ -1,8 +1,9 @@
-import { BUCKETS } from "./bucket.ts";
+import { BUCKETS, isBucketCount } from "./bucket.ts";
 import { GROUP_DEPTH_MAX } from "./conditions.ts";
-import { REQUIREMENT_DEPTH_MAX } from "./evaluate.ts";
-import type { AliasEntry, Condition, Entry, EntryId, FlagEntry, FlagType, GroupEntry, Json, Requirement, Rollout, Rule } from "./model.ts";
+import { REQUIREMENT_DEPTH_MAX, typeMatches } from "./evaluate.ts";
+import type { AliasEntry, Condition, Entry, EntryId, FlagEntry, GroupEntry, Requirement, Rollout, Rule } from "./model.ts";
 import { colonParent } from "./plan.ts";
+import { ALIAS_STEPS_MAX } from "./slots.ts";
 
 /** A flag as it is saved, before the server has made its fingerprint. */
 export type FlagBody = Omit<FlagEntry, "fp">;
@@ -96,6 +97,11 @@ export function browserObstacles(flag: FlagBody, entries: Entries, marked: Reado
   return [...obstacles];
 }
 
+/** A context key identifies somebody: a person, a customer (`account.key`), a device. */
+export function namesPeople(attribute: string): boolean {
+  return attribute === "key" || attribute.endsWith(".key");
+}
+
 function addObstacles(condition: Condition, where: string, entries: Entries, seen: Set<string>, obstacles: Set<string>): void {
   switch (condition.op) {
     case "all":
@@ -118,7 +124,7 @@ function addObstacles(condition: Condition, where: string, entries: Entries, see
     case "exists":
       return;
     default:
-      if (condition.attribute === "key" || condition.attribute.endsWith(".key")) {
+      if (namesPeople(condition.attribute)) {
         obstacles.add(
           `${where} compares ${quoted(condition.attribute)}, which names people or customers; a browser may not hold such names`,
         );
@@ -139,17 +145,13 @@ function checkVariants(flag: FlagBody, names: readonly string[], problems: Probl
   if (names.length === 0) problems.push({ path: "values", message: `a ${flag.type} flag needs at least one variant` });
   for (const field of ["off", "on"] as const) checkVariant(flag[field], names, field, `its ${field} variant`, problems);
   for (const [name, value] of Object.entries(flag.variants ?? {})) {
-    if (!isOfType(value, flag.type)) {
+    if (!typeMatches(value, flag.type)) {
       problems.push({
         path: `values.${name}`,
         message: `variant ${quoted(name)} has the value ${JSON.stringify(value)}, which is not a ${flag.type}`,
       });
     }
   }
-}
-
-function isOfType(value: Json, type: FlagType): boolean {
-  return type === "json" || typeof value === type;
 }
 
 function checkVariant(variant: string, names: readonly string[], path: string, what: string, problems: Problem[]): void {
@@ -372,7 +374,7 @@ function depthOf(condition: Condition): number {
 
 function flagAt(key: string, entries: Entries): FlagEntry | undefined {
   // Old keys of old keys: as far as SDKs follow them.
-  for (let i = 0, at = key; i <= 8; i++) {
+  for (let i = 0, at = key; i <= ALIAS_STEPS_MAX; i++) {
     const flag = entries.get(`flag:${at}`);
     if (flag) return flag as FlagEntry;
     const alias = entries.get(`alias:${at}`) as AliasEntry | undefined;
@@ -384,10 +386,6 @@ function flagAt(key: string, entries: Entries): FlagEntry | undefined {
 
 function groupAt(key: string, entries: Entries): GroupEntry | undefined {
   return entries.get(`group:${key}`) as GroupEntry | undefined;
-}
-
-function isBucketCount(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= BUCKETS;
 }
 
 function nameOf(rule: Rule): string {

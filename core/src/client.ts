@@ -1,6 +1,7 @@
 import { evaluate, typeMatches } from "./evaluate.ts";
 import type { Context, Evaluation, Json, Position, Reason } from "./model.ts";
-import { type Acknowledgement, formatPosition, type UsageReport } from "./protocol.ts";
+import { formatPosition } from "./position.ts";
+import type { Acknowledgement, UsageReport } from "./protocol.ts";
 import { createEventReader } from "./sse.ts";
 import { createState, flagKeys, type State } from "./state.ts";
 import { createSync, type LostCause, type SyncAction, type SyncEvent, type SyncStatus, stepSync } from "./sync.ts";
@@ -50,6 +51,9 @@ export interface Logger {
   info(message: string): void;
   warn(message: string): void;
 }
+
+/** The logger of an app that wants to hear nothing. */
+export const SILENT: Logger = { info() {}, warn() {} };
 
 /** The part of both SDKs that answers. No method throws, does I/O or returns a promise, whatever it is given, except as noted. */
 export interface Flags {

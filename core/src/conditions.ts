@@ -31,6 +31,8 @@ export interface GroupPlan {
 /** Thrown while compiling, and caught there: the entry cannot be read by this version. */
 export class Unreadable extends Error {}
 
+/** The highest `schema` of an entry that this version reads. */
+export const SCHEMA_READ_MAX = 1;
 /** Deeper conditions than this cannot be read. The server saves at most 8 levels; the rest is room for later servers. */
 export const CONDITION_DEPTH_READ_MAX = 32;
 /** Groups nested deeper than this, and groups in a circle, are unknown. */
@@ -73,9 +75,9 @@ export function compileCondition(condition: unknown, question: Question, slots: 
 }
 
 /** Compiles a group off the wire; one that is absent or cannot be read is in no context and out of none. */
-export function compileGroup(group: unknown, slots: Slots): GroupPlan {
+function compileGroup(group: unknown, slots: Slots): GroupPlan {
   try {
-    if (!isObject(group) || (group.schema !== undefined && group.schema !== 1)) return UNREADABLE_GROUP;
+    if (!isObject(group) || (group.schema !== undefined && group.schema !== SCHEMA_READ_MAX)) return UNREADABLE_GROUP;
     const ways: GroupPlan[] = [];
     if (group.when !== undefined) {
       ways.push({ isIn: compileCondition(group.when, TRUE, slots), isOut: compileCondition(group.when, FALSE, slots) });
@@ -92,7 +94,8 @@ export function compileGroup(group: unknown, slots: Slots): GroupPlan {
   }
 }
 
-const never: Predicate = () => false;
+/** For both questions of what is unknown. */
+export const never: Predicate = () => false;
 const UNREADABLE_GROUP: GroupPlan = { isIn: never, isOut: never };
 
 function compileGroupLeaf(key: string, question: Question, slots: Slots): Predicate {

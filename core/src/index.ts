@@ -1,4 +1,5 @@
-export { BUCKETS, murmur3, rolloutBucket, splitBucket, unitOf } from "./bucket.ts";
+export { readDetail, sendResult } from "./answer.ts";
+export { BUCKETS, unitOf } from "./bucket.ts";
 export {
   browserObstacles,
   CONDITION_DEPTH_MAX,
@@ -6,17 +7,30 @@ export {
   checkFlag,
   dependents,
   type FlagBody,
+  namesPeople,
   type Problem,
 } from "./check.ts";
-export * from "./client.ts";
-export { digestOf, isHex64, xor64, ZERO64 } from "./digest.ts";
+export {
+  type Change,
+  createClient,
+  type Events,
+  type Explanation,
+  type Flags,
+  type Logger,
+  type Ports,
+  SILENT,
+  type Status,
+} from "./client.ts";
+export { CONDITION_DEPTH_READ_MAX } from "./conditions.ts";
+export { digestOf, xor64, ZERO64 } from "./digest.ts";
 export { type EvaluateOptions, evaluate, type Override, typeMatches, unreadableBecause } from "./evaluate.ts";
 export * from "./model.ts";
-export * from "./parse.ts";
+export { parseFrame } from "./parse.ts";
+export { colonParent } from "./plan.ts";
+export * from "./position.ts";
 export * from "./protocol.ts";
 export { sipHash } from "./siphash.ts";
-export * from "./sse.ts";
+export { EVENT_LENGTH_MAX } from "./sse.ts";
 export { type Applied, applyChange, applySnapshot, createState, flagKeys, loadEntries, type State, setEmergency } from "./state.ts";
-export * from "./sync.ts";
-export * from "./usage-counts.ts";
+export type { LostCause, SyncStatus } from "./sync.ts";
 export { conditionSentence, type FlagState, type Names, sentenceOf, stateOf } from "./words.ts";

@@ -67,5 +67,6 @@ export function parseFrame(event: string, data: string): Frame {
 }
 
 const bad = (event: string, what: string): Frame => ({ kind: "bad", why: `a ${event} frame ${what}` });
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+/** A generation, a revision, a time: a whole number from 0 on. */
+export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const countOr = (value: unknown): number => (isCount(value) ? value : 0);

@@ -1,11 +1,8 @@
 import { isObject } from "./attribute.ts";
-import { flagged, type Slots, text, Unreadable } from "./conditions.ts";
+import { flagged, SCHEMA_READ_MAX, type Slots, text, Unreadable } from "./conditions.ts";
 import type { Evaluation, Json, Mode, Reason } from "./model.ts";
 import { compileRule, type RulePlan } from "./rule.ts";
 import type { FlagSlot } from "./slots.ts";
-
-/** The highest `schema` of an entry that this version reads. */
-export const SCHEMA_READ_MAX = 1;
 
 /**
  * A flag compiled for evaluation. All answers that it can give are made here, once, and frozen: evaluation allocates nothing.
@@ -186,7 +183,7 @@ function readMaxStale(value: unknown): number {
   throw new Unreadable('"maxStaleMs" is not a time in milliseconds');
 }
 
-export function optionalList(value: unknown, what: string): readonly unknown[] {
+function optionalList(value: unknown, what: string): readonly unknown[] {
   if (value === undefined) return [];
   if (Array.isArray(value)) return value;
   throw new Unreadable(`"${what}" is not a list`);

@@ -102,13 +102,3 @@ export interface UsageReport {
 export interface Acknowledgement extends Position {
   readonly instance: string;
 }
-
-export function formatPosition(position: Position): string {
-  return `${position.generation}.${position.revision}`;
-}
-
-/** Reads `generation.revision`; undefined for anything else. */
-export function parsePosition(text: string): Position | undefined {
-  const match = /^(\d{1,15})\.(\d{1,15})$/.exec(text);
-  return match ? { generation: Number(match[1]), revision: Number(match[2]) } : undefined;
-}

@@ -1,9 +1,10 @@
 import { attributeReader, isObject } from "./attribute.ts";
-import { BUCKETS, rolloutBucketAfter, rolloutPrefix, splitBucketAfter, splitPrefix, unitOf } from "./bucket.ts";
+import { BUCKETS, isBucketCount, rolloutBucketAfter, rolloutPrefix, splitBucketAfter, splitPrefix, unitOf } from "./bucket.ts";
 import {
   compileCondition,
   FALSE,
   flagged,
+  never,
   type Predicate,
   type Question,
   type Slots,
@@ -51,7 +52,6 @@ export function compileRule(wire: unknown, owner: RuleOwner, slots: Slots): Rule
 }
 
 const always: Predicate = () => true;
-const never: Predicate = () => false;
 
 function compileVariant(
   variant: string,
@@ -180,8 +180,4 @@ function unitReader(by: unknown): (context: unknown) => string | undefined {
 
 function refuseMethod(method: unknown): void {
   if (method !== undefined) throw new Unreadable(`unknown method of bucketing ${JSON.stringify(method)}`);
-}
-
-function isBucketCount(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= BUCKETS;
 }

@@ -27,7 +27,7 @@ export interface SlotMaps extends Slots {
 }
 
 /** A flag whose old keys form a longer chain than this is not found by the oldest of them. */
-const ALIAS_STEPS_MAX = 8;
+export const ALIAS_STEPS_MAX = 8;
 
 export function createSlots(): SlotMaps {
   const flags = new Map<string, FlagSlot>();

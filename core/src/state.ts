@@ -1,6 +1,8 @@
 import { isObject } from "./attribute.ts";
 import { digestOf, isHex64, xor64, ZERO64 } from "./digest.ts";
 import { type Entry, type EntryId, entryId, type Hex64, type Position, type UnknownEntry } from "./model.ts";
+import { isCount } from "./parse.ts";
+import { isNewer } from "./position.ts";
 import type { ChangeFrame, EmergencyKill, SnapshotFrame } from "./protocol.ts";
 import { type NodeId, nodeOf, ReferenceIndex, referencesOf } from "./references.ts";
 import { createSlots, type SlotMaps } from "./slots.ts";
@@ -38,7 +40,7 @@ export type Applied =
   | { readonly kind: "mismatch" };
 
 /** Emergency kills beyond this many are ignored, and so many settled ids are remembered: far more than people can press in an outage. */
-export const EMERGENCY_MAX = 10_000;
+const EMERGENCY_MAX = 10_000;
 
 type AnyEntry = Entry | UnknownEntry;
 
@@ -88,7 +90,7 @@ export function applySnapshot(holder: State, frame: SnapshotFrame): Applied {
   const state = held(holder);
   if (!isPosition(frame) || !areEntries(frame.entries)) return { kind: "mismatch" };
   const { generation, revision } = frame;
-  if (state.position && compare({ generation, revision }, state.position) < 0) return { kind: "stale" };
+  if (state.position && isNewer(state.position, { generation, revision })) return { kind: "stale" };
   // An entry that comes twice would count twice.
   const incoming = new Map(frame.entries.map((entry) => [entryId(entry), entry]));
   if (incoming.size !== frame.entries.length || digestOf(incoming.values()) !== frame.digest) return { kind: "mismatch" };
@@ -112,7 +114,7 @@ export function applyChange(holder: State, frame: ChangeFrame): Applied {
   if (!isChange(frame)) return { kind: "mismatch" };
   const { generation, from, to } = frame;
   const have = state.position;
-  if (have && compare({ generation, revision: to }, have) <= 0) return { kind: "stale" };
+  if (have && !isNewer({ generation, revision: to }, have)) return { kind: "stale" };
   if (!have || have.generation !== generation || have.revision !== from) {
     return { kind: "gap", have, needs: { generation, revision: from } };
   }
@@ -262,14 +264,6 @@ function flagKeysOf(nodes: Iterable<NodeId>): string[] {
   const keys = new Set<string>();
   for (const node of nodes) if (node.startsWith("flag:")) keys.add(node.slice("flag:".length));
   return [...keys];
-}
-
-function compare(a: Position, b: Position): number {
-  return a.generation - b.generation || a.revision - b.revision;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isPosition(frame: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { Position } from "./model.ts";
 import { parseFrame } from "./parse.ts";
+import { isNewer, samePosition } from "./position.ts";
 import { type EmergencyKill, HEARTBEAT_MS, SILENCE_MS_MAX } from "./protocol.ts";
 import { type Applied, applyChange, applySnapshot, type State, setEmergency } from "./state.ts";
 
@@ -243,7 +244,7 @@ function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment:
       const { generation, head, heartbeatMs, emergency } = read;
       const beat = heartbeatMs > 0 ? heartbeatMs : HEARTBEAT_MS;
       const greeted = { ...here, greeted: true, silenceMs: Math.min(Math.max(3 * beat, 3_000), 2 * SILENCE_MS_MAX) };
-      const there = at(sync.state.position, { generation, revision: head }) && !sync.distrust;
+      const there = holds(sync, { generation, revision: head }) && !sync.distrust;
       const step = rearmed(there ? verified(greeted, moment.now) : greeted, moment.now);
       return { ...step, actions: [...step.actions, ...emergencies(sync.state, emergency)] };
     }
@@ -291,7 +292,7 @@ function received(sync: Sync, applied: Applied, position: Position, ack: boolean
     }
     case "stale": {
       const own = sync.state.position;
-      if (own === undefined || !at(own, position)) {
+      if (own === undefined || !samePosition(own, position)) {
         // An older state than ours, from a node that lags behind: ours stays. A kill that we already hold is still acknowledged.
         return { sync, actions: ack && own ? [{ kind: "acknowledge", position: own }] : [] };
       }
@@ -325,7 +326,7 @@ function pinged(sync: Sync, head: Position, dbAgeMs: number, moment: SyncMoment)
     if (sync.lagSince !== undefined && now - sync.lagSince >= LAG_MS_MAX) return doubt(sync, LAGS, moment);
     return rearmed({ ...sync, lagSince: sync.lagSince ?? now }, now);
   }
-  if (!at(own, head)) return ignore(sync); // a node that lags behind says nothing about our state
+  if (!samePosition(own, head)) return ignore(sync); // a node that lags behind says nothing about our state
   return { sync: { ...verified(sync, now), verifiedAt: now - dbAgeMs }, actions: [] };
 }
 
@@ -523,5 +524,4 @@ function explain(sync: Sync, event: Extract<SyncEvent, { kind: "lost" }>): [code
   }
 }
 
-const at = (a: Position | undefined, b: Position) => a !== undefined && a.generation === b.generation && a.revision === b.revision;
-const isNewer = (a: Position, b: Position) => a.generation > b.generation || (a.generation === b.generation && a.revision > b.revision);
+const holds = ({ state }: Sync, position: Position) => state.position !== undefined && samePosition(state.position, position);

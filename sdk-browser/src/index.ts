@@ -1,4 +1,4 @@
-import { type Context, createClient, type Flags, type Logger } from "@signalbox/core";
+import { type Context, createClient, type Flags, type Logger, SILENT } from "@signalbox/core";
 import { savedState } from "./saved-state.ts";
 import { createTransport } from "./transport.ts";
 import { VERSION } from "./version.ts";
@@ -140,8 +140,6 @@ function watchPage(tell: (event: { kind: "wake" } | { kind: "sleep" }) => void, 
     stop.abort();
   };
 }
-
-const SILENT: Logger = { info() {}, warn() {} };
 
 function checkedUrl(value: unknown): string {
   // A path alone is the page's own server.

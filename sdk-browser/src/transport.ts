@@ -1,4 +1,4 @@
-import { EVENT_LENGTH_MAX, type LostCause, type Ports } from "@signalbox/core";
+import { EVENT_LENGTH_MAX, type LostCause, type Ports, readDetail, sendResult } from "@signalbox/core";
 
 export interface Transport extends Pick<Ports, "stream" | "state" | "send"> {
   /** For a page that goes away: handed to the browser, which sends it later. */
@@ -75,9 +75,8 @@ export function createTransport(server: string, sdkKey: string): Transport {
 
     async send(path, body) {
       try {
-        const { ok, status } = await fetch(address(path), { method: "POST", body, keepalive: body.length < 60_000, credentials: "omit" });
-        if (ok) return "sent";
-        return status === 400 || status === 413 || status === 422 ? "refused" : "failed";
+        const { status } = await fetch(address(path), { method: "POST", body, keepalive: body.length < 60_000, credentials: "omit" });
+        return sendResult(status);
       } catch {
         return "failed"; // the caller keeps what it has and comes again
       }
@@ -96,15 +95,5 @@ async function readText(response: Response, isOver: () => boolean, take: (piece:
     const part = await reader?.read();
     if (isOver() || part === undefined || part.done) return;
     take(decoder.decode(part.value, { stream: true }));
-  }
-}
-
-/** The sentence of a problem+json body. */
-function readDetail(text: string): string | undefined {
-  try {
-    const { detail } = JSON.parse(text) as { detail?: unknown };
-    return typeof detail === "string" ? detail.slice(0, 300) : undefined;
-  } catch {
-    return undefined; // a body of something else: the status has to do
   }
 }

@@ -1,4 +1,5 @@
-import { readDetail, type Transport } from "./transport.ts";
+import { readDetail } from "@signalbox/core";
+import type { Transport } from "./transport.ts";
 
 /** A group that units join and leave by themselves. */
 export interface EarlyAccessGroup {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { basename } from "node:path";
-import { createClient, type Flags, type Logger } from "@signalbox/core";
+import { createClient, type Flags, type Logger, SILENT } from "@signalbox/core";
 import { contextStore } from "./context-hook.ts";
 import { createEarlyAccess, type EarlyAccess } from "./early-access.ts";
 import { createTransport } from "./transport.ts";
@@ -99,7 +99,6 @@ export function createFlags(options: NodeFlagsOptions): NodeFlags {
 // Node 20 before 20.5 knows no Symbol.asyncDispose; compilers that offer `await using` there fall back to the same name.
 const ASYNC_DISPOSE: typeof Symbol.asyncDispose = Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose");
 
-const SILENT: Logger = { info() {}, warn() {} };
 // stderr, because the output of a program is its own.
 const STDERR: Logger = { info: (message) => console.error(message), warn: (message) => console.error(message) };
 

@@ -2,7 +2,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request as requestHttp
 import { request as requestHttps, Agent as SecureAgent } from "node:https";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
-import { EVENT_LENGTH_MAX, type LostCause, type Ports } from "@signalbox/core";
+import { EVENT_LENGTH_MAX, type LostCause, type Ports, readDetail, sendResult } from "@signalbox/core";
 
 export interface Transport extends Pick<Ports, "stream" | "state" | "send"> {
   call(method: "GET" | "POST", path: string, body?: object): Promise<{ readonly status: number; readonly text: string }>;
@@ -155,8 +155,7 @@ export function createTransport(url: URL, sdkKey: string): Transport {
       for (let attempt = 0; ; attempt++) {
         try {
           const { status } = await ask("POST", path, body, hold, SEND_MS_MAX);
-          if (status < 300) return "sent";
-          return status === 400 || status === 413 || status === 422 ? "refused" : "failed";
+          return sendResult(status);
         } catch {
           if (attempt === 1) return "failed"; // the caller keeps what it has and comes again
         }
@@ -218,16 +217,6 @@ function readRetryAfter(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const ms = /^\d{1,9}$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
   return ms > 0 ? ms : undefined;
-}
-
-/** The sentence of a problem+json body. */
-export function readDetail(text: string): string | undefined {
-  try {
-    const { detail } = JSON.parse(text) as { detail?: unknown };
-    return typeof detail === "string" && detail !== "" ? detail.slice(0, 300) : undefined;
-  } catch {
-    return undefined; // a body of something else: the status has to do
-  }
 }
 
 const describeType = (type: string) => (type === "" ? "an answer without a content type" : `content type ${type.slice(0, 100)}`);
