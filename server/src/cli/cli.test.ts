@@ -34,14 +34,22 @@ async function programs(names: readonly { name: string; answers: boolean }[]) {
   };
   const authorization = `Bearer ${keys.server}`;
   const leaving = new AbortController();
+  // Held: a response that nobody holds is collected, and its connection with it.
+  const streams: Response[] = [];
   for (const { name, answers } of names) {
     const stream = await fetch(`${server.url}/sdk/v1/stream?app=${name}&instance=${name}-1`, {
       headers: { authorization },
       signal: leaving.signal,
     });
+    streams.push(stream);
     if (answers) void acknowledge(stream, name);
   }
-  return { leave: () => leaving.abort() };
+  return {
+    leave() {
+      leaving.abort();
+      streams.length = 0;
+    },
+  };
 
   async function acknowledge(stream: Response, name: string): Promise<void> {
     const decoder = new TextDecoder();

@@ -62,7 +62,7 @@ export async function killOrRestore(verb: "kill" | "restore", options: Options, 
     return EXIT.receiptUnknown;
   }
   if (!options.json) {
-    out(`${past} ${where} (revision ${written.revision}), stored in ${milliseconds(receipt.storedMs)}`);
+    out(`${past} ${where} (revision ${written.revision}), stored in ${receipt.storedMs} ms`);
     out(receipt.sentence);
   }
   if (receipt.complete) return EXIT.done;
@@ -113,8 +113,4 @@ export function ago(at: number, now = Date.now()): string {
   if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ago`;
   return `${Math.floor(seconds / 86_400)} d ago`;
-}
-
-function milliseconds(ms: number): string {
-  return `${ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`;
 }

@@ -228,6 +228,17 @@ describe("marking for browsers", () => {
 });
 
 describe("rename", () => {
+  test("is refused when the new key is the parent that a flag names and that is not there, be it the flag's own", () => {
+    const project = after(withFlags("a", "b"), save("a", { mode: "on", parent: "z" }), save("b", { mode: "on" }));
+    expect(variantOf(project, "a")).toBe("on");
+    for (const key of ["a", "b"]) {
+      expect(issuesOf(decided(project, rename(key, "z")))).toEqual([
+        'key: "z" would become the parent of "a" and could turn it off in development; opt "a" out of its parent first, or choose another key',
+      ]);
+    }
+    expect(decided(project, create("z")).kind).toBe("changed");
+  });
+
   test("keeps the old key as an alias in both projections, the salt and every answer", () => {
     const project = after(
       withFlags("a", "b"),

@@ -244,19 +244,30 @@ function joins(project: ProjectModel, was: string, key: string): Issue[] {
   return [{ path: "key", message }];
 }
 
-/** A flag that comes to have the key `key` becomes the parent of those whose colon key names it, and would turn off what is on. */
+/** A flag that comes to have the key `key` becomes the parent of those that name it, by name or colon key, and would turn off what is on. */
 function adoptions(project: ProjectModel, was: string | undefined, key: string): Issue[] {
   const issues: Issue[] = [];
   for (const environment of project.environments) {
-    for (const child of childrenOf(environment, key)) {
+    // Who names a parent that is not there waits for just this new flag; a rename must not happen to be it, not even for itself.
+    const named = was === undefined ? [] : namesakes(environment, key);
+    const byColon = childrenOf(environment, key).filter((child) => {
       const mode = environment.flags.get(child)?.body.mode;
       // A new flag is off, so only those that may be on notice it.
-      if (child === was || (was === undefined && mode !== "on" && mode !== "targeted")) continue;
+      return child !== was && (was !== undefined || mode === "on" || mode === "targeted");
+    });
+    for (const child of new Set([...named, ...byColon])) {
       const message = `"${key}" would become the parent of "${child}" and could turn it off in ${environment.info.key}; opt "${child}" out of its parent first, or choose another key`;
       issues.push({ path: "key", message });
     }
   }
   return issues;
+}
+
+/** The flags whose parent has this name; only a name that no flag has is asked for. */
+function namesakes(environment: EnvironmentModel, key: string): string[] {
+  return [...environment.flags.values()]
+    .filter(({ body }) => body.parent === key && (!body.detached || body.mode === "inherit"))
+    .map(({ identity }) => identity.key);
 }
 
 /** The flags that would follow a flag `key` by their colon key alone. */

@@ -1,13 +1,4 @@
-import {
-  type Context,
-  type Entry,
-  type EntryId,
-  type Evaluation,
-  evaluate,
-  type FlagEntry,
-  loadEntries,
-  type State,
-} from "@signalbox/core";
+import { type Context, type Entry, type EntryId, type Evaluation, evaluate, type FlagBody, loadEntries, type State } from "@signalbox/core";
 import { signed } from "../store/project.ts";
 
 /** Evaluates exactly as a program with an SDK does that holds these entries: the same function on the same state. */
@@ -16,7 +7,7 @@ export function preview(
   flagKey: string,
   context: Context,
   now: number,
-  edited?: Omit<FlagEntry, "fp">,
+  edited?: FlagBody,
 ): Evaluation {
   return evaluate(edited ? loadEntries(withFlag(entries, edited).values()) : committedState(entries), flagKey, context, { now });
 }
@@ -32,6 +23,6 @@ function committedState(entries: ReadonlyMap<EntryId, Entry>): State {
   return state;
 }
 
-function withFlag(entries: ReadonlyMap<EntryId, Entry>, edited: Omit<FlagEntry, "fp">): ReadonlyMap<EntryId, Entry> {
+function withFlag(entries: ReadonlyMap<EntryId, Entry>, edited: FlagBody): ReadonlyMap<EntryId, Entry> {
   return new Map(entries).set(`flag:${edited.key}`, signed(edited));
 }

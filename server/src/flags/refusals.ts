@@ -3,6 +3,8 @@ import type { Issue } from "../errors.ts";
 import type { EnvironmentModel } from "../store/model.ts";
 import { browserFlag, serverFlag } from "../store/project.ts";
 
+export { colonParent } from "@signalbox/core";
+
 /**
  * Why an environment may not become `after`. `edited` are the flags whose configuration is being saved: they must be right in
  * every respect. All other flags that the edit reaches (through a requirement, a parent or a group) must not get worse: a
@@ -52,10 +54,4 @@ export function obstaclesOf(environment: EnvironmentModel, key: string): string[
 
 function markedFlags(environment: Pick<EnvironmentModel, "flags">): Set<string> {
   return new Set([...environment.flags.values()].filter(({ body }) => body.browser).map(({ identity }) => identity.key));
-}
-
-/** What the key names as its parent: `checkout` for `checkout:applepay`. */
-export function colonParent(key: string): string | undefined {
-  const colon = key.lastIndexOf(":");
-  return colon > 0 ? key.slice(0, colon) : undefined;
 }

@@ -1,8 +1,8 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Evaluation } from "@signalbox/core";
 import type { EvaluationAnswer } from "../api-types.ts";
-import { answer, body, ENVIRONMENT, environmentParams, ifMatchHeader, PROJECT, projectParams, refusal } from "../environments/params.ts";
-import { type ApiEnv, apiRoute, createApi } from "../http/route.ts";
+import { ENVIRONMENT, environmentParams, ifMatchHeader, PROJECT, projectParams } from "../environments/params.ts";
+import { type ApiEnv, answer, apiRoute, body, createApi } from "../http/route.ts";
 import { createFlags, type FlagsDeps } from "./flags.ts";
 import * as shapes from "./schema.ts";
 
@@ -18,21 +18,21 @@ const listRoute = apiRoute("read", {
     params: environmentParams,
     query: z.object({ search: z.string().max(200).optional(), archived: z.enum(["true", "false"]).optional() }),
   },
-  responses: { 200: answer(shapes.flagList, "the flags of the environment"), ...refusal },
+  responses: { 200: answer(shapes.flagList, "the flags of the environment") },
 });
 const createRoute = apiRoute("edit", {
   method: "post",
   path: `${PROJECT}/flags`,
   summary: "Makes a flag, off in every environment",
   request: { params: projectParams, body: body(shapes.createFlag) },
-  responses: { 201: written, ...refusal },
+  responses: { 201: written },
 });
 const getRoute = apiRoute("read", {
   method: "get",
   path: `${ENVIRONMENT}/flags/{flag}`,
   summary: "One flag, identity and configuration; an old key finds it too",
   request: { params: flagInEnvironment },
-  responses: { 200: answer(shapes.flag, "the flag"), ...refusal },
+  responses: { 200: answer(shapes.flag, "the flag") },
 });
 const patchRoute = apiRoute("edit", {
   method: "patch",
@@ -44,35 +44,35 @@ const patchRoute = apiRoute("edit", {
     headers: ifMatchHeader,
     body: body(shapes.patchFlag),
   },
-  responses: { 200: written, ...refusal },
+  responses: { 200: written },
 });
 const configureRoute = apiRoute("edit", {
   method: "patch",
   path: `${ENVIRONMENT}/flags/{flag}/configuration`,
   summary: "Saves fields of the configuration",
   request: { params: flagInEnvironment, headers: ifMatchHeader, body: body(shapes.configurationPatch) },
-  responses: { 200: written, ...refusal },
+  responses: { 200: written },
 });
 const killRoute = apiRoute("kill", {
   method: "post",
   path: `${ENVIRONMENT}/flags/{flag}/kill`,
   summary: "Everybody gets the off variant, at once",
   request: { params: flagInEnvironment, body: { ...body(shapes.reasonBody), required: false } },
-  responses: { 200: written, ...refusal },
+  responses: { 200: written },
 });
 const restoreRoute = apiRoute("restore", {
   method: "post",
   path: `${ENVIRONMENT}/flags/{flag}/restore`,
   summary: "Lifts the kill",
   request: { params: flagInEnvironment, body: { ...body(shapes.reasonBody), required: false } },
-  responses: { 200: written, ...refusal },
+  responses: { 200: written },
 });
 const evaluateRoute = apiRoute("read", {
   method: "post",
   path: `${ENVIRONMENT}/evaluate`,
   summary: "Evaluates a flag for a context, also with unsaved edits",
   request: { params: environmentParams, body: body(shapes.evaluateBody) },
-  responses: { 200: answer(shapes.evaluation, "what a server program would get"), ...refusal },
+  responses: { 200: answer(shapes.evaluation, "what a server program would get") },
 });
 
 /** The flag routes of the admin API. */

@@ -8,9 +8,9 @@ export const flagKey = z
     /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/,
     "a flag key is 1 to 100 letters, digits, dots, dashes, underscores or colons, and starts with a letter or digit",
   );
-export const variantKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/);
-export const attributeName = z.string().min(1).max(100);
-export const ruleId = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/);
+const variantKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/);
+const attributeName = z.string().min(1).max(100);
+const ruleId = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/);
 const scalar = z.union([z.string().max(1000), z.number(), z.boolean()]);
 const strings = z.array(z.string().min(1).max(1000)).min(1).max(10_000);
 
@@ -82,7 +82,7 @@ export const rule = z.strictObject({
 
 export const requirement = z.strictObject({ flag: flagKey, variants: z.array(variantKey).min(1).max(32) });
 export const mode = z.enum(["off", "targeted", "on", "inherit"]);
-export const flagType = z.enum(["boolean", "string", "number", "json"]);
+const flagType = z.enum(["boolean", "string", "number", "json"]);
 
 /** What one environment holds of a flag, without the kill. PATCH takes any of these fields; a field given replaces the old one whole. */
 export const configuration = z.strictObject({
