@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import { type Auth, createAuth } from "./auth/auth.ts";
 import { createDelivery } from "./delivery/delivery.ts";
-import { createStreamListener } from "./delivery/stream.ts";
+import { createStreamListener, headerOf } from "./delivery/stream.ts";
 import type { Identity } from "./http/route.ts";
 import { createRouter } from "./http/router.ts";
 import type { Log } from "./log.ts";
@@ -102,11 +102,7 @@ function wire({ store, url, settings, log, version }: { store: Store; url: strin
 
 /** Only the events for open pages ask this, again and again while they are open. */
 async function identityOf(auth: Auth, req: IncomingMessage): Promise<Identity | undefined> {
-  const header = (name: string) => {
-    const value = req.headers[name];
-    return Array.isArray(value) ? value[0] : value;
-  };
-  return (await auth.identify(req.method ?? "GET", header, false)).identity;
+  return (await auth.identify(req.method ?? "GET", (name) => headerOf(req, name), false)).identity;
 }
 
 /** Beside the bundle, where the build puts the SDKs. */

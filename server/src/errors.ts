@@ -1,7 +1,7 @@
 /** Every answer that is not a success: one catalogue, one body (problem+json), one place that decides what may be told. */
 
 /** Code, HTTP status and title. A title never changes with the case; the detail names the value, the rule and the next step. */
-export const CATALOGUE = {
+const CATALOGUE = {
   VALIDATION_FAILED: { status: 400, title: "The request does not have the expected form" },
   MALFORMED_JSON: { status: 400, title: "The body is not valid JSON" },
   BAD_REQUEST: { status: 400, title: "The request cannot be understood" },
@@ -27,13 +27,11 @@ export const CATALOGUE = {
   CONFLICT: { status: 409, title: "This conflicts with what is stored" },
   SETUP_DONE: { status: 409, title: "The first account exists already" },
   FLAG_EXISTS: { status: 409, title: "The flag key is taken" },
-  FLAG_IN_USE: { status: 409, title: "The flag is in use" },
   GROUP_EXISTS: { status: 409, title: "The group key is taken" },
   GROUP_IN_USE: { status: 409, title: "The group is in use" },
   ETAG_MISMATCH: { status: 412, title: "It was changed in the meantime" },
   BODY_TOO_LARGE: { status: 413, title: "The body is too large" },
   UNSUPPORTED_CONTENT_TYPE: { status: 415, title: "The body has the wrong content type" },
-  REFUSED: { status: 422, title: "The rules of the model refuse this" },
   CONFIGURATION_REFUSED: { status: 422, title: "The configuration cannot be saved like this" },
   FLAG_REFUSED: { status: 422, title: "The flag cannot be saved like this" },
   GROUP_REFUSED: { status: 422, title: "The group cannot be saved like this" },

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { password, userName } from "./auth/schema.ts";
+import { accountName, password } from "./auth/schema.ts";
 
 export interface Settings {
   readonly host: string;
@@ -59,7 +59,7 @@ function firstAccountOf(name: string | undefined, secret: string | undefined): S
   if (name === undefined || secret === undefined) {
     throw new StartProblem("SIGNALBOX_ADMIN_NAME and SIGNALBOX_ADMIN_PASSWORD go together: set both, or neither and use the set-up link.");
   }
-  if (!userName.safeParse(name).success) {
+  if (!accountName.safeParse(name).success) {
     throw new StartProblem(
       `SIGNALBOX_ADMIN_NAME is "${name}", expected 1 to 100 letters, digits, dots, dashes, underscores, plus or at signs.`,
     );

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { problem } from "../errors.ts";
-import { type ApiEnv, apiRoute, createApi, type Identity, unauthenticated } from "../http/route.ts";
+import { type ApiEnv, answer, apiRoute, body, createApi, type Identity, unauthenticated } from "../http/route.ts";
 import type { Auth, SignedIn } from "./auth.ts";
 import { crossOriginRefusal } from "./origin.ts";
 import * as schema from "./schema.ts";
@@ -16,8 +16,6 @@ export interface AuthRoutesDeps {
   readonly addressOf: (c: Context) => string;
 }
 
-const json = <S extends z.ZodType>(description: string, body: S) => ({ description, content: { "application/json": { schema: body } } });
-const body = <S extends z.ZodType>(shape: S) => ({ content: { "application/json": { schema: shape } } });
 const none = { description: "done" };
 
 /** First account, sessions, one-time links and tokens. */
@@ -40,7 +38,7 @@ export function authRoutes({ auth, version, sqlite, addressOf }: AuthRoutesDeps)
       method: "get",
       path: "/api/v1/setup",
       summary: "Whether the first account is still to be named",
-      responses: { 200: json("the status", schema.setupStatus) },
+      responses: { 200: answer(schema.setupStatus, "the status") },
     }),
     (c) => c.json({ needed: auth.setupNeeded() }, 200),
   );
@@ -51,7 +49,7 @@ export function authRoutes({ auth, version, sqlite, addressOf }: AuthRoutesDeps)
       path: "/api/v1/setup",
       summary: "Makes the first account and signs in",
       request: { body: body(schema.setup) },
-      responses: { 201: json("signed in", schema.session) },
+      responses: { 201: answer(schema.session, "signed in") },
     }),
     async (c) => {
       checkOrigin(c);
@@ -68,7 +66,7 @@ export function authRoutes({ auth, version, sqlite, addressOf }: AuthRoutesDeps)
       path: "/api/v1/session",
       summary: "Signs in by name and password, or by a one-time link",
       request: { body: body(schema.signIn) },
-      responses: { 200: json("signed in", schema.session) },
+      responses: { 200: answer(schema.session, "signed in") },
     }),
     async (c) => {
       checkOrigin(c);
@@ -86,7 +84,7 @@ export function authRoutes({ auth, version, sqlite, addressOf }: AuthRoutesDeps)
       method: "get",
       path: "/api/v1/session",
       summary: "Who is signed in",
-      responses: { 200: json("the session", schema.session) },
+      responses: { 200: answer(schema.session, "the session") },
     }),
     (c) => c.json(sessionOf(caller(c).name), 200),
   );
@@ -109,7 +107,7 @@ export function authRoutes({ auth, version, sqlite, addressOf }: AuthRoutesDeps)
       method: "post",
       path: "/api/v1/sign-in-links",
       summary: "Makes a one-time link that signs the caller's own account in, for 15 minutes",
-      responses: { 201: json("the link", schema.signInLink) },
+      responses: { 201: answer(schema.signInLink, "the link") },
     }),
     async (c) => c.json(await auth.createSignInLink(caller(c)), 201),
   );
@@ -119,7 +117,7 @@ export function authRoutes({ auth, version, sqlite, addressOf }: AuthRoutesDeps)
       method: "get",
       path: "/api/v1/tokens",
       summary: "Tokens that still work",
-      responses: { 200: json("the tokens", schema.tokenList) },
+      responses: { 200: answer(schema.tokenList, "the tokens") },
     }),
     (c) => c.json({ tokens: auth.tokens.list() }, 200),
   );
@@ -130,7 +128,7 @@ export function authRoutes({ auth, version, sqlite, addressOf }: AuthRoutesDeps)
       path: "/api/v1/tokens",
       summary: "Makes a token; its text is in this answer only",
       request: { body: body(schema.createToken) },
-      responses: { 201: json("the token", schema.tokenCreated) },
+      responses: { 201: answer(schema.tokenCreated, "the token") },
     }),
     async (c) => c.json(await auth.tokens.create(caller(c), c.req.valid("json")), 201),
   );

@@ -1,11 +1,11 @@
 import { z } from "@hono/zod-openapi";
 
-export const userName = z
+export const accountName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$/, "a name is 1 to 100 letters, digits, dots, dashes, underscores, plus or at signs");
 export const password = z.string().min(12, "a password has at least 12 characters").max(128);
 export const setupStatus = z.object({ needed: z.boolean() });
-export const setup = z.strictObject({ token: z.string().max(200), name: userName, password });
+export const setup = z.strictObject({ token: z.string().max(200), name: accountName, password });
 /** Either a name with a password, or the token of a one-time sign-in link. */
 export const signIn = z.union([
   z.strictObject({ name: z.string().max(100), password: z.string().max(128) }),

@@ -1,17 +1,18 @@
 import { eq, lt, or } from "drizzle-orm";
+import type { Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
-import type { AuthStore, Tx } from "./auth-store.ts";
+import type { AuthStore } from "./auth-store.ts";
 import { hashOf, newSecret } from "./secrets.ts";
 
 const { account, session, signInLink } = tables;
 
 /** A session ends when it was not used for this long, */
-export const SESSION_IDLE_MS_MAX = 12 * 3_600_000;
+const SESSION_IDLE_MS_MAX = 12 * 3_600_000;
 /** and in any case after this long. */
 export const SESSION_MS_MAX = 7 * 24 * 3_600_000;
 /** `seen_at` is written at most this often, so that reading pages does not write. */
 const SEEN_EVERY_MS = 5 * 60_000;
-export const LINK_MS_MAX = 15 * 60_000;
+const LINK_MS_MAX = 15 * 60_000;
 /** Open links of one account; the oldest goes when there are more. */
 const LINKS_MAX = 20;
 
@@ -100,5 +101,3 @@ export function createSessions(store: AuthStore, now: () => number) {
     },
   };
 }
-
-export type Sessions = ReturnType<typeof createSessions>;

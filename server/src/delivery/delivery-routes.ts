@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import { ENVIRONMENT, environmentParams } from "../environments/params.ts";
 import { problem } from "../errors.ts";
-import { apiRoute, createApi } from "../http/route.ts";
+import { answer, apiRoute, createApi } from "../http/route.ts";
 import type { Delivery } from "./delivery.ts";
 import type { EnvironmentInfo, Feed } from "./feed.ts";
 import { WAIT_MS_MAX } from "./receipts.ts";
@@ -9,26 +10,23 @@ import { instanceList, receipt } from "./schema.ts";
 /** Programs listed in one answer, the longest connected first. */
 const INSTANCES_LISTED_MAX = 1_000;
 
-const place = z.object({ project: z.string().max(100), environment: z.string().max(100) });
-const E = "/api/v1/projects/{project}/environments/{environment}";
-
 const listInstances = apiRoute("read", {
   method: "get",
-  path: `${E}/instances`,
+  path: `${ENVIRONMENT}/instances`,
   summary: "Connected programs",
-  request: { params: place },
-  responses: { 200: { description: "the programs that are connected now", content: { "application/json": { schema: instanceList } } } },
+  request: { params: environmentParams },
+  responses: { 200: answer(instanceList, "the programs that are connected now") },
 });
 
 const showReceipt = apiRoute("read", {
   method: "get",
-  path: `${E}/revisions/{revision}/receipt`,
+  path: `${ENVIRONMENT}/revisions/{revision}/receipt`,
   summary: "Who has applied a kill or restore",
   request: {
-    params: place.extend({ revision: z.coerce.number().int().min(0) }),
+    params: environmentParams.extend({ revision: z.coerce.number().int().min(0) }),
     query: z.object({ waitMs: z.coerce.number().int().min(0).max(WAIT_MS_MAX).optional() }),
   },
-  responses: { 200: { description: "the receipt as it is now", content: { "application/json": { schema: receipt } } } },
+  responses: { 200: answer(receipt, "the receipt as it is now") },
 });
 
 /** How far committed changes have come. */

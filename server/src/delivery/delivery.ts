@@ -4,7 +4,7 @@ import { createFanOut, type FanOut } from "./fan-out.ts";
 import type { Feed } from "./feed.ts";
 import { createInstances, type Instances } from "./instances.ts";
 import { createReceipts, type Receipts } from "./receipts.ts";
-import { createStates, type States } from "./state.ts";
+import { createStates, type States } from "./state-bytes.ts";
 
 /** Everything that brings committed changes to programs, and knows how far they are. One for each server. */
 export interface Delivery {

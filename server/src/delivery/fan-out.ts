@@ -2,6 +2,7 @@ import {
   type ByeFrame,
   HEARTBEAT_MS,
   type HelloFrame,
+  isNewer,
   type PingFrame,
   type Position,
   PROTOCOL_VERSION,
@@ -9,12 +10,11 @@ import {
 } from "@signalbox/core";
 import type { Log } from "../log.ts";
 import type { Clock } from "./clock.ts";
+import { encodeFrame } from "./encode-frame.ts";
 import type { EnvironmentInfo, Feed } from "./feed.ts";
-import { encodeFrame } from "./frame.ts";
-import { Frames, type Step } from "./frames.ts";
-import { isAtLeast } from "./instances.ts";
 import type { RawStream } from "./raw-stream.ts";
-import type { States } from "./state.ts";
+import type { States } from "./state-bytes.ts";
+import { type Step, Steps } from "./steps.ts";
 
 /** At most ten frames a second go to a connection; what happens meanwhile becomes one frame. Kills and restores do not wait. */
 const FRAME_GAP_MS = 100;
@@ -41,7 +41,7 @@ export interface FanOut {
 interface Connection {
   readonly stream: RawStream;
   readonly channel: Channel;
-  readonly frames: Frames;
+  readonly steps: Steps;
   position: Position | undefined;
   sentAt: number;
 }
@@ -49,7 +49,7 @@ interface Connection {
 /** The streams of one environment. */
 interface Channel {
   readonly environment: EnvironmentInfo;
-  readonly frames: Readonly<Record<Projection, Frames>>;
+  readonly steps: Readonly<Record<Projection, Steps>>;
   readonly connections: Readonly<Record<Projection, Set<Connection>>>;
   /** When the next delayed step is due (monotonic), and how to take that back. */
   due: number;
@@ -72,9 +72,9 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
     if (known) return known;
     const channel: Channel = {
       environment,
-      frames: {
-        server: new Frames(feed, states, environment, "server"),
-        browser: new Frames(feed, states, environment, "browser"),
+      steps: {
+        server: new Steps(feed, states, environment, "server"),
+        browser: new Steps(feed, states, environment, "browser"),
       },
       connections: { server: new Set(), browser: new Set() },
       due: Number.POSITIVE_INFINITY,
@@ -97,7 +97,7 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
     // With a frame in flight nothing is sent; when it has left, `idle` calls here again.
     if (!connection.stream.idle) return Number.POSITIVE_INFINITY;
     try {
-      const step = connection.frames.step(connection.position);
+      const step = connection.steps.from(connection.position);
       if (!step) return Number.POSITIVE_INFINITY;
       const due = connection.sentAt + gapMs(step);
       if (!atOnce && now < due) return due;
@@ -131,7 +131,7 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
     const now = clock.monotonic();
     let due = Number.POSITIVE_INFINITY;
     for (const projection of ["server", "browser"] as const) {
-      channel.frames[projection].refresh();
+      channel.steps[projection].refresh();
       for (const connection of channel.connections[projection]) due = Math.min(due, deliver(connection, now, false));
     }
     schedule(channel, due);
@@ -139,7 +139,7 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
 
   function ping(connection: Connection, now: number): void {
     // First the step, delayed or not, so that a ping never tells of a head that the stream has not brought.
-    const head = connection.frames.refresh();
+    const head = connection.steps.refresh();
     deliver(connection, now, true);
     // A frame in flight is itself the sign of life.
     if (!connection.stream.idle) return;
@@ -171,13 +171,13 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
 
     add(stream, environment, projection, basis) {
       const channel = channelOf(environment);
-      const frames = channel.frames[projection];
-      const head = frames.refresh();
-      const isAhead = basis !== undefined && isAtLeast(basis, head) && !isAtLeast(head, basis);
+      const steps = channel.steps[projection];
+      const head = steps.refresh();
+      const isAhead = basis !== undefined && isNewer(basis, head);
       const connection: Connection = {
         stream,
         channel,
-        frames,
+        steps,
         position: isAhead ? undefined : basis,
         sentAt: Number.NEGATIVE_INFINITY,
       };
@@ -192,7 +192,7 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
       stream.listen({
         idle() {
           waiting.delete(connection);
-          frames.refresh();
+          steps.refresh();
           schedule(channel, deliver(connection, clock.monotonic(), false));
         },
         close() {

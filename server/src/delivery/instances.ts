@@ -1,4 +1,4 @@
-import type { Acknowledgement, Position, Projection } from "@signalbox/core";
+import { type Acknowledgement, isNewer, type Position, type Projection } from "@signalbox/core";
 import type { Clock } from "./clock.ts";
 import type { EnvironmentInfo } from "./feed.ts";
 
@@ -87,7 +87,7 @@ export function createInstances(clock: Clock): Instances {
       const entry = environments.get(environmentId)?.get(instance);
       if (!entry) return false;
       const position = { generation, revision };
-      if (!entry.acknowledged || isAtLeast(position, entry.acknowledged)) {
+      if (!entry.acknowledged || !isNewer(entry.acknowledged, position)) {
         entry.acknowledged = position;
         entry.position = position;
       }
@@ -100,9 +100,4 @@ export function createInstances(clock: Clock): Instances {
       return () => listeners.delete(listener);
     },
   };
-}
-
-/** Whether `a` is the same position as `b` or a newer one. */
-export function isAtLeast(a: Position, b: Position): boolean {
-  return a.generation > b.generation || (a.generation === b.generation && a.revision >= b.revision);
 }

@@ -1,6 +1,7 @@
 import { getRequestListener } from "@hono/node-server";
 import { type Applied, applyChange, applySnapshot, createState, formatPosition, parseFrame, type State } from "@signalbox/core";
 import { afterEach, expect, test } from "vitest";
+import { createMembers } from "../groups/members.ts";
 import { createUsage } from "../usage/usage.ts";
 import { createDelivery } from "./delivery.ts";
 import { sdkRoutes } from "./sdk-routes.ts";
@@ -19,9 +20,12 @@ async function run(parts: TestStore) {
   const delivery = createDelivery({ feed: parts.store.feed, log });
   const usage = createUsage({ store: parts.store, log });
   const streams = createStreamListener({ delivery, keys: parts.store, usage, authenticate: async () => undefined });
-  const respond = getRequestListener(sdkRoutes({ delivery, store: parts.store, usage, sdkDirectory: "none" }).fetch, {
-    overrideGlobalObjects: false,
-  });
+  const respond = getRequestListener(
+    sdkRoutes({ delivery, store: parts.store, members: createMembers(parts.store), usage, sdkDirectory: "none" }).fetch,
+    {
+      overrideGlobalObjects: false,
+    },
+  );
   const server = await serve((req, res) => {
     if (!streams(req, res)) void respond(req, res);
     return true;

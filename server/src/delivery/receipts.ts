@@ -1,10 +1,10 @@
 import type { z } from "@hono/zod-openapi";
-import type { Position } from "@signalbox/core";
+import { isNewer, type Position } from "@signalbox/core";
 import type { Clock } from "./clock.ts";
 import type { Commit, EnvironmentInfo, Feed } from "./feed.ts";
-import { isAcknowledged, touches } from "./frames.ts";
-import { type Instances, isAtLeast } from "./instances.ts";
+import type { Instances } from "./instances.ts";
 import type { receipt } from "./schema.ts";
+import { isAcknowledged, touches } from "./steps.ts";
 
 export type Receipt = z.infer<typeof receipt>;
 
@@ -95,7 +95,7 @@ export function createReceipts({ feed, instances, clock }: { feed: Feed; instanc
       const before = program.gone;
       program.gone = event.kind === "left";
       const holds = event.kind === "left" ? undefined : event.kind === "joined" ? instance.position : event.position;
-      if (holds && isAtLeast(holds, positionOf(open))) {
+      if (holds && !isNewer(positionOf(open), holds)) {
         program.ms = clock.monotonic() - open.openedAt;
         open.acknowledged += 1;
         open.slowestMs = Math.max(open.slowestMs ?? 0, program.ms);

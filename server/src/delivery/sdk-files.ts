@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Hono } from "hono";
 import { problem } from "../errors.ts";
 import type { ApiEnv } from "../http/route.ts";
-import { matchesEtag } from "./state.ts";
+import { matchesEtag } from "./state-bytes.ts";
 
 const FILES = [
   { name: "node.tgz", type: "application/gzip" },

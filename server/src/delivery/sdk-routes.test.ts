@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { applySnapshot, createState } from "@signalbox/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createMembers } from "../groups/members.ts";
 import { createUsage, type Usage } from "../usage/usage.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { sdkRoutes } from "./sdk-routes.ts";
@@ -24,7 +25,7 @@ beforeEach(async () => {
   delivery = createDelivery({ feed: parts.store.feed, clock, log });
   usage = createUsage({ store: parts.store, clock, log });
   sdkDirectory = mkdtempSync(join(tmpdir(), "signalbox-sdk-"));
-  app = sdkRoutes({ delivery, store: parts.store, usage, sdkDirectory });
+  app = sdkRoutes({ delivery, store: parts.store, members: createMembers(parts.store), usage, sdkDirectory });
 });
 afterEach(async () => {
   await usage.close();

@@ -1,24 +1,25 @@
-import { formatPosition } from "@signalbox/core";
+import { formatPosition, isNewer } from "@signalbox/core";
 import type { Context } from "hono";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { problem, problemResponse } from "../errors.ts";
+import type { Members } from "../groups/members.ts";
 import { type ApiEnv, asHttpProblem } from "../http/route.ts";
 import type { Store } from "../store/store.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SdkKeyInfo } from "./feed.ts";
-import { isAtLeast } from "./instances.ts";
 import { acknowledgementBody, membershipBody, readBody, SDK_BODY_BYTES_MAX, usageBody } from "./sdk-body.ts";
 import { sdkFileRoutes } from "./sdk-files.ts";
 import { createKeyCheck } from "./sdk-key.ts";
-import { acceptsGzip, matchesEtag } from "./state.ts";
+import { acceptsGzip, matchesEtag } from "./state-bytes.ts";
 import { createTokenBuckets } from "./token-bucket.ts";
 
 export interface SdkRoutesDeps {
   readonly delivery: Delivery;
-  readonly store: Pick<Store, "sdkKey" | "members">;
+  readonly store: Pick<Store, "sdkKey">;
+  readonly members: Members;
   readonly usage: Usage;
   /** Where the build put `node.tgz` and `browser.js`. */
   readonly sdkDirectory: string;
@@ -35,7 +36,7 @@ const LIMITS = {
 type SdkEnv = { Variables: ApiEnv["Variables"] & { key: SdkKeyInfo } };
 
 /** What programs ask besides the stream. Every answer may be read by a page of any origin: the SDK key decides, never a cookie. */
-export function sdkRoutes({ delivery, store, usage, sdkDirectory }: SdkRoutesDeps): Hono<SdkEnv> {
+export function sdkRoutes({ delivery, store, members, usage, sdkDirectory }: SdkRoutesDeps): Hono<SdkEnv> {
   const { feed, clock, log, states, instances } = delivery;
   const checkKey = createKeyCheck({ keys: store, clock, log });
   const routes = new Hono<SdkEnv>();
@@ -100,7 +101,7 @@ export function sdkRoutes({ delivery, store, usage, sdkDirectory }: SdkRoutesDep
     const { environment, projection } = c.get("key");
     const acknowledgement = await readBody(c, acknowledgementBody);
     const head = feed.state(environment.id, projection);
-    if (!isAtLeast(head, acknowledgement)) {
+    if (isNewer(acknowledgement, head)) {
       const said = `position ${formatPosition(acknowledgement)} is ahead of ${formatPosition(head)}, the newest of ${environment.key}`;
       throw problem("VALIDATION_FAILED", `Nothing can have applied what does not exist: ${said}.`);
     }
@@ -115,17 +116,17 @@ export function sdkRoutes({ delivery, store, usage, sdkDirectory }: SdkRoutesDep
     const unit = membershipBody.shape.unit.safeParse(c.req.query("unit"));
     if (!unit.success)
       throw problem("VALIDATION_FAILED", 'The query field "unit" is 1 to 200 characters: send whom to ask for, as ?unit=….');
-    return c.json({ groups: await store.members.programs(environment.id, unit.data) });
+    return c.json({ groups: await members.programs(environment.id, unit.data) });
   });
 
   routes.post("/sdk/v1/early-access/:group/join", earlyAccess, async (c) => {
     const change = await membershipOf(c);
-    return c.json(await store.members.join(change));
+    return c.json(await members.join(change));
   });
 
   routes.post("/sdk/v1/early-access/:group/leave", earlyAccess, async (c) => {
     const change = await membershipOf(c);
-    return c.json(await store.members.leave(change));
+    return c.json(await members.leave(change));
   });
 
   routes.all("/sdk/*", (c) => {

@@ -1,12 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Position, parsePosition } from "@signalbox/core";
+import { isNewer, type Position, parsePosition } from "@signalbox/core";
 import { problem } from "../errors.ts";
 import type { Identity } from "../http/route.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { Delivery } from "./delivery.ts";
 import { createAdminEvents } from "./events.ts";
-import { isAtLeast } from "./instances.ts";
 import { writeProblem } from "./raw-problem.ts";
 import { RawStream } from "./raw-stream.ts";
 import { createKeyCheck, type SdkKeys } from "./sdk-key.ts";
@@ -97,7 +96,7 @@ export function createStreamListener({ delivery, keys, usage, authenticate, limi
       kind: projection,
       environment,
       // What it says to hold counts as applied, if it can be true.
-      basis: basis && isAtLeast(feed.state(environment.id, projection), basis) ? basis : undefined,
+      basis: basis && !isNewer(basis, feed.state(environment.id, projection)) ? basis : undefined,
     });
     req.socket.once("close", leave);
     fanOut.add(stream, environment, projection, basis);
@@ -139,7 +138,8 @@ function basisOf(text: string | null | undefined): Position | undefined {
   return text === null || text === undefined ? undefined : parsePosition(text);
 }
 
-function headerOf(req: IncomingMessage, name: string): string | undefined {
+/** The first value of a header. */
+export function headerOf(req: IncomingMessage, name: string): string | undefined {
   const value = req.headers[name];
   return Array.isArray(value) ? value[0] : value;
 }

@@ -1,31 +1,31 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Project } from "../api-types.ts";
 import { problem } from "../errors.ts";
-import { type ApiEnv, apiRoute, createApi } from "../http/route.ts";
+import { type ApiEnv, answer, apiRoute, createApi } from "../http/route.ts";
 import type { ProjectModel } from "../store/model.ts";
 import type { Store } from "../store/store.ts";
 import { environmentIn, inOrder, projectAt } from "./located.ts";
-import { answer, ENVIRONMENT, environmentParams, refusal } from "./params.ts";
+import { ENVIRONMENT, environmentParams } from "./params.ts";
 import { projectList, sdkKeys } from "./schema.ts";
 
 export interface EnvironmentDeps {
   readonly store: Store;
   /** Where SDKs reach this server. */
-  readonly publicUrl: () => string;
+  readonly publicUrl: string;
 }
 
 const listRoute = apiRoute("read", {
   method: "get",
   path: "/api/v1/projects",
   summary: "Projects with their environments",
-  responses: { 200: answer(projectList, "all projects"), ...refusal },
+  responses: { 200: answer(projectList, "all projects") },
 });
 const keysRoute = apiRoute("admin", {
   method: "get",
   path: `${ENVIRONMENT}/sdk-keys`,
   summary: "The SDK keys of the environment",
   request: { params: environmentParams },
-  responses: { 200: answer(sdkKeys, "one key for servers, one for browsers"), ...refusal },
+  responses: { 200: answer(sdkKeys, "one key for servers, one for browsers") },
 });
 
 export function environmentRoutes({ store, publicUrl }: EnvironmentDeps): OpenAPIHono<ApiEnv> {
@@ -43,7 +43,7 @@ export function environmentRoutes({ store, publicUrl }: EnvironmentDeps): OpenAP
       );
     }
     c.header("cache-control", "no-store");
-    return c.json({ server, browser, url: publicUrl() }, 200);
+    return c.json({ server, browser, url: publicUrl }, 200);
   });
   return api;
 }

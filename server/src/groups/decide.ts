@@ -9,7 +9,7 @@ import { flagsUsing, groupsIn } from "../store/project.ts";
 
 /** What may become of groups: pure functions of the committed state and the request. The store writes what they say. */
 
-export const GROUPS_MAX = 1_000;
+const GROUPS_MAX = 1_000;
 /** Units in one group. The list travels whole to every server program, 19 bytes for each unit. */
 export const MEMBERS_MAX = 50_000;
 
@@ -95,9 +95,9 @@ export function deleteGroup(current: Current, environmentKey: string, key: strin
   if (!environment || !group) return missingGroup(key, environmentKey);
   const stopped = guard(ifMatch, groupEtag(group), environment.info.production);
   if (stopped) return stopped;
-  const users = usersOf(environment, key);
-  if (users.length > 0) {
-    const detail = `The group "${key}" is in use by ${listed(users)}; take it out there first.`;
+  const uses = usesOf(environment, key);
+  if (uses.length > 0) {
+    const detail = `The group "${key}" is in use by ${listed(uses)}; take it out there first.`;
     return { kind: "invalid", code: "GROUP_IN_USE", detail };
   }
   const edits: Edit[] = [{ kind: "group-gone", environmentId: environment.info.id, group }];
@@ -210,7 +210,7 @@ function formIssues(group: GroupRecord, after: EnvironmentModel): Issue[] {
 }
 
 /** Flags whose rules name the group, and groups whose conditions do. */
-export function usersOf(environment: EnvironmentModel, key: string): string[] {
+function usesOf(environment: EnvironmentModel, key: string): string[] {
   const flags = flagsUsing(key, environment).map(({ identity }) => `flag "${identity.key}"`);
   const groups = [...environment.groups.values()].filter(({ when }) => groupsIn(when, environment.groups).has(key));
   return [...flags, ...groups.map((group) => `group "${group.key}"`)];

@@ -2,9 +2,10 @@ import { and, asc, eq, gt, inArray } from "drizzle-orm";
 import { problemOf } from "../environments/located.ts";
 import { problem } from "../errors.ts";
 import type { EnvironmentModel, GroupRecord, Member } from "../store/model.ts";
-import type { Current, Outcome } from "../store/outcome.ts";
+import type { Outcome } from "../store/outcome.ts";
 import type { Database, Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
+import type { Store } from "../store/store.ts";
 import { changeMembers, type MemberChange } from "./decide.ts";
 
 export interface Participation {
@@ -49,16 +50,15 @@ export interface MembersRequest {
   readonly action: "group.members" | "early-access.join" | "early-access.leave";
 }
 
-export interface MembersDeps {
-  readonly db: Database;
-  readonly environment: (id: number) => EnvironmentModel;
-  readonly write: (
-    request: { readonly project: string; readonly by: string },
-    decide: (current: Current, tx: Tx) => Outcome,
-  ) => Promise<{ readonly outcome: Outcome }>;
-}
+export function createMembers({ db, projects, write }: Pick<Store, "db" | "projects" | "write">): Members {
+  function environment(id: number): EnvironmentModel {
+    const found = projects()
+      .flatMap(({ environments }) => environments)
+      .find(({ info }) => info.id === id);
+    if (!found) throw new RangeError(`there is no environment with the id ${id}`);
+    return found;
+  }
 
-export function createMembers({ db, environment, write }: MembersDeps): Members {
   const change: Members["change"] = async ({ environmentId, group, by, change, action }) => {
     const { info } = environment(environmentId);
     const { outcome } = await write({ project: info.projectKey, by }, (current, tx) => {

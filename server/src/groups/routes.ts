@@ -3,15 +3,16 @@ import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { conditionSentence } from "@signalbox/core";
 import type { Group, GroupWritten } from "../api-types.ts";
 import { environmentIn, problemOf, projectAt } from "../environments/located.ts";
-import { answer, body, ENVIRONMENT, environmentParams, ifMatchHeader, refusal } from "../environments/params.ts";
+import { ENVIRONMENT, environmentParams, ifMatchHeader } from "../environments/params.ts";
 import { problem } from "../errors.ts";
 import { fromCondition, toCondition } from "../flags/convert.ts";
-import { type ApiEnv, apiRoute, createApi } from "../http/route.ts";
+import { type ApiEnv, answer, apiRoute, body, createApi } from "../http/route.ts";
 import type { EnvironmentModel, GroupRecord } from "../store/model.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { usesOfGroups } from "../store/project.ts";
 import type { Store } from "../store/store.ts";
 import { createGroup, deleteGroup, groupEtag, patchGroup } from "./decide.ts";
+import type { Members } from "./members.ts";
 import * as shapes from "./schema.ts";
 
 const groupParams = environmentParams.extend({ group: z.string().max(100) });
@@ -23,35 +24,35 @@ const listRoute = apiRoute("read", {
   path: `${ENVIRONMENT}/groups`,
   summary: "Groups, by key",
   request: { params: environmentParams },
-  responses: { 200: answer(shapes.groupList, "the groups of the environment"), ...refusal },
+  responses: { 200: answer(shapes.groupList, "the groups of the environment") },
 });
 const createRoute = apiRoute("edit", {
   method: "post",
   path: `${ENVIRONMENT}/groups`,
   summary: "Makes a group",
   request: { params: environmentParams, body: body(shapes.createGroup) },
-  responses: { 201: written, ...refusal },
+  responses: { 201: written },
 });
 const getRoute = apiRoute("read", {
   method: "get",
   path: `${ENVIRONMENT}/groups/{group}`,
   summary: "One group",
   request: { params: groupParams },
-  responses: { 200: answer(shapes.group, "the group"), ...refusal },
+  responses: { 200: answer(shapes.group, "the group") },
 });
 const patchRoute = apiRoute("edit", {
   method: "patch",
   path: `${ENVIRONMENT}/groups/{group}`,
   summary: "Changes name, description and conditions",
   request: { params: groupParams, headers: ifMatchHeader, body: body(shapes.patchGroup) },
-  responses: { 200: written, ...refusal },
+  responses: { 200: written },
 });
 const deleteRoute = apiRoute("edit", {
   method: "delete",
   path: `${ENVIRONMENT}/groups/{group}`,
   summary: "Deletes a group that nothing uses",
   request: { params: groupParams, headers: ifMatchHeader },
-  responses: { 204: { description: "it is gone" }, ...refusal },
+  responses: { 204: { description: "it is gone" } },
 });
 const membersRoute = apiRoute("read", {
   method: "get",
@@ -61,18 +62,18 @@ const membersRoute = apiRoute("read", {
     params: groupParams,
     query: z.object({ after: z.string().max(200).optional(), limit: z.coerce.number().int().min(1).max(PAGE_MAX).optional() }),
   },
-  responses: { 200: answer(shapes.memberList, "one page"), ...refusal },
+  responses: { 200: answer(shapes.memberList, "one page") },
 });
 const changeMembersRoute = apiRoute("edit", {
   method: "post",
   path: `${ENVIRONMENT}/groups/{group}/members`,
   summary: "Adds and removes members in one step",
   request: { params: groupParams, body: body(shapes.changeMembers) },
-  responses: { 200: written, ...refusal },
+  responses: { 200: written },
 });
 
 /** The group routes of the admin API. */
-export function groupRoutes({ store }: { readonly store: Store }): OpenAPIHono<ApiEnv> {
+export function groupRoutes({ store, members }: { readonly store: Store; readonly members: Members }): OpenAPIHono<ApiEnv> {
   const api = createApi();
   const at = (place: { project: string; environment: string }) => environmentIn(projectAt(store, place.project), place.environment);
 
@@ -140,15 +141,15 @@ export function groupRoutes({ store }: { readonly store: Store }): OpenAPIHono<A
     const place = c.req.valid("param");
     const { after, limit = 100 } = c.req.valid("query");
     const group = existing(at(place), place.group);
-    const page = store.members.page(group, after, limit + 1);
-    const members = page.slice(0, limit);
-    return c.json({ members, next: page.length > limit ? (members.at(-1)?.unit ?? null) : null }, 200);
+    const page = members.page(group, after, limit + 1);
+    const listed = page.slice(0, limit);
+    return c.json({ members: listed, next: page.length > limit ? (listed.at(-1)?.unit ?? null) : null }, 200);
   });
   api.openapi(changeMembersRoute, async (c) => {
     const place = c.req.valid("param");
     const { add = [], remove = [] } = c.req.valid("json");
     const { info } = at(place);
-    const { outcome, environment } = await store.members.change({
+    const { outcome, environment } = await members.change({
       environmentId: info.id,
       group: place.group,
       by: c.var.identity.name,

@@ -2,7 +2,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { problem as problemSchema } from "../auth/schema.ts";
 import { ACTION_FIELD, type Action, type ApiEnv } from "./route.ts";
 
-export interface DeclaredRoute {
+interface DeclaredRoute {
   readonly method: string;
   /** As in the OpenAPI document: `/api/v1/tokens/{id}`. */
   readonly path: string;
@@ -10,7 +10,7 @@ export interface DeclaredRoute {
 }
 
 /** Every route that was made with `apiRoute`. */
-export function declaredRoutes(app: OpenAPIHono<ApiEnv>): DeclaredRoute[] {
+function declaredRoutes(app: OpenAPIHono<ApiEnv>): DeclaredRoute[] {
   return app.openAPIRegistry.definitions.flatMap((definition) => {
     if (definition.type !== "route") return [];
     const { method, path } = definition.route;

@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
-import type { ZodError } from "zod";
+import type { ZodError, z } from "zod";
 import type { TokenScope } from "../api-types.ts";
 import { type Issue, type Problem, problem, problemResponse } from "../errors.ts";
 
@@ -55,6 +55,16 @@ export function apiRoute<const R extends RouteConfig>(action: Action, config: R)
   const route = createRoute({ ...config, [ACTION_FIELD]: action, middleware: [authorize(action), jsonOnly] as const });
   // Only `required` is filled in, which is no part of the types that createRoute infers.
   return request ? Object.assign(route, { request }) : route;
+}
+
+/** The OpenAPI description of a JSON answer. */
+export function answer<S extends z.ZodType>(schema: S, description: string) {
+  return { description, content: { "application/json": { schema } } };
+}
+
+/** The OpenAPI description of a JSON body. */
+export function body<S extends z.ZodType>(schema: S) {
+  return { content: { "application/json": { schema } } };
 }
 
 function authorize(action: Action) {

@@ -10,6 +10,7 @@ import { sdkRoutes } from "../delivery/sdk-routes.ts";
 import { environmentRoutes } from "../environments/routes.ts";
 import { asProblem, problem, problemResponse } from "../errors.ts";
 import { flagRoutes } from "../flags/routes.ts";
+import { createMembers } from "../groups/members.ts";
 import { groupRoutes } from "../groups/routes.ts";
 import { killPage } from "../kill-page/kill-page.ts";
 import type { Log } from "../log.ts";
@@ -36,6 +37,7 @@ const BODY_BYTES_MAX = 1024 * 1024;
 /** Every route but the two endless ones. Throws if one under /api/v1 declares no action. */
 export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   const { store, auth, delivery, usage, log, version, publicUrl, sdkDirectory } = deps;
+  const members = createMembers(store);
   const app = new OpenAPIHono<ApiEnv>();
 
   app.use(strictHeaders({ https: publicUrl.startsWith("https:") }));
@@ -68,17 +70,16 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
     await next();
   });
   app.route("/", authRoutes({ auth, version, sqlite: store.driver, addressOf }));
-  app.route("/", environmentRoutes({ store, publicUrl: () => publicUrl }));
+  app.route("/", environmentRoutes({ store, publicUrl }));
   app.route("/", flagRoutes({ store, usage }));
-  app.route("/", groupRoutes({ store }));
+  app.route("/", groupRoutes({ store, members }));
   app.route("/", deliveryRoutes({ delivery }));
   describe(app, auth.cookie.name, version);
 
-  app.route("/", sdkRoutes({ delivery, store, usage, sdkDirectory }));
+  app.route("/", sdkRoutes({ delivery, store, members, usage, sdkDirectory }));
   app.route("/", killPage({ auth, addressOf, api: async (path, init) => app.request(path, init) }));
 
   app.all("/api/*", (c) => c.notFound());
-  app.all("/sdk/*", (c) => c.notFound());
   app.all("/kill/*", (c) => c.notFound());
   app.route("/", uiRoutes());
   assertActions(app);

@@ -151,7 +151,7 @@ export function receiptPage({ place, flag, verb, changed, revision, receipt, wai
   const where = `in ${environmentWord(place.environment)}`;
   const opposite: Verb = verb === "kill" ? "restore" : "kill";
   return html`<h1>${changed ? html`<span class="key">${flag}</span> is ${past} ${where}` : html`<span class="key">${flag}</span> was ${past} ${where} already`}</h1>
-${changed && receipt ? html`<p>Stored in ${milliseconds(receipt.storedMs)} as revision ${revision}.</p>` : ""}
+${changed && receipt ? html`<p>Stored in ${receipt.storedMs} ms as revision ${revision}.</p>` : ""}
 ${
   receipt
     ? html`<p class="receipt ${receipt.complete ? "complete" : ""}" role="status">${receipt.sentence}</p>
@@ -179,8 +179,4 @@ export function address(path: string, { project, environment }: Place, more: Rea
 
 function capital(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
-}
-
-export function milliseconds(ms: number): string {
-  return `${ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`;
 }

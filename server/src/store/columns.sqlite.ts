@@ -1,5 +1,4 @@
 /** Column kinds of the one schema definition (`define.ts`), for SQLite. Another dialect exports the same names. */
-import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 
 export const table = sqliteTable;
@@ -10,4 +9,4 @@ export const int = (name: string) => integer(name);
 export const time = (name: string) => integer(name);
 export const bool = (name: string) => integer(name, { mode: "boolean" });
 export const json = <T>(name: string) => text(name, { mode: "json" }).$type<T>();
-export { index, primaryKey, sql, uniqueIndex };
+export { index, primaryKey, uniqueIndex };

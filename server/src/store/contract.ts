@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Commit } from "../delivery/feed.ts";
 import { createFlags, type Flags } from "../flags/flags.ts";
 import { createGroup } from "../groups/decide.ts";
+import { createMembers } from "../groups/members.ts";
 import { brokenAuditRow } from "./audit.ts";
 import type { Outcome } from "./outcome.ts";
 import { tables } from "./schema.sqlite.ts";
@@ -274,8 +275,9 @@ export function describeStore(name: string, open: OpenStore): void {
         { mode: "targeted", rules: [{ when: { op: "group", group: "beta" }, serve: { kind: "variant", variant: "on" } }] },
         ANN,
       );
-      for (const unit of ["u1", "u2", "u3"]) await store.members.join({ environmentId: idOf(store), group: "beta", unit, by: "shop" });
-      await store.members.leave({ environmentId: idOf(store), group: "beta", unit: "u2", by: "shop" });
+      for (const unit of ["u1", "u2", "u3"])
+        await createMembers(store).join({ environmentId: idOf(store), group: "beta", unit, by: "shop" });
+      await createMembers(store).leave({ environmentId: idOf(store), group: "beta", unit: "u2", by: "shop" });
       await flags.patch("default", undefined, "a", { key: "c" }, { by: "ann", ifMatch: "*" });
       for (const projection of ["server", "browser"] as const) {
         const target = store.feed.state(idOf(store), projection);
@@ -295,29 +297,31 @@ export function describeStore(name: string, open: OpenStore): void {
       await group(store, "beta", "early-access");
       await group(store, "staff", "list");
       const who = { environmentId, group: "beta", unit: "person-7", by: "shop" };
-      expect(await store.members.join(who)).toMatchObject({ group: "beta", joined: true, revision: 3 });
-      expect(await store.members.join(who)).toMatchObject({ joined: true, revision: 3 });
-      expect(store.members.programs(environmentId, "person-7")).toEqual([{ group: "beta", name: "beta", description: "", joined: true }]);
-      expect(await store.members.leave(who)).toMatchObject({ joined: false, revision: 4 });
-      expect(store.members.programs(environmentId, "person-7")).toMatchObject([{ joined: false }]);
+      expect(await createMembers(store).join(who)).toMatchObject({ group: "beta", joined: true, revision: 3 });
+      expect(await createMembers(store).join(who)).toMatchObject({ joined: true, revision: 3 });
+      expect(createMembers(store).programs(environmentId, "person-7")).toEqual([
+        { group: "beta", name: "beta", description: "", joined: true },
+      ]);
+      expect(await createMembers(store).leave(who)).toMatchObject({ joined: false, revision: 4 });
+      expect(createMembers(store).programs(environmentId, "person-7")).toMatchObject([{ joined: false }]);
       const beta = store.project("default")?.environments[0]?.groups.get("beta") ?? expect.fail("no group");
-      expect(store.members.page(beta, undefined, 10)).toMatchObject([{ unit: "person-7", state: "left", by: "shop" }]);
-      await store.members.change({
+      expect(createMembers(store).page(beta, undefined, 10)).toMatchObject([{ unit: "person-7", state: "left", by: "shop" }]);
+      await createMembers(store).change({
         environmentId,
         group: "beta",
         by: "ann",
         change: { add: ["person-7"], remove: [] },
         action: "group.members",
       });
-      expect(store.members.programs(environmentId, "person-7")).toMatchObject([{ joined: true }]);
+      expect(createMembers(store).programs(environmentId, "person-7")).toMatchObject([{ joined: true }]);
       for (const wrong of ["staff", "nope"]) {
-        await expect(store.members.join({ ...who, group: wrong })).rejects.toMatchObject({ code: "GROUP_NOT_FOUND" });
+        await expect(createMembers(store).join({ ...who, group: wrong })).rejects.toMatchObject({ code: "GROUP_NOT_FOUND" });
       }
       const log = JSON.stringify([store.db.select().from(tables.changeSet).all(), store.db.select().from(tables.audit).all()]);
       expect(log).not.toContain("person-7");
       expect(log).toContain("early-access.join");
       const again = await reopen(store, directory);
-      expect(again.store.members.programs(environmentId, "person-7")).toMatchObject([{ joined: true }]);
+      expect(createMembers(again.store).programs(environmentId, "person-7")).toMatchObject([{ joined: true }]);
     });
 
     test("the audit is chained: a row that is changed or taken out is found", async () => {

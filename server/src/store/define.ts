@@ -33,15 +33,18 @@ export function define(c: typeof columns) {
     name: c.string("name").notNull(),
   });
 
+  const ofProject = () =>
+    c
+      .int("project_id")
+      .notNull()
+      .references(() => project.id);
+
   /** The head row: a write locks it, and raises revision and digests in its transaction. */
   const environment = c.table(
     "environment",
     {
       id: c.id(),
-      projectId: c
-        .int("project_id")
-        .notNull()
-        .references(() => project.id),
+      projectId: ofProject(),
       key: c.string("key").notNull(),
       name: c.string("name").notNull(),
       production: c.bool("production").notNull(),
@@ -55,16 +58,19 @@ export function define(c: typeof columns) {
     (t) => [c.uniqueIndex("environment_key").on(t.projectId, t.key)],
   );
 
+  const ofEnvironment = () =>
+    c
+      .int("environment_id")
+      .notNull()
+      .references(() => environment.id);
+
   /**
    * `selector` finds the row, `hash` is SHA-256 of the whole key. A server key's text is derived from the data folder's
    * secret and the selector, so the database alone never holds it; a browser key is public.
    */
   const sdkKey = c.table("sdk_key", {
     id: c.id(),
-    environmentId: c
-      .int("environment_id")
-      .notNull()
-      .references(() => environment.id),
+    environmentId: ofEnvironment(),
     projection: c.string("projection").$type<"server" | "browser">().notNull(),
     selector: c.string("selector").notNull().unique(),
     hash: c.string("hash").notNull(),
@@ -76,10 +82,7 @@ export function define(c: typeof columns) {
     "flag",
     {
       id: c.id(),
-      projectId: c
-        .int("project_id")
-        .notNull()
-        .references(() => project.id),
+      projectId: ofProject(),
       key: c.string("key").notNull(),
       name: c.string("name").notNull(),
       description: c.string("description").notNull(),
@@ -93,19 +96,19 @@ export function define(c: typeof columns) {
     (t) => [c.uniqueIndex("flag_key").on(t.projectId, t.key)],
   );
 
+  const ofFlag = () =>
+    c
+      .int("flag_id")
+      .notNull()
+      .references(() => flag.id);
+
   /** Old keys of renamed flags. A key is a flag's or an alias, never both. */
   const flagAlias = c.table(
     "flag_alias",
     {
-      projectId: c
-        .int("project_id")
-        .notNull()
-        .references(() => project.id),
+      projectId: ofProject(),
       key: c.string("key").notNull(),
-      flagId: c
-        .int("flag_id")
-        .notNull()
-        .references(() => flag.id),
+      flagId: ofFlag(),
     },
     (t) => [c.primaryKey({ columns: [t.projectId, t.key] })],
   );
@@ -113,14 +116,8 @@ export function define(c: typeof columns) {
   const flagConfiguration = c.table(
     "flag_configuration",
     {
-      flagId: c
-        .int("flag_id")
-        .notNull()
-        .references(() => flag.id),
-      environmentId: c
-        .int("environment_id")
-        .notNull()
-        .references(() => environment.id),
+      flagId: ofFlag(),
+      environmentId: ofEnvironment(),
       body: c.json<StoredConfiguration>("body").notNull(),
       killed: c.json<StoredKill>("killed"),
       /** Raised by each write of `body`, not by kill and restore, so that a kill never voids an open form. */
@@ -135,10 +132,7 @@ export function define(c: typeof columns) {
     "flag_group",
     {
       id: c.id(),
-      environmentId: c
-        .int("environment_id")
-        .notNull()
-        .references(() => environment.id),
+      environmentId: ofEnvironment(),
       key: c.string("key").notNull(),
       kind: c.string("kind").$type<"conditions" | "list" | "early-access">().notNull(),
       name: c.string("name").notNull(),
@@ -174,10 +168,7 @@ export function define(c: typeof columns) {
   const changeSet = c.table(
     "change_set",
     {
-      environmentId: c
-        .int("environment_id")
-        .notNull()
-        .references(() => environment.id),
+      environmentId: ofEnvironment(),
       revision: c.int("revision").notNull(),
       generation: c.int("generation").notNull(),
       at: c.time("at").notNull(),
@@ -220,12 +211,15 @@ export function define(c: typeof columns) {
     createdAt: c.time("created_at").notNull(),
   });
 
-  const session = c.table("session", {
-    hash: c.string("hash").primaryKey(),
-    accountId: c
+  const ofAccount = () =>
+    c
       .int("account_id")
       .notNull()
-      .references(() => account.id),
+      .references(() => account.id);
+
+  const session = c.table("session", {
+    hash: c.string("hash").primaryKey(),
+    accountId: ofAccount(),
     createdAt: c.time("created_at").notNull(),
     seenAt: c.time("seen_at").notNull(),
   });
@@ -236,10 +230,7 @@ export function define(c: typeof columns) {
     hash: c.string("hash").notNull(),
     name: c.string("name").notNull(),
     scope: c.string("scope").$type<"admin" | "operator" | "kill">().notNull(),
-    accountId: c
-      .int("account_id")
-      .notNull()
-      .references(() => account.id),
+    accountId: ofAccount(),
     createdAt: c.time("created_at").notNull(),
     expiresAt: c.time("expires_at").notNull(),
     lastUsedAt: c.time("last_used_at"),
@@ -248,10 +239,7 @@ export function define(c: typeof columns) {
 
   const signInLink = c.table("sign_in_link", {
     hash: c.string("hash").primaryKey(),
-    accountId: c
-      .int("account_id")
-      .notNull()
-      .references(() => account.id),
+    accountId: ofAccount(),
     expiresAt: c.time("expires_at").notNull(),
   });
 
@@ -259,10 +247,7 @@ export function define(c: typeof columns) {
   const usage = c.table(
     "usage",
     {
-      environmentId: c
-        .int("environment_id")
-        .notNull()
-        .references(() => environment.id),
+      environmentId: ofEnvironment(),
       flagKey: c.string("flag_key").notNull(),
       known: c.string("known").$type<"known" | "unknown" | "hidden">().notNull(),
       app: c.string("app").notNull(),

@@ -1,4 +1,4 @@
-import type { Condition, FlagEntry, GroupEntry, Rule } from "@signalbox/core";
+import { CONDITION_DEPTH_READ_MAX, type Condition, type FlagBody, type GroupEntry, namesPeople, type Rule } from "@signalbox/core";
 import { type EntryBody, fingerprint } from "./fingerprint.ts";
 import type { EnvironmentModel, FlagRecord, GroupRecord } from "./model.ts";
 
@@ -10,7 +10,6 @@ import type { EnvironmentModel, FlagRecord, GroupRecord } from "./model.ts";
  */
 
 export type Groups = ReadonlyMap<string, GroupRecord>;
-type FlagBody = Omit<FlagEntry, "fp">;
 type GroupBody = Omit<GroupEntry, "fp">;
 
 export function serverFlag(flag: FlagRecord): FlagBody {
@@ -65,8 +64,6 @@ function flagBody({ identity, body, killed }: FlagRecord, rules: readonly Rule[]
 
 /** Parts of one rule's conditions once its groups are written out: groups in groups multiply. */
 const PARTS_MAX = 2_000;
-/** As deep as programs read. */
-const DEPTH_MAX = 32;
 
 interface Writing {
   readonly groups: Groups;
@@ -79,7 +76,7 @@ interface Writing {
  */
 function writtenOut(condition: Condition, writing: Writing, inside: readonly string[] = [], depth = 1): Condition | undefined {
   writing.parts += 1;
-  if (writing.parts > PARTS_MAX || depth > DEPTH_MAX) return undefined;
+  if (writing.parts > PARTS_MAX || depth > CONDITION_DEPTH_READ_MAX) return undefined;
   switch (condition.op) {
     case "all":
     case "any": {
@@ -100,11 +97,6 @@ function writtenOut(condition: Condition, writing: Writing, inside: readonly str
     default:
       return condition.op !== "exists" && namesPeople(condition.attribute) ? undefined : condition;
   }
-}
-
-/** A context key identifies somebody: a user, a customer (`account.key`), a device. */
-function namesPeople(attribute: string): boolean {
-  return attribute === "key" || attribute.endsWith(".key");
 }
 
 /** The groups that a condition names, itself or through groups by conditions. */

@@ -3,7 +3,6 @@ import { type Projection, STATE_BYTES_MAX } from "@signalbox/core";
 import { asc, eq, sql } from "drizzle-orm";
 import type { Commit, Feed, SdkKeyInfo } from "../delivery/feed.ts";
 import { problem } from "../errors.ts";
-import { createMembers, type Members } from "../groups/members.ts";
 import { type AuditRow, appendAudit } from "./audit.ts";
 import { openSqlite, type SqliteDriver } from "./driver.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
@@ -47,7 +46,6 @@ export interface Store {
   /** Which SQLite is open. */
   readonly driver: string;
   readonly feed: Feed;
-  readonly members: Members;
   projects(): readonly ProjectModel[];
   /** Undefined when there is no such project. */
   project(key: string): ProjectModel | undefined;
@@ -186,7 +184,6 @@ function createStore(db: Database, driver: string, secret: Buffer, now: () => nu
         return () => void listeners.delete(listener);
       },
     },
-    members: createMembers({ db, write, environment: environmentById }),
     projects: () => projects,
     project,
     write,

@@ -4,6 +4,7 @@ import type { UsageEvent } from "../api-types.ts";
 import { type Clock, systemClock } from "../delivery/clock.ts";
 import type { EnvironmentInfo, Feed } from "../delivery/feed.ts";
 import type { Log } from "../log.ts";
+import type { Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
 
@@ -194,8 +195,6 @@ function nameOf({ known, flagKey }: Pick<Row, "known" | "flagKey">): string {
 function fullName(row: Row): string {
   return `${row.environmentId}:${nameOf(row)}`;
 }
-
-type Tx = Parameters<Parameters<Store["transaction"]>[0]>[0];
 
 function writeRows(tx: Tx, put: Iterable<Row>, gone: Iterable<Row>): void {
   const { usage } = tables;

@@ -1,7 +1,7 @@
 import { type ChangeFrame, type Entry, type EntryId, entryId, FRAME_BYTES_MAX, type Position, type Projection } from "@signalbox/core";
+import { encodeFrame, snapshotFrame } from "./encode-frame.ts";
 import type { Commit, EnvironmentInfo, Feed } from "./feed.ts";
-import { encodeFrame, snapshotFrame } from "./frame.ts";
-import type { States } from "./state.ts";
+import type { States } from "./state-bytes.ts";
 
 /** What brings a connection from its position to the head. */
 export interface Step {
@@ -27,7 +27,7 @@ export function touches(commit: Commit, projection: Projection): boolean {
 }
 
 /** Makes the steps of one environment and projection, each once for all connections that stand at the same position. */
-export class Frames {
+export class Steps {
   readonly #feed: Feed;
   readonly #states: States;
   readonly #environment: EnvironmentInfo;
@@ -53,7 +53,7 @@ export class Frames {
   }
 
   /** The one step from `position` to the head that was looked at last; undefined when it is there already. Without a position: the whole state. */
-  step(position: Position | undefined): Step | undefined {
+  from(position: Position | undefined): Step | undefined {
     const head = this.#head;
     const from = position?.generation === head.generation ? position.revision : undefined;
     if (from === head.revision) return undefined;
