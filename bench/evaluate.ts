@@ -10,17 +10,17 @@ interface Workload {
   readonly name: string;
   readonly flag: FlagEntry;
   readonly floor: FloorFlag;
-  /** Of 10,000 users, how many get it: both subjects must agree with this within a few. */
+  /** Of 10,000 people, how many get it: both subjects must agree with this within a few. */
   readonly share: number;
 }
 
-type User = Readonly<Record<string, unknown>>;
+type Person = Readonly<Record<string, unknown>>;
 
-const USERS = 10_000;
+const PEOPLE = 10_000;
 const ROUNDS = 30;
 const ANSWERS = 300_000;
 
-const users: User[] = Array.from({ length: USERS }, (_, i) => ({
+const people: Person[] = Array.from({ length: PEOPLE }, (_, i) => ({
   key: `user-${i}`,
   plan: i % 5 === 0 ? "pro" : "free",
   country: ["de", "fr", "at", "ch", "it"][i % 5],
@@ -69,25 +69,25 @@ const workloads: readonly Workload[] = [
   },
 ];
 
-function core(state: State): (user: User) => boolean {
-  return (user) => {
-    const answer = evaluate(state, "checkout", user);
+function core(state: State): (person: Person) => boolean {
+  return (person) => {
+    const answer = evaluate(state, "checkout", person);
     return answer.served && answer.value === true;
   };
 }
 
-function floor(flags: ReadonlyMap<string, FloorFlag>): (user: User) => boolean {
-  return (user) => floorIsOn(flags, "checkout", user);
+function floor(flags: ReadonlyMap<string, FloorFlag>): (person: Person) => boolean {
+  return (person) => floorIsOn(flags, "checkout", person);
 }
 
 /** The last count of answers that were on: keeps the loop from being optimized away. */
 let counted = 0;
 
-function nanosPerAnswer(isOn: (user: User) => boolean, answers: number): number {
+function nanosPerAnswer(isOn: (person: Person) => boolean, answers: number): number {
   let count = 0;
   const start = process.hrtime.bigint();
-  for (let done = 0; done < answers; done += USERS) {
-    for (const user of users) if (isOn(user)) count++;
+  for (let done = 0; done < answers; done += PEOPLE) {
+    for (const person of people) if (isOn(person)) count++;
   }
   const end = process.hrtime.bigint();
   counted = count;
@@ -95,7 +95,7 @@ function nanosPerAnswer(isOn: (user: User) => boolean, answers: number): number 
 }
 
 /** The median of several measurements: the engine itself allocates now and then. */
-function bytesPerAnswer(isOn: (user: User) => boolean): string {
+function bytesPerAnswer(isOn: (person: Person) => boolean): string {
   const { gc } = globalThis;
   if (!gc) return "–";
   const measured = Array.from({ length: 9 }, () => {
@@ -126,9 +126,9 @@ const rows = workloads.map((workload) => ({
 
 for (const { workload, core, floor } of rows) {
   for (const { isOn } of [core, floor]) {
-    nanosPerAnswer(isOn, USERS);
-    if (Math.abs(counted / USERS - workload.share) > 0.02) {
-      throw new Error(`${workload.name}: ${counted} of ${USERS} users got it, expected about ${workload.share * USERS}`);
+    nanosPerAnswer(isOn, PEOPLE);
+    if (Math.abs(counted / PEOPLE - workload.share) > 0.02) {
+      throw new Error(`${workload.name}: ${counted} of ${PEOPLE} people got it, expected about ${workload.share * PEOPLE}`);
     }
   }
 }

@@ -1,14 +1,22 @@
-// Type-checks every workspace, two at a time.
+// Type-checks by every tsconfig of the repository, two at a time.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const projects = ["core", "core/tsconfig.tests.json", "sdk-node", "sdk-browser", "server", "server/admin", "examples/shop", "e2e", "bench"]
-  .map((path) => (path.endsWith(".json") ? path : `${path}/tsconfig.json`))
-  .filter((path) => existsSync(join(root, path)));
+const left = new Set(["node_modules", "dist", "data"]);
 
+function* tsconfigs(folder) {
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) {
+      if (!left.has(entry.name) && !entry.name.startsWith(".")) yield* tsconfigs(path);
+    } else if (/^tsconfig(\..+)?\.json$/.test(entry.name) && path !== "tsconfig.base.json") yield path;
+  }
+}
+
+const projects = [...tsconfigs("")].sort();
 let failed = false;
 async function worker() {
   for (let project = projects.shift(); project; project = projects.shift()) {

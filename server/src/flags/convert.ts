@@ -134,8 +134,8 @@ function toPercent(buckets: number): number {
   return buckets / BUCKETS_PER_PERCENT;
 }
 
-/** Without the fields that are undefined, which the schema lets through and the stored form does not know. */
-function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+/** Without the fields that are undefined, which schemas let through and stored forms do not know. */
+export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };

@@ -1,19 +1,19 @@
-import type { Json } from "@signalbox/core";
+import { colonParent, type Json } from "@signalbox/core";
 import type { Issue } from "../errors.ts";
 import type { StoredConfiguration, StoredKill } from "../store/define.ts";
 import { applyEdits, type Edit } from "../store/edit.ts";
 import { sameJson } from "../store/fingerprint.ts";
 import { type EnvironmentModel, type FlagIdentity, type FlagRecord, findEnvironment, findFlag, type ProjectModel } from "../store/model.ts";
 import { type Current, guard, type Outcome, refused } from "../store/outcome.ts";
-import type { StoredPatch } from "./convert.ts";
-import { colonParent, refusals } from "./refusals.ts";
+import { defined, type StoredPatch } from "./convert.ts";
+import { refusals } from "./refusals.ts";
 
 /** What may become of flags: pure functions of the committed state and the request. The store writes what they say. */
 
-export const FLAGS_MAX = 10_000;
+const FLAGS_MAX = 10_000;
 
 /** Old keys of one flag: each is an entry that travels to every program. */
-export const ALIASES_MAX = 50;
+const ALIASES_MAX = 50;
 
 export interface NewFlag {
   readonly key: string;
@@ -108,7 +108,7 @@ export function patchIdentity(current: Current, key: string, patch: IdentityPatc
   if (stopped) return stopped;
 
   const { id, version, aliases, createdAt, createdBy, type, ...editable } = identity;
-  const wanted = { ...editable, ...given(patch) };
+  const wanted = { ...editable, ...defined(patch) };
   if (sameJson(editable, wanted)) return { kind: "unchanged" };
   const renamed = wanted.key !== identity.key;
   if (renamed) {
@@ -325,12 +325,6 @@ function missingFlag(key: string, where: string): Outcome {
     kind: "missing",
     code: "FLAG_NOT_FOUND",
     detail: `There is no flag with the key "${key}" in ${where}; the list of flags has the keys.`,
-  };
-}
-
-function given<T extends object>(patch: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
   };
 }
 

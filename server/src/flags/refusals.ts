@@ -3,8 +3,6 @@ import type { Issue } from "../errors.ts";
 import type { EnvironmentModel } from "../store/model.ts";
 import { browserFlag, serverFlag } from "../store/project.ts";
 
-export { colonParent } from "@signalbox/core";
-
 /**
  * Why an environment may not become `after`. `edited` are the flags whose configuration is being saved: they must be right in
  * every respect. All other flags that the edit reaches (through a requirement, a parent or a group) must not get worse: a
