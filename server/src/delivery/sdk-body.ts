@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { problem } from "../errors.ts";
-import { validationProblem } from "../http/route.ts";
+import { checkText, validationProblem } from "../http/route.ts";
 
 /** Bodies that SDKs send. Browsers send them as text/plain (so that no preflight is needed), so the bytes decide, not the type. */
 export const SDK_BODY_BYTES_MAX = 64 * 1024;
@@ -25,9 +25,11 @@ export const membershipBody = z.strictObject({ unit: z.string().min(1).max(200) 
 
 /** Reads and checks the JSON of a request, whatever content type it declares. */
 export async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
+  const text = await c.req.text();
+  checkText(text);
   let json: unknown;
   try {
-    json = JSON.parse(await c.req.text());
+    json = JSON.parse(text);
   } catch (cause) {
     throw problem("MALFORMED_JSON", "The body cannot be read as JSON; send an object as the API describes it.", { cause });
   }

@@ -4,6 +4,7 @@ import { HTTPException } from "hono/http-exception";
 import type { ZodError, z } from "zod";
 import type { TokenScope } from "../api-types.ts";
 import { type Issue, type Problem, problem, problemResponse } from "../errors.ts";
+import { hasHalfCharacter } from "./whole-characters.ts";
 
 /** What a route needs of its caller. `none` is open to everybody. */
 export type Action = "none" | "read" | "edit" | "kill" | "restore" | "admin";
@@ -93,11 +94,20 @@ const jsonOnly = createMiddleware<ApiEnv>(async (c, next) => {
   if (hasBody && !isJson(type)) {
     throw problem("UNSUPPORTED_CONTENT_TYPE", `The body has the content type ${JSON.stringify(type ?? "")}, expected "application/json".`);
   }
-  if (hasBody && isDeep(await c.req.text())) {
-    throw problem("VALIDATION_FAILED", `The body is nested deeper than ${DEPTH_MAX} levels.`);
-  }
+  if (hasBody) checkText(await c.req.text());
   await next();
 });
+
+/** What no schema sees. Throws VALIDATION_FAILED. */
+export function checkText(json: string): void {
+  if (isDeep(json)) throw problem("VALIDATION_FAILED", `The body is nested deeper than ${DEPTH_MAX} levels; send it flatter.`);
+  if (hasHalfCharacter(json)) {
+    throw problem(
+      "VALIDATION_FAILED",
+      "The body holds half a character (a surrogate such as \\ud800 alone), which cannot be stored; send whole ones.",
+    );
+  }
+}
 
 /** Far more than a condition of the greatest depth needs. Without a bound, a body of nested lists overflows the stack of the validator. */
 const DEPTH_MAX = 64;

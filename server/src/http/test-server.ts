@@ -19,6 +19,8 @@ export interface TestServer extends RunningServer {
   send(method: string, path: string, cookie: string, body?: unknown): Promise<Response>;
   /** A flag, made and on in production. */
   flag(key: string): Promise<void>;
+  /** Stops it and keeps its folder. */
+  stop(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,6 +46,11 @@ export async function startTestServer({
     });
     return cookieOf(answer);
   }
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= server.close();
+    return stopped;
+  };
   const send: TestServer["send"] = (method, path, cookie, body) =>
     fetch(server.url + path, { method, headers: { ...own, cookie }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 
@@ -68,8 +75,9 @@ export async function startTestServer({
       });
       if (!answer.ok) throw new Error(await answer.text());
     },
+    stop,
     async close() {
-      await server.close();
+      await stop();
       rmSync(data, { recursive: true, force: true });
     },
   };
