@@ -8,9 +8,19 @@ export const flagKey = z
     /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/,
     "a flag key is 1 to 100 letters, digits, dots, dashes, underscores or colons, and starts with a letter or digit",
   );
-const variantKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/);
+const variantKey = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/,
+    "the name of a variant is 1 to 50 letters, digits, dots, dashes or underscores, and starts with a letter or digit",
+  );
 const attributeName = z.string().min(1).max(100);
-const ruleId = z.string().regex(/^[A-Za-z0-9_-]{1,40}$/);
+const ruleId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9_-]{1,40}$/,
+    "the id of a rule is 1 to 40 letters, digits, dashes or underscores; leave it out and the server gives one",
+  );
 const scalar = z.union([z.string().max(1000), z.number(), z.boolean()]);
 const strings = z.array(z.string().min(1).max(1000)).min(1).max(10_000);
 
