@@ -1,7 +1,7 @@
 /** Every answer that is not a success: one catalogue, one body (problem+json), one place that decides what may be told. */
 
 /** Code, HTTP status and title. A title never changes with the case; the detail names the value, the rule and the next step. */
-const CATALOGUE = {
+export const CATALOGUE = {
   VALIDATION_FAILED: { status: 400, title: "The request does not have the expected form" },
   MALFORMED_JSON: { status: 400, title: "The body is not valid JSON" },
   BAD_REQUEST: { status: 400, title: "The request cannot be understood" },
