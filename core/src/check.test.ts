@@ -123,7 +123,7 @@ describe("checkFlag", () => {
       'rules.0.when.of.values: the condition on "plan" lists no value',
     ],
     ["a fact", ruled({ when: { op: "fact", fact: 3 } }), "rules.0.when: a fact is made by the server; it cannot be saved"],
-    ["an unknown operator", ruled({ when: { op: "matches" } as unknown as Condition }), 'rules.0.when: unknown operator "matches"'],
+    ["an unknown operator", ruled({ when: { op: "sounds-like" } as unknown as Condition }), 'rules.0.when: unknown operator "sounds-like"'],
     ["another off variant of a boolean flag", { off: "on" }, 'off: the off variant of a boolean flag is "off", not "on"'],
     [
       "an off variant that is not there",

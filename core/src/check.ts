@@ -1,8 +1,11 @@
+import { parseRange } from "./addresses.ts";
 import { BUCKETS, isBucketCount } from "./bucket.ts";
 import { GROUP_DEPTH_MAX } from "./conditions.ts";
+import { isInstant, parseDate } from "./dates.ts";
 import { REQUIREMENT_DEPTH_MAX, typeMatches } from "./evaluate.ts";
-import type { AliasEntry, Condition, Entry, EntryId, FlagEntry, GroupEntry, Requirement, Rollout, Rule } from "./model.ts";
+import type { AliasEntry, Condition, Entry, EntryId, FlagEntry, GroupEntry, Requirement, Rollout, Rule, Schedule } from "./model.ts";
 import { colonParent } from "./plan.ts";
+import { parseVersion } from "./semver.ts";
 import { ALIAS_STEPS_MAX } from "./slots.ts";
 
 /** A flag as it is saved, before the server has made its fingerprint. */
@@ -18,6 +21,8 @@ export type Entries = ReadonlyMap<EntryId, Entry>;
 
 /** Conditions may nest this deep when saved; SDKs read deeper ones, so that a later server may allow them. */
 export const CONDITION_DEPTH_MAX = 8;
+/** Points of a schedule. */
+export const SCHEDULE_POINTS_MAX = 50;
 /** Circles and missing groups are not searched any further once so many problems are known. */
 const PROBLEMS_MAX = 100;
 
@@ -123,8 +128,14 @@ function addObstacles(condition: Condition, where: string, entries: Entries, see
     case "fact":
     case "exists":
       return;
+    case "matches":
+      obstacles.add(`${where} searches ${quoted(condition.attribute)} by a regular expression, which a browser may not hold`);
+      return;
+    case "cidr":
+      obstacles.add(`${where} compares ${quoted(condition.attribute)} with addresses, which a browser may not hold`);
+      return;
     default:
-      if (namesPeople(condition.attribute)) {
+      if (condition.attribute !== undefined && namesPeople(condition.attribute)) {
         obstacles.add(
           `${where} compares ${quoted(condition.attribute)}, which names people or customers; a browser may not hold such names`,
         );
@@ -196,11 +207,27 @@ function checkRollout(rollout: Rollout, path: string, rule: Rule, problems: Prob
     return;
   }
   // From 0 to 0 is "0 %"; any other slice that is empty is a slip.
-  if (from >= to && from > 0) {
+  if (rollout.over) checkSchedule(rollout.over, from, `${path}.over`, rule, problems);
+  if (from >= to && from > 0 && !rollout.over) {
     problems.push({
       path,
       message: `the percentage of rule ${nameOf(rule)} goes from ${from} to ${to}, so nobody is inside; the end must be above the start`,
     });
+  }
+}
+
+function checkSchedule({ points }: Schedule, from: number, path: string, rule: Rule, problems: Problem[]): void {
+  const say = (at: string, message: string) =>
+    problems.push({ path: `${path}.${at}`, message: `the schedule of rule ${nameOf(rule)} ${message}` });
+  if (points.length === 0) say("points", "has no points; give it one, or leave the schedule out");
+  if (points.length > SCHEDULE_POINTS_MAX) say("points", `has ${points.length} points, the most is ${SCHEDULE_POINTS_MAX}`);
+  for (const [index, { at, to }] of points.entries()) {
+    if (!isInstant(at)) say(`points.${index}.at`, `has the time ${at}, which is not in whole milliseconds since 1970`);
+    if (!isBucketCount(to)) say(`points.${index}.to`, `reaches to ${to}, which is not a whole number of 0 to ${BUCKETS}`);
+    else if (to < from) say(`points.${index}.to`, `ends at ${to}, before its start at ${from}; take the start back or raise the end`);
+    const earlier = points[index - 1];
+    if (earlier && at <= earlier.at)
+      say(`points.${index}.at`, "has points that are not in the order of their times; sort them, each with its own time");
   }
 }
 
@@ -316,8 +343,7 @@ function checkOperators(condition: Condition, path: string, problems: Problem[])
     case "contains":
     case "startsWith":
     case "endsWith":
-      if (condition.values.length === 0)
-        problems.push({ path: `${path}.values`, message: `the condition on ${quoted(condition.attribute)} lists no value` });
+      listsSomething(condition, path, problems);
       return;
     case "number":
       if (!Number.isFinite(condition.value)) {
@@ -326,6 +352,29 @@ function checkOperators(condition: Condition, path: string, problems: Problem[])
           message: `the condition on ${quoted(condition.attribute)} compares with ${condition.value}, which is not a number`,
         });
       }
+      return;
+    case "matches":
+      listsSomething(condition, path, problems);
+      return;
+    case "cidr":
+      listsSomething(condition, path, problems);
+      for (const [index, range] of condition.values.entries()) {
+        if (parseRange(range)) continue;
+        problems.push({
+          path: `${path}.values.${index}`,
+          message: `${quoted(range)} is neither an IP address nor a range; write one as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32`,
+        });
+      }
+      return;
+    case "semver":
+      if (parseVersion(condition.value)) return;
+      problems.push({
+        path: `${path}.value`,
+        message: `${quoted(condition.value)} is not a semantic version; write one as 1.4.2 or 2.0.0-beta.1`,
+      });
+      return;
+    case "date":
+      checkDate(condition, path, problems);
       return;
     case "fact":
       problems.push({ path, message: "a fact is made by the server; it cannot be saved" });
@@ -336,6 +385,26 @@ function checkOperators(condition: Condition, path: string, problems: Problem[])
     default:
       problems.push({ path, message: `unknown operator ${JSON.stringify((condition as { op: unknown }).op)}` });
   }
+}
+
+function listsSomething(
+  { attribute, values }: { readonly attribute: string; readonly values: readonly unknown[] },
+  path: string,
+  problems: Problem[],
+): void {
+  if (values.length === 0) problems.push({ path: `${path}.values`, message: `the condition on ${quoted(attribute)} lists no value` });
+}
+
+function checkDate({ value, zone, at }: Extract<Condition, { op: "date" }>, path: string, problems: Problem[]): void {
+  const date = parseDate(value);
+  if (!date) {
+    problems.push({
+      path: `${path}.value`,
+      message: `${quoted(value)} is not a date; write one as 2026-12-01, 2026-12-01T09:30 or 2026-12-01T09:30:00+01:00`,
+    });
+  } else if (date.offset !== undefined && zone !== undefined) {
+    problems.push({ path: `${path}.zone`, message: `${quoted(value)} says its zone itself; leave the zone ${quoted(zone)} out` });
+  } else if (!isInstant(at)) problems.push({ path: `${path}.value`, message: `${quoted(value)} is outside of what can be compared` });
 }
 
 function checkGroups(condition: Condition, entries: Entries, path: string, above: readonly string[], problems: Problem[]): void {

@@ -13,6 +13,7 @@ function createWorld(more: Partial<ClientOptions> = {}) {
   let answer: "sent" | "refused" | "failed" = "sent";
   const ports: Ports = {
     now: () => now,
+    time: () => now,
     random: () => 0.5,
     draw: () => 0.5,
     after(ms, run) {

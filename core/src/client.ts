@@ -85,6 +85,8 @@ export interface Flags {
 export interface Ports {
   /** Milliseconds on a clock that does not jump. */
   now(): number;
+  /** Milliseconds since 1970, as this machine takes them to be. */
+  time(): number;
   random(): number;
   /** A draw for a random percentage, asked for while `flag` is evaluated. */
   draw(flag: string): number;
@@ -151,8 +153,11 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
 
   let asked = "";
   const draw = () => ports.draw(asked);
-  const current = { random: draw };
-  const stale = { random: draw, staleMs: 0 };
+  /** What the server's clock is ahead of this machine's: schedules follow the server's, also while it is gone. */
+  let skewMs = 0;
+  const clock = () => ports.time() + skewMs;
+  const current = { random: draw, clock };
+  const stale = { random: draw, clock, staleMs: 0 };
 
   function ask(key: string, context: Context | undefined): Evaluation {
     try {
@@ -326,6 +331,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     stepping = true;
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const step = stepSync(sync, next, { now: ports.now(), random: ports.random() });
+      if (step.sync.serverAt !== undefined && step.sync.serverAt !== sync.serverAt) skewMs = step.sync.serverAt - ports.time();
       sync = step.sync;
       for (const action of step.actions) {
         // A port that throws costs one attempt: the machine's timer is the answer to whatever does not happen.

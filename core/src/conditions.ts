@@ -1,5 +1,8 @@
+import { isInRange, parseAddress, parseRange } from "./addresses.ts";
 import { attributeReader, isObject } from "./attribute.ts";
 import { unitOf } from "./bucket.ts";
+import { instantOf, isInstant, msOfDate, parseDate } from "./dates.ts";
+import { compareVersions, parseVersion } from "./semver.ts";
 import { sipHashWith, sipKey } from "./siphash.ts";
 import type { FlagSlot, GroupSlot } from "./slots.ts";
 
@@ -13,13 +16,26 @@ export const UNKNOWN = 2;
  * A compiled condition answers one of two questions, "is the verdict true?" or "is it false?", so that evaluation itself is
  * two-valued: `not` swaps the questions at compile time and reaches only the leaves. Never throws. `depth` counts nested groups.
  */
-export type Predicate = (context: unknown, depth: number) => boolean;
+export type Predicate = (context: unknown, depth: number, call: Call) => boolean;
 export type Question = typeof TRUE | typeof FALSE;
+
+/** What a caller hands into an evaluation besides the context. What depends on one that is missing is unknown. */
+export interface Call {
+  /** Server-corrected time, ms since 1970. */
+  readonly clock?: () => number;
+  /** Draws from 0 up to 1 for random percentages. */
+  readonly random?: () => number;
+}
+
+/** Compiles a pattern in RE2 syntax to a search for it in a text, in linear time; throws if the pattern is none. */
+export type RegexEngine = (pattern: string, ignoreCase: boolean) => (text: string) => boolean;
 
 /** Where compiled flags find what they refer to: the slots of a state, which stay the same objects while entries change. */
 export interface Slots {
   flag(key: string): FlagSlot;
   group(key: string): GroupSlot;
+  /** Undefined where none was handed in: a flag with a `matches` condition then cannot be read. Browsers have none; there such conditions are facts. */
+  readonly regex: RegexEngine | undefined;
 }
 
 /** What a group is compiled to. Both predicates are false for a group that is absent or cannot be read: unknown. */
@@ -70,8 +86,8 @@ export function compileCondition(condition: unknown, question: Question, slots: 
     if (!Number.isSafeInteger(condition.fact)) throw new Unreadable("a fact has no number");
     return never; // Unknown until the server has answered it.
   }
-  const judge = compileLeaf(condition);
-  return (context) => judge(context) === question;
+  const judge = compileLeaf(condition, slots.regex);
+  return (context, _depth, call) => judge(context, call) === question;
 }
 
 /** Compiles a group off the wire; one that is absent or cannot be read is in no context and out of none. */
@@ -84,7 +100,10 @@ function compileGroup(group: unknown, slots: Slots): GroupPlan {
     }
     if (group.list !== undefined) {
       const judge = compileList(group.list);
-      ways.push({ isIn: (context) => judge(context) === TRUE, isOut: (context) => judge(context) === FALSE });
+      ways.push({
+        isIn: (context, _depth, call) => judge(context, call) === TRUE,
+        isOut: (context, _depth, call) => judge(context, call) === FALSE,
+      });
     }
     if (ways.length === 0) return UNREADABLE_GROUP; // A way in that this version does not know.
     return { isIn: some(ways.map((way) => way.isIn)), isOut: every(ways.map((way) => way.isOut)) };
@@ -100,23 +119,26 @@ const UNREADABLE_GROUP: GroupPlan = { isIn: never, isOut: never };
 
 function compileGroupLeaf(key: string, question: Question, slots: Slots): Predicate {
   const slot = slots.group(key);
-  return (context, depth) => {
+  return (context, depth, call) => {
     if (depth >= GROUP_DEPTH_MAX || !takeStep()) return false;
     slot.plan ??= compileGroup(slot.entry, slots);
-    return question === TRUE ? slot.plan.isIn(context, depth + 1) : slot.plan.isOut(context, depth + 1);
+    return question === TRUE ? slot.plan.isIn(context, depth + 1, call) : slot.plan.isOut(context, depth + 1, call);
   };
 }
 
-type Leaf = (context: unknown) => Verdict;
+type Wire = Readonly<Record<string, unknown>>;
+type Leaf = (context: unknown, call: Call) => Verdict;
 type Test = (value: unknown) => Verdict;
 
-function compileLeaf(condition: Readonly<Record<string, unknown>>): Leaf {
+function compileLeaf(condition: Wire, regex: RegexEngine | undefined): Leaf {
   if (condition.op === "exists") return existsLeaf(text(condition.attribute, "attribute"));
-  const test = compileTest(condition);
+  const test = compileTest(condition, regex);
+  if (condition.op === "date" && condition.attribute === undefined) return clockLeaf(test);
   return leaf(text(condition.attribute, "attribute"), test);
 }
 
-function compileTest({ op, values, ignoreCase, is, value }: Readonly<Record<string, unknown>>): Test {
+function compileTest(condition: Wire, regex: RegexEngine | undefined): Test {
+  const { op, values, ignoreCase, is, value } = condition;
   switch (op) {
     case "in":
       return inTest(list(values), flagged(ignoreCase));
@@ -126,6 +148,14 @@ function compileTest({ op, values, ignoreCase, is, value }: Readonly<Record<stri
       return textTest(op, list(values), flagged(ignoreCase));
     case "number":
       return numberTest(is, value);
+    case "matches":
+      return patternTest(condition, regex);
+    case "semver":
+      return versionTest(is, text(value, "value"));
+    case "date":
+      return dateTest(condition);
+    case "cidr":
+      return addressTest(list(values));
     default:
       throw new Unreadable(`unknown operator ${JSON.stringify(op)}`);
   }
@@ -151,6 +181,17 @@ function existsLeaf(attribute: string): Leaf {
       return value === undefined || value === null ? FALSE : TRUE;
     } catch {
       return FALSE; // Never unknown: what cannot be read is not there.
+    }
+  };
+}
+
+/** A clock that throws or gives no time leaves it unknown what the time is. */
+function clockLeaf(test: Test): Leaf {
+  return (_context, { clock }) => {
+    try {
+      return clock ? test(clock()) : UNKNOWN;
+    } catch {
+      return UNKNOWN;
     }
   };
 }
@@ -202,9 +243,76 @@ function textTest(op: "contains" | "startsWith" | "endsWith", values: readonly u
 
 function numberTest(is: unknown, value: unknown): Test {
   if (!isFiniteNumber(value)) throw new Unreadable("a number comparison has no number");
+  const compare = comparison(is);
+  return (given) => (isFiniteNumber(given) ? verdict(compare(given, value)) : UNKNOWN);
+}
+
+/** What a text is found in is as long as the patterns allow: `textLengthMax`, chosen by the server so that no search takes long. */
+function patternTest({ values, ignoreCase, textLengthMax }: Wire, regex: RegexEngine | undefined): Test {
+  if (!regex) throw new Unreadable("regular expressions are not evaluated here");
+  if (!Number.isSafeInteger(textLengthMax)) throw new Unreadable("a regular expression does not say how long a text may be");
+  const longest = textLengthMax as number;
+  const folds = flagged(ignoreCase);
+  const searches = list(values).map((pattern) => {
+    try {
+      return regex(text(pattern, "values"), folds);
+    } catch (error) {
+      if (error instanceof Unreadable) throw error;
+      throw new Unreadable(`${JSON.stringify(pattern)} is no regular expression`);
+    }
+  });
+  return (given) => {
+    if (typeof given !== "string" || given.length > longest) return UNKNOWN;
+    for (const finds of searches) if (finds(given)) return TRUE;
+    return FALSE;
+  };
+}
+
+function versionTest(is: unknown, value: string): Test {
+  const wanted = parseVersion(value);
+  if (!wanted) throw new Unreadable(`${JSON.stringify(value)} is no semantic version`);
+  const compare = comparison(is);
+  return (given) => {
+    const version = typeof given === "string" ? parseVersion(given) : undefined;
+    return version ? verdict(compare(compareVersions(version, wanted), 0)) : UNKNOWN;
+  };
+}
+
+/** A number is ms since 1970. A text that names no zone is in the condition's, so two local times are compared as they are written. */
+function dateTest({ is, value, at }: Wire): Test {
+  const written = parseDate(text(value, "value"));
+  if (!written || !isInstant(at)) throw new Unreadable(`${JSON.stringify(value)} is no date`);
+  if (is === "=" || is === "!=") throw new Unreadable(`unknown comparison of dates ${JSON.stringify(is)}`);
+  const compare = comparison(is);
+  return (given) => {
+    if (typeof given === "string") {
+      const date = parseDate(given);
+      if (!date) return UNKNOWN;
+      return verdict(date.offset === undefined ? compare(date.localMs, written.localMs) : compare(instantOf(date), at));
+    }
+    const instant = typeof given === "object" ? msOfDate(given) : given;
+    return isInstant(instant) ? verdict(compare(instant, at)) : UNKNOWN;
+  };
+}
+
+function addressTest(values: readonly unknown[]): Test {
+  const ranges = values.map((value) => {
+    const range = parseRange(text(value, "values"));
+    if (!range) throw new Unreadable(`${JSON.stringify(value)} is no range of addresses`);
+    return range;
+  });
+  return (given) => {
+    const address = typeof given === "string" ? parseAddress(given) : undefined;
+    if (!address) return UNKNOWN;
+    for (const range of ranges) if (isInRange(address, range)) return TRUE;
+    return FALSE;
+  };
+}
+
+function comparison(is: unknown): (a: number, b: number) => boolean {
   const compare = COMPARE.get(is);
   if (!compare) throw new Unreadable(`unknown comparison ${JSON.stringify(is)}`);
-  return (given) => (isFiniteNumber(given) ? verdict(compare(given, value)) : UNKNOWN);
+  return compare;
 }
 
 const COMPARE = new Map<unknown, (a: number, b: number) => boolean>([
@@ -230,8 +338,8 @@ function compileList(wire: unknown): Leaf {
 function every(parts: readonly Predicate[]): Predicate {
   const [only] = parts;
   if (parts.length === 1 && only) return only;
-  return (context, depth) => {
-    for (const part of parts) if (!part(context, depth)) return false;
+  return (context, depth, call) => {
+    for (const part of parts) if (!part(context, depth, call)) return false;
     return true;
   };
 }
@@ -239,8 +347,8 @@ function every(parts: readonly Predicate[]): Predicate {
 function some(parts: readonly Predicate[]): Predicate {
   const [only] = parts;
   if (parts.length === 1 && only) return only;
-  return (context, depth) => {
-    for (const part of parts) if (part(context, depth)) return true;
+  return (context, depth, call) => {
+    for (const part of parts) if (part(context, depth, call)) return true;
     return false;
   };
 }

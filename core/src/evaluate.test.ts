@@ -67,6 +67,10 @@ function reference(condition: Condition, context: Record<string, unknown>): Verd
     }
     case "fact":
     case "group":
+    case "matches":
+    case "semver":
+    case "date":
+    case "cidr":
       return undefined;
     case "exists":
       return (read(context, condition.attribute) ?? null) !== null;
@@ -86,7 +90,9 @@ function read(context: Record<string, unknown>, name: string): unknown {
   return inner !== undefined && held ? (held as Record<string, unknown>)[inner] : undefined;
 }
 
-function leaf(condition: Exclude<Condition, { op: "all" | "any" | "not" | "fact" | "group" | "exists" }>, value: unknown): Verdict {
+type TextTest = Extract<Condition, { op: "contains" | "startsWith" | "endsWith" }>;
+
+function leaf(condition: Extract<Condition, { op: "in" | "number" }> | TextTest, value: unknown): Verdict {
   if (condition.op === "number") {
     if (typeof value !== "number" || Number.isNaN(value)) return undefined;
     const { is, value: wanted } = condition;
@@ -449,9 +455,9 @@ describe("bounds", () => {
 
 test("unreadableBecause says why a flag cannot be read, and nothing of one that can", () => {
   const rules = (when: unknown): Partial<FlagEntry> => ({ rules: [{ id: "r", when: when as Condition, serve: serveOn }] });
-  const state = loadEntries([flag("newer", rules({ op: "matches" })), flag("odd", { mode: "sideways" as "on" }), flag("good")]);
+  const state = loadEntries([flag("newer", rules({ op: "sounds-like" })), flag("odd", { mode: "sideways" as "on" }), flag("good")]);
   expect(["newer", "odd", "good", "gone"].map((key) => unreadableBecause(state, key))).toEqual([
-    'unknown operator "matches"',
+    'unknown operator "sounds-like"',
     "unknown mode",
     undefined,
     undefined,

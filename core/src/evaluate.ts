@@ -1,4 +1,4 @@
-import { allowSteps, takeStep } from "./conditions.ts";
+import { allowSteps, type Call, takeStep } from "./conditions.ts";
 import type { ErrorCode, Evaluation, FlagType, Json } from "./model.ts";
 import { compileFlag, type ParentPlan } from "./plan.ts";
 import { type FlagSlot, flagSlot } from "./slots.ts";
@@ -10,11 +10,7 @@ export interface Override {
   readonly source: "override" | "preview";
 }
 
-export interface EvaluateOptions {
-  /** Server-corrected time, ms since 1970. Read by percentages that change with time. */
-  readonly now?: number;
-  /** Draws from 0 up to 1 for random percentages; without it they are unknown. */
-  readonly random?: () => number;
+export interface EvaluateOptions extends Call {
   /** How long ago the state was last known to be current; 0 when absent. */
   readonly staleMs?: number;
   /** For the flag that is asked for. One that names a variant which the flag does not have is ignored. */
@@ -90,7 +86,7 @@ function decide(
   if (flag.mode === "on") return answers.on;
 
   for (const rule of flag.rules) {
-    const answer = rule(context, options.random);
+    const answer = rule(context, options);
     if (answer) return answer;
   }
   return answers.default;

@@ -9,6 +9,7 @@ export {
   type FlagBody,
   namesPeople,
   type Problem,
+  SCHEDULE_POINTS_MAX,
 } from "./check.ts";
 export {
   type Change,
@@ -21,7 +22,8 @@ export {
   SILENT,
   type Status,
 } from "./client.ts";
-export { CONDITION_DEPTH_READ_MAX } from "./conditions.ts";
+export { type Call, CONDITION_DEPTH_READ_MAX, type RegexEngine } from "./conditions.ts";
+export { parseDate, type WrittenDate } from "./dates.ts";
 export { digestOf, xor64, ZERO64 } from "./digest.ts";
 export { type EvaluateOptions, evaluate, type Override, typeMatches, unreadableBecause } from "./evaluate.ts";
 export * from "./model.ts";
@@ -29,8 +31,19 @@ export { parseFrame } from "./parse.ts";
 export { colonParent } from "./plan.ts";
 export * from "./position.ts";
 export * from "./protocol.ts";
+export { createRegexEngine, PATTERN_LENGTH_MAX, patternsLimit, type Re2 } from "./regex.ts";
 export { sipHash } from "./siphash.ts";
 export { EVENT_LENGTH_MAX } from "./sse.ts";
-export { type Applied, applyChange, applySnapshot, createState, flagKeys, loadEntries, type State, setEmergency } from "./state.ts";
+export {
+  type Applied,
+  applyChange,
+  applySnapshot,
+  createState,
+  flagKeys,
+  loadEntries,
+  type State,
+  type StateOptions,
+  setEmergency,
+} from "./state.ts";
 export type { LostCause, SyncStatus } from "./sync.ts";
 export { conditionSentence, type FlagState, type Names, sentenceOf, stateOf } from "./words.ts";

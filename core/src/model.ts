@@ -21,6 +21,7 @@ export type FlagType = "boolean" | "string" | "number" | "json";
 export type Mode = "off" | "targeted" | "on" | "inherit";
 
 export type Comparison = "<" | "<=" | ">" | ">=" | "=" | "!=";
+export type DateComparison = "<" | "<=" | ">" | ">=";
 
 /**
  * A condition is true, false or unknown for a context (see `evaluate.ts`). `op` says which kind it is.
@@ -43,6 +44,30 @@ export type Condition =
       readonly ignoreCase?: boolean;
     }
   | { readonly op: "number"; readonly attribute: string; readonly is: Comparison; readonly value: number }
+  /** True if any of the patterns, in RE2 syntax and not anchored, is found in the text; a text longer than `textLengthMax` is unknown. */
+  | {
+      readonly op: "matches";
+      readonly attribute: string;
+      readonly values: readonly string[];
+      readonly ignoreCase?: boolean;
+      readonly textLengthMax: number;
+    }
+  /** Compares by the precedence of Semantic Versioning 2.0.0 (see `semver.ts`). */
+  | { readonly op: "semver"; readonly attribute: string; readonly is: Comparison; readonly value: string }
+  /**
+   * Compares a point in time; without `attribute` the clock. `value` is as somebody wrote it, `at` is the instant in ms since 1970
+   * that it stands for in `zone` (UTC when absent). A text without a zone in the attribute is compared with `value` as a local time.
+   */
+  | {
+      readonly op: "date";
+      readonly attribute?: string;
+      readonly is: DateComparison;
+      readonly value: string;
+      readonly zone?: string;
+      readonly at: number;
+    }
+  /** True if an address is in one of the ranges: `10.0.0.0/8`, `2001:db8::/32`, or one address. */
+  | { readonly op: "cidr"; readonly attribute: string; readonly values: readonly string[] }
   | { readonly op: "exists"; readonly attribute: string }
   | { readonly op: "group"; readonly group: string }
   /** Only in the projection for browsers: a condition that the server answers by number. Unknown until answered. */
@@ -59,7 +84,24 @@ export interface Rollout {
   readonly by?: string;
   readonly salt?: string;
   readonly random?: boolean;
+  /** How `to` changes with time. */
+  readonly over?: Schedule;
   readonly method?: string;
+}
+
+/**
+ * The end of a slice in time: `to` of the rollout holds before the first point. By steps each point's `to` holds from its time on; by
+ * a line `to` runs straight from one point to the next, rounded down, and stays where the last one leaves it. Points are in ascending order of time.
+ */
+export interface Schedule {
+  readonly kind: "steps" | "line";
+  readonly points: readonly SchedulePoint[];
+}
+
+export interface SchedulePoint {
+  /** ms since 1970. */
+  readonly at: number;
+  readonly to: number;
 }
 
 /** What a rule serves: one variant, or a split over variants whose weights add up to 100,000. */

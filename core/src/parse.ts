@@ -7,6 +7,7 @@ export type Frame =
       readonly generation: number;
       readonly head: number;
       readonly heartbeatMs: number;
+      readonly at: number;
       readonly emergency: readonly EmergencyKill[];
     }
   | { readonly kind: "emergency"; readonly emergency: readonly EmergencyKill[] }
@@ -43,7 +44,7 @@ export function parseFrame(event: string, data: string): Frame {
   switch (event) {
     case "hello":
       if (!isCount(generation) || !isCount(head)) return bad(event, "names no position");
-      return { kind: event, generation, head, heartbeatMs: countOr(fields.heartbeatMs), emergency };
+      return { kind: event, generation, head, heartbeatMs: countOr(fields.heartbeatMs), at: countOr(fields.at), emergency };
     case "emergency":
       return { kind: event, emergency };
     case "snapshot":

@@ -1,6 +1,16 @@
 import { attributeReader, isObject } from "./attribute.ts";
-import { BUCKETS, isBucketCount, rolloutBucketAfter, rolloutPrefix, splitBucketAfter, splitPrefix, unitOf } from "./bucket.ts";
 import {
+  BUCKETS,
+  type HashPrefix,
+  isBucketCount,
+  rolloutBucketAfter,
+  rolloutPrefix,
+  splitBucketAfter,
+  splitPrefix,
+  unitOf,
+} from "./bucket.ts";
+import {
+  type Call,
   compileCondition,
   FALSE,
   flagged,
@@ -14,14 +24,16 @@ import {
   Unreadable,
   type Verdict,
 } from "./conditions.ts";
-import type { Evaluation, Reason } from "./model.ts";
+import { isInstant } from "./dates.ts";
+import type { Evaluation, Reason, Schedule, SchedulePoint } from "./model.ts";
+import { endAt } from "./schedule.ts";
 
 /**
  * A compiled rule: its answer for a context, undefined if it does not apply.
  * A denial, a rule that serves the off variant, applies unless its verdict is false; every other rule only if it is true.
  * The off share of a split is a denial of that share: else taking attributes away could let a context past it.
  */
-export type RulePlan = (context: unknown, random: (() => number) | undefined) => Evaluation | undefined;
+export type RulePlan = (context: unknown, call: Call) => Evaluation | undefined;
 
 /** What a rule needs of its flag. `serve` is undefined for a variant that the flag does not have. */
 export interface RuleOwner {
@@ -30,7 +42,7 @@ export interface RuleOwner {
   serve(variant: string, reason: Reason): Evaluation | undefined;
 }
 
-type Slice = (context: unknown, random: (() => number) | undefined) => Verdict;
+type Slice = (context: unknown, call: Call) => Verdict;
 
 /** Compiles a rule off the wire. Throws `Unreadable`, which makes the whole flag unreadable: a rule left out could be a denial. */
 export function compileRule(wire: unknown, owner: RuleOwner, slots: Slots): RulePlan {
@@ -64,14 +76,14 @@ function compileVariant(
   if (!answer) throw new Unreadable(`rule ${JSON.stringify(ruleId)} serves a variant that the flag does not have`);
   if (variant === owner.off) {
     const fails = ask(FALSE);
-    if (!slice) return (context) => (fails(context, 0) ? undefined : answer);
-    return (context, random) => (fails(context, 0) || slice(context, random) === FALSE ? undefined : answer);
+    if (!slice) return (context, call) => (fails(context, 0, call) ? undefined : answer);
+    return (context, call) => (fails(context, 0, call) || slice(context, call) === FALSE ? undefined : answer);
   }
   const holds = ask(TRUE);
-  if (!slice) return (context) => (holds(context, 0) ? answer : undefined);
+  if (!slice) return (context, call) => (holds(context, 0, call) ? answer : undefined);
   // For everyone else: the commonest rule, without a call to ask a condition that always holds.
-  if (holds === always) return (context, random) => (slice(context, random) === TRUE ? answer : undefined);
-  return (context, random) => (holds(context, 0) && slice(context, random) === TRUE ? answer : undefined);
+  if (holds === always) return (context, call) => (slice(context, call) === TRUE ? answer : undefined);
+  return (context, call) => (holds(context, 0, call) && slice(context, call) === TRUE ? answer : undefined);
 }
 
 interface Share {
@@ -97,15 +109,15 @@ function compileSplit(
   }
   const canServeOff = present.some((share) => share.variant === owner.off);
   const offWithoutUnit = canServeOff ? owner.serve(owner.off, { kind: "TARGETING_MATCH", ruleId }) : undefined;
-  return (context, random) => {
-    if (fails(context, 0)) return undefined;
-    const inside = slice ? slice(context, random) : TRUE;
+  return (context, call) => {
+    if (fails(context, 0, call)) return undefined;
+    const inside = slice ? slice(context, call) : TRUE;
     if (inside === FALSE) return undefined;
     const unit = unitAt(context);
     if (unit === undefined) return offWithoutUnit;
     const bucket = splitBucketAfter(prefix, unit);
     const variant = pick(present, bucket);
-    const applies = variant === owner.off || (inside === TRUE && holds(context, 0));
+    const applies = variant === owner.off || (inside === TRUE && holds(context, 0, call));
     return applies ? owner.serve(variant, { kind: "SPLIT", ruleId, bucket }) : undefined;
   };
 }
@@ -141,30 +153,56 @@ function compileSlice(wire: unknown, salt: string): Slice | undefined {
   const from = wire.from === undefined ? 0 : wire.from;
   const { to } = wire;
   if (!isBucketCount(from) || !isBucketCount(to)) throw new Unreadable("a percentage is not within 0 to 100000");
-  const read = attributeReader(wire.by === undefined ? "key" : text(wire.by, "by"));
+  const unitAt = unitReader(wire.by);
   const prefix = rolloutPrefix(wire.salt === undefined ? salt : text(wire.salt, "salt"));
+  const isRandom = flagged(wire.random);
+  if (wire.over !== undefined) {
+    const end = compileSchedule(wire.over, to);
+    const inside = isRandom ? drawn : bucketed(unitAt, prefix);
+    return (context, call) => {
+      const until = endNow(end, call);
+      if (until === undefined) return UNKNOWN;
+      if (from >= until) return FALSE;
+      return from === 0 && until === BUCKETS ? TRUE : inside(context, call, from, until);
+    };
+  }
   if (from === 0 && to === BUCKETS) return undefined;
   if (from >= to) return () => FALSE;
-  if (flagged(wire.random)) return (_context, random) => drawn(random, from, to);
+  if (isRandom) return (context, call) => drawn(context, call, from, to);
   return (context) => {
-    let bucket: number;
-    try {
-      const unit = unitOf(read(context));
-      if (unit === undefined) return UNKNOWN;
-      bucket = rolloutBucketAfter(prefix, unit);
-    } catch {
-      return UNKNOWN; // A getter or a proxy of the caller threw: no usable unit.
-    }
+    const unit = unitAt(context);
+    if (unit === undefined) return UNKNOWN;
+    const bucket = rolloutBucketAfter(prefix, unit);
+    return bucket >= from && bucket < to ? TRUE : FALSE;
+  };
+}
+
+type Inside = (context: unknown, call: Call, from: number, to: number) => Verdict;
+
+function bucketed(unitAt: (context: unknown) => string | undefined, prefix: HashPrefix): Inside {
+  return (context, _call, from, to) => {
+    const unit = unitAt(context);
+    if (unit === undefined) return UNKNOWN;
+    const bucket = rolloutBucketAfter(prefix, unit);
     return bucket >= from && bucket < to ? TRUE : FALSE;
   };
 }
 
 /** Unknown without a usable source: a caller that gives none cannot sample. */
-function drawn(random: (() => number) | undefined, from: number, to: number): Verdict {
+const drawn: Inside = (_context, { random }, from, to) => {
   if (!random) return UNKNOWN;
   const x = random() * BUCKETS;
   if (!(x >= 0 && x < BUCKETS)) return UNKNOWN;
   return x >= from && x < to ? TRUE : FALSE;
+};
+
+function endNow(end: (now: number) => number, { clock }: Call): number | undefined {
+  try {
+    const now = clock?.();
+    return isInstant(now) ? end(now) : undefined;
+  } catch {
+    return undefined; // The caller's clock threw: nobody knows what time it is.
+  }
 }
 
 function unitReader(by: unknown): (context: unknown) => string | undefined {
@@ -176,6 +214,21 @@ function unitReader(by: unknown): (context: unknown) => string | undefined {
       return undefined; // A getter or a proxy of the caller threw: no usable unit.
     }
   };
+}
+
+function compileSchedule(wire: unknown, before: number): (now: number) => number {
+  if (!isObject(wire) || !Array.isArray(wire.points)) throw new Unreadable("a schedule has no points");
+  if (wire.kind !== "steps" && wire.kind !== "line") throw new Unreadable(`unknown kind of schedule ${JSON.stringify(wire.kind)}`);
+  let last = Number.NEGATIVE_INFINITY;
+  const points = wire.points.map((point: unknown): SchedulePoint => {
+    if (!isObject(point) || !isInstant(point.at) || !isBucketCount(point.to))
+      throw new Unreadable("a point of a schedule has no time or end");
+    if (point.at <= last) throw new Unreadable("the points of a schedule are not in the order of their times");
+    last = point.at;
+    return { at: point.at, to: point.to };
+  });
+  const schedule: Schedule = { kind: wire.kind, points };
+  return (now) => endAt(schedule, before, now);
 }
 
 function refuseMethod(method: unknown): void {

@@ -1,4 +1,4 @@
-import type { GroupPlan, Slots } from "./conditions.ts";
+import type { GroupPlan, RegexEngine, Slots } from "./conditions.ts";
 import type { FlagPlan } from "./plan.ts";
 
 /**
@@ -29,12 +29,13 @@ export interface SlotMaps extends Slots {
 /** A flag whose old keys form a longer chain than this is not found by the oldest of them. */
 export const ALIAS_STEPS_MAX = 8;
 
-export function createSlots(): SlotMaps {
+export function createSlots(regex?: RegexEngine): SlotMaps {
   const flags = new Map<string, FlagSlot>();
   const groups = new Map<string, GroupSlot>();
   return {
     flags,
     groups,
+    regex,
     flag(key) {
       let slot = flags.get(key);
       if (!slot) {

@@ -1,4 +1,5 @@
 import { isObject } from "./attribute.ts";
+import type { RegexEngine } from "./conditions.ts";
 import { digestOf, isHex64, xor64, ZERO64 } from "./digest.ts";
 import { type Entry, type EntryId, entryId, type Hex64, type Position, type UnknownEntry } from "./model.ts";
 import { isCount } from "./parse.ts";
@@ -59,7 +60,12 @@ interface Held extends State {
   settled: Set<string>;
 }
 
-export function createState(): State {
+export interface StateOptions {
+  /** For `matches` conditions; flags that have one cannot be read without it. */
+  readonly regex?: RegexEngine | undefined;
+}
+
+export function createState({ regex }: StateOptions = {}): State {
   const state: Held = {
     position: undefined,
     digest: ZERO64,
@@ -69,7 +75,7 @@ export function createState(): State {
     size: 0,
     entries: new Map(),
     emergency: new Set(),
-    slots: createSlots(),
+    slots: createSlots(regex),
     references: new ReferenceIndex(),
     kills: new Map(),
     settled: new Set(),
@@ -78,8 +84,8 @@ export function createState(): State {
 }
 
 /** A state that holds just these entries, at position 0.0: for previews and tests. Their fingerprints are not looked at. */
-export function loadEntries(entries: Iterable<Entry | UnknownEntry>): State {
-  const state = held(createState());
+export function loadEntries(entries: Iterable<Entry | UnknownEntry>, options?: StateOptions): State {
+  const state = held(createState(options));
   fill(state, entries);
   state.position = { generation: 0, revision: 0 };
   return state;
@@ -174,7 +180,7 @@ function moveTo(state: Held, position: Position, digest: Hex64, factsAt: number 
 
 function fill(state: Held, entries: Iterable<AnyEntry>): void {
   state.entries = new Map();
-  state.slots = createSlots();
+  state.slots = createSlots(state.slots.regex);
   state.references = new ReferenceIndex();
   state.size = 0;
   for (const entry of entries) put(state, entry);

@@ -32,6 +32,8 @@ export interface Sync {
   readonly goodSince: number | undefined;
   /** When the state was last known to be the newest. */
   readonly verifiedAt: number | undefined;
+  /** The server's clock when it last told it, ms since 1970. */
+  readonly serverAt: number | undefined;
   /** Since when the server has been ahead of what it sent. */
   readonly lagSince: number | undefined;
   /** The server or a refusal asked not to come back before this. */
@@ -147,6 +149,7 @@ export function createSync(state: State, options: SyncOptions): Sync {
     silenceMs: SILENCE_MS_MAX,
     goodSince: undefined,
     verifiedAt: undefined,
+    serverAt: undefined,
     lagSince: undefined,
     notBefore: Number.NEGATIVE_INFINITY,
     streamAt: Number.NEGATIVE_INFINITY,
@@ -243,7 +246,7 @@ function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment:
     case "hello": {
       const { generation, head, heartbeatMs, emergency } = read;
       const beat = heartbeatMs > 0 ? heartbeatMs : HEARTBEAT_MS;
-      const greeted = { ...here, greeted: true, silenceMs: Math.min(Math.max(3 * beat, 3_000), 2 * SILENCE_MS_MAX) };
+      const greeted = { ...timed(here, read.at), greeted: true, silenceMs: Math.min(Math.max(3 * beat, 3_000), 2 * SILENCE_MS_MAX) };
       const there = holds(sync, { generation, revision: head }) && !sync.distrust;
       const step = rearmed(there ? verified(greeted, moment.now) : greeted, moment.now);
       return { ...step, actions: [...step.actions, ...emergencies(sync.state, emergency)] };
@@ -261,7 +264,7 @@ function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment:
     case "resync":
       return resync(here, read, read.reason, moment);
     case "ping":
-      return pinged(here, { generation: read.generation, revision: read.head }, read.dbAgeMs, moment);
+      return pinged(timed(here, read.at), { generation: read.generation, revision: read.head }, read.dbAgeMs, moment);
     case "bye": {
       const { reason, afterMs, spreadMs } = read;
       const inMs = Math.min(afterMs + moment.random * spreadMs, DIRECTED_MS_MAX);
@@ -273,6 +276,11 @@ function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment:
       return { ...step, actions: [{ kind: "disconnect" }, ...step.actions, told] };
     }
   }
+}
+
+/** 0: the server did not say. */
+function timed(sync: Sync, at: number): Sync {
+  return at > 0 ? { ...sync, serverAt: at } : sync;
 }
 
 function emergencies(state: State, kills: readonly EmergencyKill[]): SyncAction[] {

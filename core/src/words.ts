@@ -1,7 +1,9 @@
 import { BUCKETS } from "./bucket.ts";
 import type { FlagBody } from "./check.ts";
-import type { Condition, Rollout, Rule, Serve } from "./model.ts";
+import { parseDate } from "./dates.ts";
+import type { Condition, Rollout, Rule, Schedule, Serve } from "./model.ts";
 import { colonParent } from "./plan.ts";
+import { rolloutEnd } from "./schedule.ts";
 
 /** How things are called on screen; keys are shown where a name is not given. */
 export interface Names {
@@ -19,16 +21,20 @@ export interface FlagState {
 /** Of a longer list of values only the first are named. */
 const VALUES_NAMED_MAX = 5;
 
-/** The one word for a flag in an environment, the same everywhere. A flag whose rules can only serve its off variant is OFF. */
-export function stateOf(flag: FlagBody): FlagState {
+/**
+ * The one word for a flag in an environment, the same everywhere. A flag whose rules can only serve its off variant is OFF. `now`, in ms
+ * since 1970, says how far a schedule is; without it a schedule counts as done.
+ */
+export function stateOf(flag: FlagBody, now?: number): FlagState {
   if (flag.killed) return said("KILLED");
   if (flag.archived || flag.mode === "off") return said("OFF");
   if (flag.mode === "on") return said("ON");
   if (flag.mode === "inherit") return said("INHERITS");
   const rules = reachable(flag);
-  if (!rules.some((rule) => shareOn(rule, flag) > 0)) return said("OFF");
+  if (!rules.some((rule) => couldServeOn(rule, flag))) return said("OFF");
   const last = rules.at(-1);
-  const share = last && !last.when ? shareOn(last, flag) : 0;
+  if (last && !last.when && last.rollout?.over && shareOn(last, flag, now) === 0 && rules.length === 1) return said("OFF");
+  const share = last && !last.when ? shareOn(last, flag, now) : 0;
   if (share === 0) return said("SOME");
   const percentage = Math.max(1, Math.round(share)) / 1_000;
   return { word: "SOME", percentage, text: `SOME ${percent(percentage)}` };
@@ -68,7 +74,7 @@ function inherited(flag: FlagBody): string {
 /** Rules in order; neighbors that serve the same are told together, since their order among themselves changes nothing. */
 function targeted(flag: FlagBody, names: Names, limits: string): string {
   const rules = reachable(flag);
-  if (!rules.some((rule) => shareOn(rule, flag) > 0)) {
+  if (!rules.some((rule) => couldServeOn(rule, flag))) {
     return `${served(flag, flag.off)} for everyone: ${flag.rules?.length ? "no rule turns it on" : "there are no rules"}.`;
   }
   const parts: { serves: string; whom: string[] }[] = [];
@@ -109,11 +115,34 @@ function doubt(rule: Rule, flag: FlagBody): string {
   return hasOffShare && !certain ? ` (${served(flag, flag.off)} also where that is not known)` : "";
 }
 
-function shareWords({ from = 0, to, random, by }: Rollout): string {
+function shareWords(rollout: Rollout): string {
+  const { from = 0, to, random, by, over } = rollout;
+  if (over)
+    return `${scheduleWords(over, from, to)} ${random ? "of the checks, at random," : by === undefined ? "" : `(by ${by})`}`.trimEnd();
   const share = percent(Math.max(0, to - from) / 1_000);
   if (random) return `a random ${share} of the checks`;
   const slice = from > 0 ? ` (from ${percent(from / 1_000)} to ${percent(to / 1_000)})` : "";
   return `${share}${slice}${by === undefined ? "" : ` (by ${by})`}`;
+}
+
+const DATES_NAMED_MAX = 4;
+
+/** `1 % (10 % from 2026-12-01 09:00 UTC, 100 % from 2026-12-08 09:00 UTC)`; a line says "in a straight line to" in place of "from". */
+function scheduleWords({ kind, points }: Schedule, from: number, before: number): string {
+  const size = (to: number) => percent(Math.max(0, to - from) / 1_000);
+  const told = points.slice(0, DATES_NAMED_MAX).map(({ at, to }, index) => {
+    const word = kind === "line" && index > 0 ? "in a straight line to" : "from";
+    return word === "from" ? `${size(to)} from ${moment(at)}` : `${word} ${size(to)} at ${moment(at)}`;
+  });
+  const more = points.length - told.length;
+  if (more > 0) told.push(`and ${more} later ${more === 1 ? "step" : "steps"}`);
+  const slice = from > 0 ? `, each slice beginning at ${percent(from / 1_000)}` : "";
+  return `${size(before)} (${told.join(", ")}${slice})`;
+}
+
+function moment(at: number): string {
+  const text = new Date(at).toISOString();
+  return `${text.slice(0, 10)} ${text.slice(11, 16)} UTC`;
 }
 
 /** A condition as a clause: `plan is pro or team and country is not de`. */
@@ -141,6 +170,14 @@ function clause(condition: Condition, names: Names, inner: boolean): string {
     case "startsWith":
     case "endsWith":
       return `${condition.attribute} ${VERBS[condition.op]} ${values(condition.values)}${folded(condition.ignoreCase)}`;
+    case "matches":
+      return `${condition.attribute} matches ${values(condition.values.map((one) => `/${one}/`))}${folded(condition.ignoreCase)}`;
+    case "semver":
+      return `${condition.attribute} ${VERSION_COMPARISONS[condition.is]} version ${condition.value}`;
+    case "date":
+      return `${condition.attribute ?? "the time"} ${DATE_COMPARISONS[condition.is]} ${condition.value}${zoneWords(condition)}`;
+    case "cidr":
+      return `${condition.attribute} is in ${values(condition.values)}`;
     case "fact":
       return "a condition holds that only the server can check";
     default:
@@ -157,6 +194,21 @@ const COMPARISONS = {
   "=": "is",
   "!=": "is not",
 } as const;
+
+const VERSION_COMPARISONS = {
+  "<": "is before",
+  "<=": "is at most",
+  ">": "is after",
+  ">=": "is at least",
+  "=": "is",
+  "!=": "is not",
+} as const;
+const DATE_COMPARISONS = { "<": "is before", "<=": "is at or before", ">": "is after", ">=": "is at or after" } as const;
+
+function zoneWords({ value, zone }: Extract<Condition, { op: "date" }>): string {
+  if (zone !== undefined) return ` (${zone})`;
+  return parseDate(value)?.offset === undefined ? " (UTC)" : "";
+}
 
 function joined(parts: readonly Condition[], word: "and" | "or", none: string, names: Names, inner: boolean): string {
   const [only] = parts;
@@ -194,7 +246,7 @@ function groupName(key: string, names: Names): string {
 function reachable(flag: FlagBody): Rule[] {
   const rules: Rule[] = [];
   for (const rule of flag.rules ?? []) {
-    if (rule.rollout && rule.rollout.to <= (rule.rollout.from ?? 0)) continue;
+    if (rule.rollout && !rule.rollout.over && rule.rollout.to <= (rule.rollout.from ?? 0)) continue;
     rules.push(rule);
     if (leavesNobody(rule, flag)) break;
   }
@@ -210,12 +262,20 @@ function leavesNobody({ when, rollout, serve }: Rule, flag: FlagBody): boolean {
 }
 
 function isWhole(rollout: Rollout | undefined): boolean {
-  return !rollout || ((rollout.from ?? 0) === 0 && rollout.to === BUCKETS);
+  return !rollout || (!rollout.over && (rollout.from ?? 0) === 0 && rollout.to === BUCKETS);
+}
+
+/** At whatever time. */
+function couldServeOn(rule: Rule, flag: FlagBody): boolean {
+  const { rollout } = rule;
+  if (!rollout?.over) return shareOn(rule, flag) > 0;
+  const ends = [rollout.to, ...rollout.over.points.map(({ to }) => to)];
+  return ends.some((to) => to > (rollout.from ?? 0)) && shareOn({ id: rule.id, serve: rule.serve }, flag) > 0;
 }
 
 /** How many of 100,000 of its audience a rule gives anything but the off variant. */
-function shareOn({ rollout, serve }: Rule, flag: FlagBody): number {
-  const inside = rollout ? Math.max(0, rollout.to - (rollout.from ?? 0)) : BUCKETS;
+function shareOn({ rollout, serve }: Rule, flag: FlagBody, now?: number): number {
+  const inside = rollout ? Math.max(0, rolloutEnd(rollout, now) - (rollout.from ?? 0)) : BUCKETS;
   if (serve.kind === "variant") return serve.variant === flag.off ? 0 : inside;
   const on = serve.weights.reduce((sum, { variant, weight }) => (variant === flag.off ? sum : sum + weight), 0);
   return (inside * on) / BUCKETS;

@@ -24,8 +24,8 @@ export interface VectorCase {
   readonly name: string;
   readonly flag: string;
   readonly context?: unknown;
-  /** As for `evaluate`, but `random` is what is drawn. */
-  readonly options?: Omit<EvaluateOptions, "random" | "overrides"> & { readonly random?: number };
+  /** As for `evaluate`, but `random` is what is drawn and `now` the time, in ms since 1970. */
+  readonly options?: Omit<EvaluateOptions, "random" | "clock" | "overrides"> & { readonly random?: number; readonly now?: number };
   /** The type that the caller asks for; any when absent. */
   readonly ask?: FlagType;
   /** `none`: before the first snapshot. */
@@ -95,9 +95,12 @@ export function createCoreSubject(): Subject {
       );
       if (!one.emergency && !one.state) states.set(file, state);
     }
-    const { random, ...options } = one.options ?? {};
-    const given = random === undefined ? options : { ...options, random: () => random };
-    const evaluation = evaluate(state, one.flag, one.context, given);
+    const { random, now, ...options } = one.options ?? {};
+    const evaluation = evaluate(state, one.flag, one.context, {
+      ...options,
+      ...(random !== undefined && { random: () => random }),
+      ...(now !== undefined && { clock: () => now }),
+    });
     if (one.ask === undefined || !evaluation.served || typeMatches(evaluation.value, one.ask)) return evaluation;
     return { served: false, reason: { kind: "ERROR", code: "TYPE_MISMATCH" } };
   };

@@ -58,6 +58,7 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
     {
       ...requests,
       now: () => performance.now(),
+      time: Date.now,
       random: Math.random,
       draw(flag) {
         const drawn = draws.get(flag) ?? Math.random();

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { basename } from "node:path";
-import { createClient, type Flags, type Logger, SILENT } from "@signalbox/core";
+import { createClient, createState, type Flags, type Logger, SILENT } from "@signalbox/core";
 import { contextStore } from "./context-hook.ts";
 import { createEarlyAccess, type EarlyAccess } from "./early-access.ts";
+import { regex } from "./regex.ts";
 import { createTransport } from "./transport.ts";
 import { VERSION } from "./version.ts";
 
@@ -47,6 +48,7 @@ export function createFlags(options: NodeFlagsOptions): NodeFlags {
   const client = createClient(
     {
       now: () => performance.now(),
+      time: Date.now,
       random: Math.random,
       draw: Math.random,
       after(ms, run, hold) {
@@ -69,6 +71,7 @@ export function createFlags(options: NodeFlagsOptions): NodeFlags {
       pollMs: checkedPollMs(given.pollMs),
       logger: given.logger === false ? SILENT : (given.logger ?? STDERR),
       unknownHint: "",
+      state: createState({ regex }),
     },
   );
 

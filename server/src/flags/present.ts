@@ -69,5 +69,5 @@ function configurationOf({ body }: FlagRecord): Configuration {
 }
 
 function stateWord(flag: FlagRecord): FlagState {
-  return { ...stateOf(serverFlag(flag)) };
+  return { ...stateOf(serverFlag(flag), Date.now()) };
 }

@@ -1,5 +1,6 @@
 import { type Context, type Entry, type EntryId, type Evaluation, evaluate, type FlagBody, loadEntries, type State } from "@signalbox/core";
 import { signed } from "../store/project.ts";
+import { regex } from "./patterns.ts";
 
 /** Evaluates exactly as a program with an SDK does that holds these entries: the same function on the same state. */
 export function preview(
@@ -9,7 +10,9 @@ export function preview(
   now: number,
   edited?: FlagBody,
 ): Evaluation {
-  return evaluate(edited ? loadEntries(withFlag(entries, edited).values()) : committedState(entries), flagKey, context, { now });
+  return evaluate(edited ? loadEntries(withFlag(entries, edited).values(), { regex }) : committedState(entries), flagKey, context, {
+    clock: () => now,
+  });
 }
 
 /** States of committed entries, made when they are first asked for; gone with the entries. */
@@ -18,7 +21,7 @@ const STATES = new WeakMap<ReadonlyMap<EntryId, Entry>, State>();
 function committedState(entries: ReadonlyMap<EntryId, Entry>): State {
   const known = STATES.get(entries);
   if (known) return known;
-  const state = loadEntries(entries.values());
+  const state = loadEntries(entries.values(), { regex });
   STATES.set(entries, state);
   return state;
 }

@@ -195,7 +195,7 @@ describe("bad input to flag routes", () => {
     ["a percentage above 100", "PATCH", path, rule({ rollout: { percentage: 100.5 } }), "rules.0.rollout.percentage"],
     ["a percentage below 0", "PATCH", path, rule({ rollout: { percentage: -1 } }), "rules.0.rollout.percentage"],
     ["a percentage with four decimals", "PATCH", path, rule({ rollout: { percentage: 0.1234 } }), "rules.0.rollout.percentage"],
-    ["an unknown operator", "PATCH", path, rule({ when: { op: "matches", attribute: "a", values: ["x"] } }), "rules.0.when"],
+    ["an unknown operator", "PATCH", path, rule({ when: { op: "sounds-like", attribute: "a", values: ["x"] } }), "rules.0.when"],
     ["a salt as a field of the configuration", "PATCH", path, { salt: "x" }, "salt"],
     ["an unknown field of a kill", "POST", `${DEV}/flags/target/kill`, { because: "x" }, "because"],
     ["a context that is no object", "POST", `${DEV}/evaluate`, { flag: "target", context: "ann" }, "context"],

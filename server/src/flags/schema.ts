@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { PATTERN_LENGTH_MAX, SCHEDULE_POINTS_MAX } from "@signalbox/core";
 
 /** Shapes of flags on the admin API. The same schemas validate, describe the OpenAPI document and type the admin UI. */
 
@@ -40,6 +41,26 @@ const leafCondition = z.discriminatedUnion("op", [
   z.strictObject({ op: z.literal("startsWith"), attribute: attributeName, values: strings, ignoreCase: z.boolean().optional() }),
   z.strictObject({ op: z.literal("endsWith"), attribute: attributeName, values: strings, ignoreCase: z.boolean().optional() }),
   z.strictObject({ op: z.literal("number"), attribute: attributeName, is: z.enum(["<", "<=", ">", ">=", "=", "!="]), value: z.number() }),
+  z.strictObject({
+    op: z.literal("matches"),
+    attribute: attributeName,
+    values: z.array(z.string().min(1).max(PATTERN_LENGTH_MAX)).min(1).max(50).describe("patterns in RE2 syntax; not anchored"),
+    ignoreCase: z.boolean().optional(),
+  }),
+  z.strictObject({
+    op: z.literal("semver"),
+    attribute: attributeName,
+    is: z.enum(["<", "<=", ">", ">=", "=", "!="]),
+    value: z.string().min(1).max(256),
+  }),
+  z.strictObject({
+    op: z.literal("date"),
+    attribute: attributeName.optional().describe("absent: the clock"),
+    is: z.enum(["<", "<=", ">", ">="]),
+    value: z.string().min(1).max(40).describe("2026-12-01, 2026-12-01T09:30 or 2026-12-01T09:30:00+01:00"),
+    zone: z.string().min(1).max(60).optional().describe("Europe/Zurich; of a value without an offset, UTC when absent"),
+  }),
+  z.strictObject({ op: z.literal("cidr"), attribute: attributeName, values: z.array(z.string().min(1).max(50)).min(1).max(1_000) }),
   z.strictObject({ op: z.literal("exists"), attribute: attributeName }),
   z.strictObject({ op: z.literal("group"), group: z.string().min(1).max(100) }),
 ]);
@@ -67,6 +88,21 @@ export const rollout = z.strictObject({
   by: attributeName.optional(),
   salt: z.string().min(1).max(100).optional(),
   random: z.boolean().optional(),
+  over: z
+    .strictObject({
+      kind: z.enum(["steps", "line"]),
+      points: z
+        .array(
+          z.strictObject({
+            at: z.iso.datetime({ offset: true }).describe("2026-12-01T09:00:00+01:00"),
+            percentage: z.number().min(0).max(100).multipleOf(0.001),
+          }),
+        )
+        .min(1)
+        .max(SCHEDULE_POINTS_MAX),
+    })
+    .optional()
+    .describe("how the percentage changes with time: `percentage` holds until the first point"),
 });
 
 export const serve = z.discriminatedUnion("kind", [

@@ -107,7 +107,7 @@ export function groupRoutes({ store, members }: { readonly store: Store; readonl
   api.openapi(createRoute, async (c) => {
     const place = c.req.valid("param");
     const { when, ...rest } = c.req.valid("json");
-    const input = { ...rest, ...(when && { when: toCondition(when) }) };
+    const input = { ...rest, ...(when && { when: toCondition(when, "when") }) };
     const hashKey = randomBytes(16).toString("hex");
     const decide = (current: Current) => createGroup(current, place.environment, input, hashKey);
     const { environment, outcome } = await write({ ...place, group: input.key }, c.var.identity.name, decide);
@@ -123,7 +123,7 @@ export function groupRoutes({ store, members }: { readonly store: Store; readonl
   api.openapi(patchRoute, async (c) => {
     const place = c.req.valid("param");
     const { when, ...rest } = c.req.valid("json");
-    const patch = { ...rest, ...(when && { when: toCondition(when) }) };
+    const patch = { ...rest, ...(when && { when: toCondition(when, "when") }) };
     const ifMatch = c.req.valid("header")["if-match"];
     const decide = (current: Current) => patchGroup(current, place.environment, place.group, patch, ifMatch);
     const { environment, outcome } = await write(place, c.var.identity.name, decide);

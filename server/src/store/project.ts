@@ -92,10 +92,13 @@ function writtenOut(condition: Condition, writing: Writing, inside: readonly str
       if (!group?.when || inside.includes(group.key)) return undefined;
       return writtenOut(group.when, writing, [...inside, group.key], depth);
     }
+    // Patterns and addresses show whom they are meant for, and a browser has no engine for the one and a wrong address for the other.
+    case "matches":
+    case "cidr":
     case "fact":
       return undefined;
     default:
-      return condition.op !== "exists" && namesPeople(condition.attribute) ? undefined : condition;
+      return condition.op !== "exists" && condition.attribute !== undefined && namesPeople(condition.attribute) ? undefined : condition;
   }
 }
 
