@@ -1,4 +1,5 @@
-import { evaluate, typeMatches } from "./evaluate.ts";
+import { type EvaluateOptions, evaluate, typeMatches } from "./evaluate.ts";
+import type { Trace } from "./explain.ts";
 import type { Context, Evaluation, Json, Position, Reason } from "./model.ts";
 import { formatPosition } from "./position.ts";
 import type { Acknowledgement, UsageReport } from "./protocol.ts";
@@ -39,6 +40,8 @@ export interface Explanation {
   readonly generation: number | undefined;
   readonly revision: number | undefined;
   readonly status: SyncStatus;
+  /** How it came about, in words and step by step; the SDK for browsers, which has to be small, leaves it out. */
+  readonly trace?: Trace;
 }
 
 export interface Events {
@@ -101,6 +104,8 @@ export interface Ports {
   /** The context of a call that gives none. */
   context(): Context | undefined;
   changed?(state: State): void;
+  /** Explains an answer; absent where explanations would cost too much. */
+  explain?(state: State, flag: string, context: unknown, options: EvaluateOptions): Trace;
 }
 
 export interface StreamListener {
@@ -162,13 +167,25 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
   function ask(key: string, context: Context | undefined): Evaluation {
     try {
       asked = key;
-      const subject = context ?? ports.context() ?? NOBODY;
-      if (sync.status === "live") return evaluate(state, key, subject, current);
-      // Not live: flags that name a longest staleness have to know.
-      stale.staleMs = sync.verifiedAt === undefined ? Number.POSITIVE_INFINITY : ports.now() - sync.verifiedAt;
-      return evaluate(state, key, subject, stale);
+      return evaluate(state, key, context ?? ports.context() ?? NOBODY, circumstances());
     } catch {
       return BROKEN; // a hostile context provider; `evaluate` itself never throws
+    }
+  }
+
+  function circumstances(): EvaluateOptions {
+    if (sync.status === "live") return current;
+    // Not live: flags that name a longest staleness have to know.
+    stale.staleMs = sync.verifiedAt === undefined ? Number.POSITIVE_INFINITY : ports.now() - sync.verifiedAt;
+    return stale;
+  }
+
+  function traced(key: string, context: Context | undefined): Trace | undefined {
+    try {
+      asked = key;
+      return ports.explain?.(state, key, context ?? ports.context() ?? NOBODY, circumstances());
+    } catch {
+      return undefined; // a hostile context provider; `explain` itself never throws
     }
   }
 
@@ -444,7 +461,8 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       return given.served ? given.variant : undefined;
     },
     explain(key, context) {
-      const given = ask(key, context);
+      const trace = traced(key, context);
+      const given = trace?.evaluation ?? ask(key, context);
       return {
         flag: key,
         variant: given.served ? given.variant : undefined,
@@ -454,6 +472,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
         generation: state.position?.generation,
         revision: state.position?.revision,
         status: sync.status,
+        ...(trace && { trace }),
       };
     },
     all(context) {

@@ -25,7 +25,18 @@ export {
 export { type Call, CONDITION_DEPTH_READ_MAX, type RegexEngine } from "./conditions.ts";
 export { parseDate, type WrittenDate } from "./dates.ts";
 export { digestOf, xor64, ZERO64 } from "./digest.ts";
+export { type Difference, type EffectOf, effect, sampleContexts } from "./effect.ts";
 export { type EvaluateOptions, evaluate, type Override, typeMatches, unreadableBecause } from "./evaluate.ts";
+export {
+  type ConditionTrace,
+  explain,
+  type NeedTrace,
+  type RolloutTrace,
+  type RuleTrace,
+  type SplitTrace,
+  type Trace,
+  type VerdictWord,
+} from "./explain.ts";
 export * from "./model.ts";
 export { parseFrame } from "./parse.ts";
 export { colonParent } from "./plan.ts";

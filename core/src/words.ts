@@ -145,6 +145,13 @@ function moment(at: number): string {
   return `${text.slice(0, 10)} ${text.slice(11, 16)} UTC`;
 }
 
+/** What a rule is called: its name, else whom it is for. */
+export function ruleTitle(rule: Rule, flag: FlagBody, names: Names = {}): string {
+  if (rule.name) return rule.name;
+  const isFirst = flag.rules?.[0]?.id === rule.id;
+  return audience(rule, isFirst ? "everyone" : "everyone else", names);
+}
+
 /** A condition as a clause: `plan is pro or team and country is not de`. */
 export function conditionSentence(condition: Condition, names: Names = {}): string {
   return clause(condition, names, false);
@@ -311,7 +318,7 @@ function listed(items: readonly string[], word: "and" | "or"): string {
   return `${items.slice(0, -1).join(", ")}, ${word} ${last}`;
 }
 
-function percent(value: number): string {
+export function percent(value: number): string {
   return `${Number(value.toFixed(3))} %`;
 }
 

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { basename } from "node:path";
-import { createClient, createState, type Flags, type Logger, SILENT } from "@signalbox/core";
+import { createClient, createState, explain, type Flags, type Logger, SILENT } from "@signalbox/core";
 import { contextStore } from "./context-hook.ts";
 import { createEarlyAccess, type EarlyAccess } from "./early-access.ts";
 import { regex } from "./regex.ts";
 import { createTransport } from "./transport.ts";
 import { VERSION } from "./version.ts";
 
-export type { Change, Context, Events, Explanation, Flags, Json, Logger, Reason, Status, SyncStatus } from "@signalbox/core";
+export type { Change, Context, Events, Explanation, Flags, Json, Logger, Reason, Status, SyncStatus, Trace } from "@signalbox/core";
 export type { EarlyAccess, EarlyAccessGroup, Membership } from "./early-access.ts";
 
 export interface NodeFlagsOptions {
@@ -60,6 +60,7 @@ export function createFlags(options: NodeFlagsOptions): NodeFlags {
       state: transport.state,
       send: transport.send,
       context: () => contextStore()?.get(),
+      explain,
     },
     {
       server,
