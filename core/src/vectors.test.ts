@@ -18,12 +18,17 @@ describe.each([...files.keys()])("vectors: %s", (topic) => {
   });
 });
 
+test("without an engine for regular expressions the flags that search cannot be read, and all else is as with it", async () => {
+  const subject = createCoreSubject({});
+  for (const { topic, name, actual, expected } of await runVectors(files, subject, { regex: false })) {
+    expect(actual, `${topic}: ${name}`).toEqual(expected);
+  }
+});
+
 test("runVectors tells a wrong answer from a right one", async () => {
-  const wrong = await runVectors(
-    files,
-    () => ({ served: false, reason: { kind: "DEFAULT" } }),
-    ({ name }) => name === "no rules",
-  );
+  const wrong = await runVectors(files, () => ({ served: false, reason: { kind: "DEFAULT" } }), {
+    wanted: ({ name }) => name === "no rules",
+  });
   expect(wrong).toEqual([]);
   const precedence = new Map([...files].filter(([topic]) => topic === "precedence"));
   for (const { actual, expected } of await runVectors(precedence, () => ({ served: false, reason: { kind: "DEFAULT" } }))) {

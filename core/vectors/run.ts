@@ -1,14 +1,18 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import {
   applySnapshot,
+  createRegexEngine,
   createState,
   digestOf,
   type EvaluateOptions,
   type Evaluation,
   evaluate,
   type FlagType,
+  type Re2,
   type SnapshotFrame,
   type State,
+  type StateOptions,
   setEmergency,
   typeMatches,
 } from "../src/index.ts";
@@ -33,6 +37,8 @@ export interface VectorCase {
   /** Flag keys under an emergency kill. */
   readonly emergency?: readonly string[];
   readonly expect: Expectation;
+  /** What a program without an engine for regular expressions answers, as browsers are. The same when absent. */
+  readonly withoutRegex?: Expectation;
 }
 
 export interface Expectation {
@@ -65,29 +71,49 @@ export function isPlain(one: VectorCase): boolean {
   return one.options === undefined && one.state === undefined && one.emergency === undefined;
 }
 
-/** Asks the subject every case that `wanted` lets through, one after the other. */
+/** True for a plain case, and for one that needs besides no more than these options, at least one of them. */
+export function needsOnly(...options: readonly ("now" | "random")[]): (one: VectorCase) => boolean {
+  const known: readonly string[] = options;
+  return (one) => {
+    if (one.options === undefined || one.state !== undefined || one.emergency !== undefined) return isPlain(one);
+    const given = Object.keys(one.options);
+    return given.length > 0 && given.every((name) => known.includes(name));
+  };
+}
+
+export interface RunOptions {
+  /** The cases to ask; all when absent. */
+  readonly wanted?: (one: VectorCase) => boolean;
+  /** False: the subject has no engine for regular expressions. */
+  readonly regex?: boolean;
+}
+
+/** Asks the subject the cases, one after the other. */
 export async function runVectors(
   files: ReadonlyMap<string, VectorFile>,
   subject: Subject,
-  wanted = (_one: VectorCase) => true,
+  { wanted = () => true, regex: hasRegex = true }: RunOptions = {},
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const [topic, file] of files) {
     for (const one of file.cases.filter(wanted)) {
-      const evaluation = await subject(one, file);
-      outcomes.push({ topic, name: one.name, expected: one.expect, actual: fieldsOf(evaluation, one.expect) });
+      const expected = hasRegex ? one.expect : (one.withoutRegex ?? one.expect);
+      outcomes.push({ topic, name: one.name, expected, actual: fieldsOf(await subject(one, file), expected) });
     }
   }
   return outcomes;
 }
 
+/** The engine that Node programs have. */
+export const regex = createRegexEngine(() => createRequire(import.meta.url)("re2js") as Re2);
+
 /** The subject of this package: a snapshot applied to a state, and `evaluate`. */
-export function createCoreSubject(): Subject {
+export function createCoreSubject(options: StateOptions = { regex }): Subject {
   const states = new Map<VectorFile, State>();
   return (one, file) => {
     let state = one.emergency || one.state ? undefined : states.get(file);
     if (!state) {
-      state = createState();
+      state = createState(options);
       if (one.state !== "none") applySnapshot(state, snapshotOf(file));
       setEmergency(
         state,
@@ -95,9 +121,9 @@ export function createCoreSubject(): Subject {
       );
       if (!one.emergency && !one.state) states.set(file, state);
     }
-    const { random, now, ...options } = one.options ?? {};
+    const { random, now, ...rest } = one.options ?? {};
     const evaluation = evaluate(state, one.flag, one.context, {
-      ...options,
+      ...rest,
       ...(random !== undefined && { random: () => random }),
       ...(now !== undefined && { clock: () => now }),
     });
