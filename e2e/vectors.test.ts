@@ -2,15 +2,19 @@ import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import type { Context, Evaluation, FlagType, Json, SnapshotFrame } from "@signalbox/core";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { isPlain, readVectors, runVectors, snapshotOf, type VectorCase } from "../core/vectors/run.ts";
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
+import { needsOnly, readVectors, runVectors, snapshotOf, type VectorCase, type VectorFile } from "../core/vectors/run.ts";
 import { preview } from "../server/src/flags/preview.ts";
 import { openBrowser, root } from "./world.ts";
 
 /** The published builds answer the vectors as core does: the same loop, the same cases, through a real stream. */
 
 const files = readVectors();
-const cases = [...files.values()].flatMap((file) => file.cases).filter(isPlain).length;
+const all = [...files.values()].flatMap((file) => file.cases);
+const timed = needsOnly("now");
+const drawn = needsOnly("now", "random");
+/** Where a case names no time. Programs start with this clock, the peer's says the same, so the SDKs correct nothing. */
+const NOW = Date.parse("2026-11-24T12:00:00Z");
 
 /** What both SDKs have in common, as far as the vectors need it. */
 interface Reader {
@@ -47,7 +51,7 @@ beforeAll(async () => {
       head: 1,
       factsAt: 0,
       heartbeatMs: 15_000,
-      at: Date.now(),
+      at: NOW,
       emergency: [],
     };
     response.writeHead(200, { "content-type": "text/event-stream", "access-control-allow-origin": "*" });
@@ -97,6 +101,7 @@ function answerOf(flags: Reader, one: VectorCase): Evaluation {
 
 describe("vectors", () => {
   it("the server's preview answers as the vectors say", async () => {
+    const wanted = (one: VectorCase) => timed(one) && one.ask === undefined;
     const outcomes = await runVectors(
       files,
       (one, file) =>
@@ -104,31 +109,43 @@ describe("vectors", () => {
           new Map(file.snapshot.entries.map((entry) => [`${entry.kind}:${entry.key}`, entry])) as never,
           one.flag,
           one.context as Context,
-          0,
+          one.options?.now ?? NOW,
         ),
-      (one) => isPlain(one) && one.ask === undefined,
+      { wanted },
     );
     expect(differences(outcomes)).toEqual([]);
-    expect(outcomes.length).toBeGreaterThan(150);
+    expect(outcomes.length).toBeGreaterThan(3_500);
   });
 
   it("the built Node SDK answers as the vectors say", async () => {
     const { createFlags } = (await import(join(root, "sdk-node/dist/index.js"))) as typeof import("../sdk-node/src/index.ts");
-    const opened = new Map<string, ReturnType<typeof createFlags>>();
-    for (const topic of files.keys()) {
-      const flags = createFlags({ url, sdkKey: `sb_server_${topic}_x`, logger: false });
-      expect((await flags.ready()).state).toBe("live");
-      opened.set(topic, flags);
+    // The SDK takes the clock and the source of random numbers of the program when it starts.
+    let now = NOW;
+    let draw = 0.5;
+    vi.spyOn(Date, "now").mockImplementation(() => now);
+    vi.spyOn(Math, "random").mockImplementation(() => draw);
+    const opened = new Map<VectorFile, ReturnType<typeof createFlags>>();
+    try {
+      for (const [topic, file] of files) {
+        const flags = createFlags({ url, sdkKey: `sb_server_${topic}_x`, logger: false });
+        expect((await flags.ready()).state).toBe("live");
+        opened.set(file, flags);
+      }
+      const outcomes = await runVectors(
+        files,
+        (one, file) => {
+          now = one.options?.now ?? NOW;
+          draw = one.options?.random ?? 0.5;
+          return answerOf(opened.get(file) as unknown as Reader, one);
+        },
+        { wanted: drawn },
+      );
+      expect(differences(outcomes)).toEqual([]);
+      expect(outcomes).toHaveLength(all.filter(drawn).length);
+    } finally {
+      vi.restoreAllMocks();
+      await Promise.all([...opened.values()].map((flags) => flags.close()));
     }
-    const topicOf = new Map([...files].map(([topic, file]) => [file, topic]));
-    const outcomes = await runVectors(
-      files,
-      (one, file) => answerOf(opened.get(topicOf.get(file) ?? "") as unknown as Reader, one),
-      isPlain,
-    );
-    expect(differences(outcomes)).toEqual([]);
-    expect(outcomes).toHaveLength(cases);
-    await Promise.all([...opened.values()].map((flags) => flags.close()));
   });
 
   it.skipIf(inject("chromium") === "")("the built browser SDK answers as the vectors say, in Chromium", async () => {
@@ -137,15 +154,19 @@ describe("vectors", () => {
       const page = await browser.newPage();
       await page.goto(url);
       await page.waitForFunction(() => "sdk" in globalThis);
-      const topics = [...files].map(([topic, file]) => ({ topic, cases: file.cases.filter(isPlain) }));
+      const topics = [...files].map(([topic, file]) => ({ topic, cases: file.cases.filter(timed) }));
       const answers = await page.evaluate(
-        async ({ topics, url }) => {
+        async ({ topics, url, start }) => {
           const { createFlags } = (globalThis as unknown as { sdk: typeof import("../sdk-browser/src/index.ts") }).sdk;
+          let now = start;
+          Date.now = () => now;
           const answers: Record<string, unknown[]> = {};
           for (const { topic, cases } of topics) {
+            now = start;
             const flags = createFlags({ url, sdkKey: `sb_browser_${topic}_x`, logger: false });
             await flags.ready();
             answers[topic] = cases.map((one) => {
+              now = one.options?.now ?? start;
               const { variant, value, reason } = flags.explain(one.flag, one.context as Context);
               const typed = { boolean: false, string: "the caller's", number: -1, json: undefined }[one.ask ?? "json"];
               return {
@@ -159,20 +180,24 @@ describe("vectors", () => {
           }
           return answers;
         },
-        { topics, url },
+        { topics, url, start: NOW },
       );
+      const topicOf = new Map([...files].map(([topic, file]) => [file, topic]));
       const outcomes = await runVectors(
         files,
         (one, file) => {
-          const topic = [...files].find(([, candidate]) => candidate === file)?.[0] ?? "";
-          const at = file.cases.filter(isPlain).indexOf(one);
-          const got = answers[topic]?.[at] as { variant?: string; value?: Json; reason: Evaluation["reason"]; typed?: Json };
+          const got = answers[topicOf.get(file) ?? ""]?.shift() as {
+            variant?: string;
+            value?: Json;
+            reason: Evaluation["reason"];
+            typed?: Json;
+          };
           return answerOf({ isOn: () => false, value: () => got.typed ?? null, explain: () => got } as Reader, one);
         },
-        isPlain,
+        { wanted: timed, regex: false },
       );
       expect(differences(outcomes)).toEqual([]);
-      expect(outcomes).toHaveLength(cases);
+      expect(outcomes).toHaveLength(all.filter(timed).length);
     } finally {
       await browser.close();
     }

@@ -28,8 +28,11 @@ export interface VectorCase {
   readonly name: string;
   readonly flag: string;
   readonly context?: unknown;
-  /** As for `evaluate`, but `random` is what is drawn and `now` the time, in ms since 1970. */
-  readonly options?: Omit<EvaluateOptions, "random" | "clock" | "overrides"> & { readonly random?: number; readonly now?: number };
+  /** As for `evaluate`, but `random` is what is drawn and `now` the time, in ms since 1970; null or absent: there is none. */
+  readonly options?: Omit<EvaluateOptions, "random" | "clock" | "overrides"> & {
+    readonly random?: number | null;
+    readonly now?: number | null;
+  };
   /** The type that the caller asks for; any when absent. */
   readonly ask?: FlagType;
   /** `none`: before the first snapshot. */
@@ -76,8 +79,8 @@ export function needsOnly(...options: readonly ("now" | "random")[]): (one: Vect
   const known: readonly string[] = options;
   return (one) => {
     if (one.options === undefined || one.state !== undefined || one.emergency !== undefined) return isPlain(one);
-    const given = Object.keys(one.options);
-    return given.length > 0 && given.every((name) => known.includes(name));
+    const given = Object.entries(one.options);
+    return given.length > 0 && given.every(([name, value]) => value !== null && known.includes(name));
   };
 }
 
@@ -124,8 +127,8 @@ export function createCoreSubject(options: StateOptions = { regex }): Subject {
     const { random, now, ...rest } = one.options ?? {};
     const evaluation = evaluate(state, one.flag, one.context, {
       ...rest,
-      ...(random !== undefined && { random: () => random }),
-      ...(now !== undefined && { clock: () => now }),
+      ...(typeof random === "number" && { random: () => random }),
+      ...(typeof now === "number" && { clock: () => now }),
     });
     if (one.ask === undefined || !evaluation.served || typeMatches(evaluation.value, one.ask)) return evaluation;
     return { served: false, reason: { kind: "ERROR", code: "TYPE_MISMATCH" } };
