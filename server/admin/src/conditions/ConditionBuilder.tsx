@@ -1,25 +1,13 @@
-import { ActionIcon, Autocomplete, Box, Button, Checkbox, Group, NumberInput, Select, Stack, TagsInput, Text } from "@mantine/core";
-import { IconPlus, IconX } from "@tabler/icons-react";
+import { ActionIcon, Autocomplete, Box, Button, Group, Select, Stack, Text } from "@mantine/core";
+import { IconBraces, IconPlus, IconX } from "@tabler/icons-react";
+import { useState } from "react";
 import type { Condition, Group as GroupShape } from "../../../src/api-types.ts";
-import {
-  asBranch,
-  type Branch,
-  depthOf,
-  EDIT_DEPTH_MAX,
-  emptyLeaf,
-  incomplete,
-  inWords,
-  type Leaf,
-  negate,
-  OPERATORS,
-  type OperatorId,
-  operatorOf,
-  simplified,
-  tagOf,
-  valuesOf,
-  viewOf,
-  withOperator,
-} from "./edit.ts";
+import { JsonField } from "../JsonField.tsx";
+import { IssueText, useIssues } from "../problems.tsx";
+import { asBranch, type Branch, EDIT_DEPTH_MAX, emptyLeaf, incomplete, type Leaf, negate, simplified, viewOf } from "./edit.ts";
+import { Operand } from "./Operand.tsx";
+import { type OperatorId, operatorChoices, operatorOf, withOperator } from "./operators.ts";
+import { asCondition, conditionProblem, isDrawn } from "./read.ts";
 
 interface BuilderProps {
   readonly condition: Condition;
@@ -27,38 +15,81 @@ interface BuilderProps {
   readonly groups: readonly GroupShape[];
   /** Says in a name what is being edited, for people who cannot see where the field stands. */
   readonly label: string;
+  /** Where the condition is in what is saved, to find what the server says of it. */
+  readonly path: string;
+  /** For everyone in place of those whom conditions find; absent where that is not a choice. */
+  readonly onEveryone?: () => void;
 }
 
-/** Edits a condition: lines joined by all / any / none, nested as far as people still read it. */
-export function ConditionBuilder({ condition, onChange, groups, label }: BuilderProps) {
+/** Edits a condition: lines joined by all / any / none, within each other as deep as can be saved. What has no fields here is JSON. */
+export function ConditionBuilder(props: BuilderProps) {
+  const { condition, onChange, groups, label, path, onEveryone } = props;
+  const [asJson, setAsJson] = useState(false);
   const { negated, branch } = asBranch(condition);
-  if (depthOf(condition) > EDIT_DEPTH_MAX) {
-    return (
-      <Text size="sm">
-        {inWords(condition)}
-        <Text component="span" c="dimmed" size="sm">
-          {" "}
-          (Nested deeper than this page edits; change it through the API.)
-        </Text>
-      </Text>
-    );
-  }
+  const view = viewOf(condition);
+  const isLine = "leaf" in view;
+  const own = useIssues(path, { exactly: true });
+  const [first] = incomplete(condition);
   return (
-    <BranchEditor
-      negated={negated}
-      branch={branch}
-      groups={groups}
-      label={label}
-      depth={1}
-      onChange={(next) => onChange(simplified(next))}
-    />
+    <Stack gap={8}>
+      {asJson ? (
+        <JsonField
+          label={`${label}, as JSON`}
+          hideLabel
+          value={condition}
+          check={conditionProblem}
+          onChange={(value) => onChange(asCondition(value))}
+        />
+      ) : (
+        <BranchEditor
+          negated={negated}
+          branch={branch}
+          groups={groups}
+          label={label}
+          path={path}
+          pathOf={(index) => (isLine ? path : `${path}${".of".repeat(view.nots)}.of.${index}`)}
+          depth={1}
+          onChange={(next) => onChange(simplified(next))}
+        />
+      )}
+      {!(isLine && !asJson) && <IssueText issues={own} />}
+      <Group gap={4}>
+        {first !== undefined && (
+          <Text size="xs" c="dimmed">
+            {first}
+          </Text>
+        )}
+        {onEveryone && branch.of.length === 0 && (
+          <Button size="compact-xs" variant="subtle" onClick={onEveryone}>
+            For everyone
+          </Button>
+        )}
+        <Button
+          size="compact-xs"
+          variant="subtle"
+          color="gray"
+          ml="auto"
+          aria-pressed={asJson}
+          aria-label={`${label}: ${asJson ? "edit in fields" : "edit as JSON"}`}
+          leftSection={<IconBraces size={14} aria-hidden />}
+          onClick={() => setAsJson(!asJson)}
+        >
+          {asJson ? "Fields" : "JSON"}
+        </Button>
+      </Group>
+    </Stack>
   );
 }
 
-interface BranchProps extends Omit<BuilderProps, "condition"> {
+interface BranchProps {
   readonly negated: boolean;
   readonly branch: Branch;
+  readonly groups: readonly GroupShape[];
+  readonly label: string;
+  readonly path: string;
+  readonly pathOf: (index: number) => string;
   readonly depth: number;
+  readonly onChange: (condition: Condition) => void;
   readonly onRemove?: () => void;
 }
 
@@ -69,7 +100,7 @@ const JOINS = [
   { value: "not-all", label: "not all of these hold" },
 ];
 
-function BranchEditor({ negated, branch, groups, label, depth, onChange, onRemove }: BranchProps) {
+function BranchEditor({ negated, branch, groups, label, pathOf, depth, onChange, onRemove }: BranchProps) {
   const set = (of: Condition[]) => onChange(negate({ op: branch.op, of }, negated));
   return (
     <Stack gap={8} role="group" aria-label={label} className={depth > 1 ? "sb-nested" : ""}>
@@ -77,7 +108,7 @@ function BranchEditor({ negated, branch, groups, label, depth, onChange, onRemov
         <Group gap={8} wrap="nowrap">
           <Select
             size="xs"
-            w={200}
+            w={190}
             aria-label={`${label}: how the conditions are joined`}
             data={JOINS}
             allowDeselect={false}
@@ -95,24 +126,26 @@ function BranchEditor({ negated, branch, groups, label, depth, onChange, onRemov
           )}
         </Group>
       )}
-      {branch.of.map((child, index) => {
-        const name = `${label}, condition ${index + 1}`;
-        const replace = (next: Condition) => set(branch.of.map((old, at) => (at === index ? next : old)));
-        const remove = () => set(branch.of.filter((_, at) => at !== index));
-        const view = viewOf(child);
-        // Lines have no identity of their own: their place in the list is what they are.
-        const key = `${depth}-${index}`;
-        return "branch" in view ? (
-          <BranchEditor key={key} {...view} groups={groups} label={name} depth={depth + 1} onChange={replace} onRemove={remove} />
-        ) : (
-          <LeafEditor key={key} {...view} groups={groups} label={name} onChange={replace} onRemove={remove} />
-        );
-      })}
+      {branch.of.map((child, index) => (
+        <Part
+          // Lines have no identity of their own: their place in the list is what they are.
+          // biome-ignore lint/suspicious/noArrayIndexKey: see above
+          key={index}
+          condition={child}
+          groups={groups}
+          label={`${label}, condition ${index + 1}`}
+          path={pathOf(index)}
+          depth={depth}
+          onChange={(next) => set(branch.of.map((old, at) => (at === index ? next : old)))}
+          onRemove={() => set(branch.of.filter((_, at) => at !== index))}
+        />
+      ))}
       <Group gap={4}>
         <Button
           size="compact-xs"
           variant="subtle"
           leftSection={<IconPlus size={14} aria-hidden />}
+          aria-label={depth > 1 ? `${label}: add condition` : undefined}
           onClick={() => set([...branch.of, emptyLeaf()])}
         >
           Add condition
@@ -122,144 +155,123 @@ function BranchEditor({ negated, branch, groups, label, depth, onChange, onRemov
             size="compact-xs"
             variant="subtle"
             leftSection={<IconPlus size={14} aria-hidden />}
+            aria-label={depth > 1 ? `${label}: add nested conditions` : undefined}
             onClick={() => set([...branch.of, { op: branch.op === "all" ? "any" : "all", of: [emptyLeaf()] }])}
           >
             Add nested conditions
           </Button>
         )}
       </Group>
-      {depth === 1 && <Missing condition={branch} />}
     </Stack>
   );
 }
 
-function Missing({ condition }: { condition: Condition }) {
-  const [first] = incomplete(condition);
-  if (first === undefined) return null;
-  return (
-    <Text size="xs" c="dimmed">
-      {first}
-    </Text>
-  );
+interface PartProps {
+  readonly condition: Condition;
+  readonly groups: readonly GroupShape[];
+  readonly label: string;
+  readonly path: string;
+  readonly depth: number;
+  readonly onChange: (condition: Condition) => void;
+  readonly onRemove: () => void;
+}
+
+/** One of the conditions of a set: a set itself, a line, or what there are no fields for. */
+function Part({ condition, groups, label, path, depth, onChange, onRemove }: PartProps) {
+  const view = viewOf(condition);
+  const at = path + ".of".repeat(view.nots);
+  if ("branch" in view && depth < EDIT_DEPTH_MAX) {
+    return (
+      <BranchEditor
+        {...view}
+        groups={groups}
+        label={label}
+        path={path}
+        pathOf={(index) => `${at}.of.${index}`}
+        depth={depth + 1}
+        onChange={onChange}
+        onRemove={onRemove}
+      />
+    );
+  }
+  if ("branch" in view || !isDrawn(view.leaf)) {
+    return (
+      <Group gap={6} align="flex-start" wrap="nowrap">
+        <Box flex={1} miw={0}>
+          <JsonField
+            label={`${label}, as JSON`}
+            hideLabel
+            maxRows={8}
+            value={condition}
+            check={conditionProblem}
+            onChange={(value) => onChange(asCondition(value))}
+          />
+          <PathIssues path={path} />
+        </Box>
+        <ActionIcon variant="subtle" color="gray" aria-label={`${label}: remove`} onClick={onRemove}>
+          <IconX size={16} aria-hidden />
+        </ActionIcon>
+      </Group>
+    );
+  }
+  return <LeafEditor {...view} groups={groups} label={label} path={path} onChange={onChange} onRemove={onRemove} />;
+}
+
+function PathIssues({ path }: { path: string }) {
+  return <IssueText issues={useIssues(path)} />;
 }
 
 interface LeafProps {
   readonly negated: boolean;
+  readonly nots: number;
   readonly leaf: Leaf;
   readonly groups: readonly GroupShape[];
   readonly label: string;
+  readonly path: string;
   readonly onChange: (condition: Condition) => void;
   readonly onRemove: () => void;
 }
 
 const ATTRIBUTES = ["key", "email", "country", "plan", "version", "account.key"];
 
-function LeafEditor({ negated, leaf, groups, label, onChange, onRemove }: LeafProps) {
+function LeafEditor({ negated, nots, leaf, groups, label, path, onChange, onRemove }: LeafProps) {
   const put = (next: Leaf) => onChange(negate(next, negated));
+  const operator = operatorOf({ negated, nots, leaf });
   return (
-    <Group gap={6} align="flex-start">
-      {leaf.op !== "group" && (
-        <Autocomplete
-          size="xs"
-          flex="1 1 110px"
-          miw={90}
-          maw={200}
-          aria-label={`${label}: attribute`}
-          placeholder="attribute"
-          data={ATTRIBUTES}
-          value={leaf.attribute}
-          onChange={(attribute) => put({ ...leaf, attribute })}
-        />
-      )}
-      <Select
-        size="xs"
-        flex="1 1 150px"
-        miw={130}
-        maw={200}
-        aria-label={`${label}: comparison`}
-        data={OPERATORS.map(({ id, words }) => ({ value: id, label: words }))}
-        allowDeselect={false}
-        value={operatorOf({ negated, leaf })}
-        onChange={(id) => id && onChange(withOperator(leaf, id as OperatorId))}
-      />
-      <Box flex="3 1 180px" miw={0}>
-        <Operand leaf={leaf} label={label} groups={groups} onChange={put} />
-      </Box>
-      <ActionIcon variant="subtle" color="gray" aria-label={`${label}: remove`} onClick={onRemove}>
-        <IconX size={16} aria-hidden />
-      </ActionIcon>
-    </Group>
-  );
-}
-
-interface OperandProps {
-  readonly leaf: Leaf;
-  readonly label: string;
-  readonly groups: readonly GroupShape[];
-  readonly onChange: (leaf: Leaf) => void;
-}
-
-function Operand({ leaf, label, groups, onChange }: OperandProps) {
-  switch (leaf.op) {
-    case "exists":
-      return null;
-    case "group":
-      return (
+    <Stack gap={2}>
+      <Group gap={6} align="flex-start">
+        {leaf.op !== "group" && "attribute" in leaf && (
+          <Autocomplete
+            size="xs"
+            flex="1 1 110px"
+            miw={90}
+            maw={200}
+            aria-label={`${label}: attribute`}
+            placeholder="attribute"
+            data={ATTRIBUTES}
+            value={leaf.attribute ?? ""}
+            onChange={(attribute) => put({ ...leaf, attribute })}
+          />
+        )}
         <Select
           size="xs"
-          aria-label={`${label}: group`}
-          placeholder="Choose a group"
-          searchable
-          data={groups.map((group) => ({ value: group.key, label: group.name || group.key }))}
-          value={leaf.group || null}
-          onChange={(group) => onChange({ ...leaf, group: group ?? "" })}
+          flex="1 1 150px"
+          miw={130}
+          maw={200}
+          aria-label={`${label}: comparison`}
+          data={operatorChoices(operator)}
+          allowDeselect={false}
+          value={operator}
+          onChange={(id) => id && onChange(withOperator(leaf, id as OperatorId))}
         />
-      );
-    case "number":
-      return (
-        <Group gap={6} wrap="nowrap">
-          <Select
-            size="xs"
-            w={76}
-            aria-label={`${label}: sign`}
-            data={["<", "<=", ">", ">=", "=", "!="]}
-            allowDeselect={false}
-            value={leaf.is}
-            onChange={(is) => is && onChange({ ...leaf, is: is as typeof leaf.is })}
-          />
-          <NumberInput
-            size="xs"
-            aria-label={`${label}: number`}
-            value={leaf.value}
-            onChange={(value) => typeof value === "number" && onChange({ ...leaf, value })}
-          />
-        </Group>
-      );
-    default:
-      return (
-        <Stack gap={4}>
-          <TagsInput
-            size="xs"
-            aria-label={`${label}: values`}
-            placeholder={leaf.values.length === 0 ? "value, Enter, next value" : ""}
-            splitChars={[",", "\n"]}
-            acceptValueOnBlur
-            value={leaf.values.map(tagOf)}
-            onChange={(tags) => {
-              if (leaf.op === "in") onChange({ ...leaf, values: valuesOf(tags, leaf.values) });
-              else onChange({ ...leaf, values: tags });
-            }}
-          />
-          <Checkbox
-            size="xs"
-            label="ignore upper and lower case"
-            checked={leaf.ignoreCase === true}
-            onChange={(event) => {
-              const { ignoreCase: _, ...rest } = leaf;
-              onChange(event.currentTarget.checked ? { ...rest, ignoreCase: true } : rest);
-            }}
-          />
-        </Stack>
-      );
-  }
+        <Box flex="3 1 180px" miw={0}>
+          <Operand leaf={leaf} label={label} groups={groups} onChange={put} />
+        </Box>
+        <ActionIcon variant="subtle" color="gray" aria-label={`${label}: remove`} onClick={onRemove}>
+          <IconX size={16} aria-hidden />
+        </ActionIcon>
+      </Group>
+      <PathIssues path={path} />
+    </Stack>
+  );
 }

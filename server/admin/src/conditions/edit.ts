@@ -1,85 +1,38 @@
-import { conditionSentence, type Condition as WireCondition } from "@signalbox/core";
+import { CONDITION_DEPTH_MAX, conditionSentence, parseDate, type Condition as WireCondition } from "@signalbox/core";
 import type { Condition } from "../../../src/api-types.ts";
 
 export type Leaf = Exclude<Condition, { op: "all" } | { op: "any" } | { op: "not" }>;
 export type Branch = Extract<Condition, { op: "all" | "any" }>;
 
-/** A condition with its `not`s counted off, as the page shows it: "none of", "is not one of". */
-export type View = { readonly negated: boolean; readonly leaf: Leaf } | { readonly negated: boolean; readonly branch: Branch };
+/** A condition with its `not`s counted off, as the page shows it: "none of", "is not one of". `nots` are how many there are. */
+export type View =
+  | { readonly negated: boolean; readonly nots: number; readonly leaf: Leaf }
+  | { readonly negated: boolean; readonly nots: number; readonly branch: Branch };
 
-/** Deeper conditions (they can come from the API) are shown as a sentence. Three levels are what people still read. */
-export const EDIT_DEPTH_MAX = 3;
+/** Sets of conditions within each other: as deep as can be saved, where the last level is a line. */
+export const EDIT_DEPTH_MAX = CONDITION_DEPTH_MAX - 1;
 
 export function viewOf(condition: Condition): View {
-  let negated = false;
+  let nots = 0;
   let inner = condition;
   while (inner.op === "not") {
-    negated = !negated;
+    nots++;
     inner = inner.of;
   }
-  if (inner.op === "all" || inner.op === "any") return { negated, branch: inner };
-  return { negated, leaf: inner as Leaf };
+  const negated = nots % 2 === 1;
+  if (inner.op === "all" || inner.op === "any") return { negated, nots, branch: inner };
+  return { negated, nots, leaf: inner as Leaf };
 }
 
 export function negate(condition: Condition, negated: boolean): Condition {
   return negated ? { op: "not", of: condition } : condition;
 }
 
+/** As the server counts it: every all, any and not is a level, and so is a line. */
 export function depthOf(condition: Condition): number {
-  if (condition.op === "not") return depthOf(condition.of);
+  if (condition.op === "not") return 1 + depthOf(condition.of);
   if (condition.op === "all" || condition.op === "any") return 1 + Math.max(0, ...condition.of.map(depthOf));
-  return 0;
-}
-
-/** What a person picks for one line: the operator with its `not`, in words. */
-export const OPERATORS = [
-  { id: "in", words: "is one of", op: "in", negated: false },
-  { id: "not-in", words: "is not one of", op: "in", negated: true },
-  { id: "contains", words: "contains", op: "contains", negated: false },
-  { id: "not-contains", words: "does not contain", op: "contains", negated: true },
-  { id: "startsWith", words: "starts with", op: "startsWith", negated: false },
-  { id: "not-startsWith", words: "does not start with", op: "startsWith", negated: true },
-  { id: "endsWith", words: "ends with", op: "endsWith", negated: false },
-  { id: "not-endsWith", words: "does not end with", op: "endsWith", negated: true },
-  { id: "number", words: "is a number", op: "number", negated: false },
-  { id: "not-number", words: "is a number, but not", op: "number", negated: true },
-  { id: "exists", words: "is given", op: "exists", negated: false },
-  { id: "not-exists", words: "is not given", op: "exists", negated: true },
-  { id: "group", words: "is in the group", op: "group", negated: false },
-  { id: "not-group", words: "is not in the group", op: "group", negated: true },
-] as const satisfies readonly { id: string; words: string; op: Leaf["op"]; negated: boolean }[];
-
-export type OperatorId = (typeof OPERATORS)[number]["id"];
-
-export function operatorOf(view: { negated: boolean; leaf: Leaf }): OperatorId {
-  const found = OPERATORS.find((operator) => operator.op === view.leaf.op && operator.negated === view.negated);
-  return found ? found.id : "in";
-}
-
-/** The same line with another operator. Attribute and values stay where the new operator has a place for them. */
-export function withOperator(leaf: Leaf, id: OperatorId): Condition {
-  const operator = OPERATORS.find((candidate) => candidate.id === id) ?? OPERATORS[0];
-  return negate(operator.op === leaf.op ? leaf : convert(leaf, operator.op), operator.negated);
-}
-
-function convert(leaf: Leaf, op: Leaf["op"]): Leaf {
-  const attribute = leaf.op === "group" ? "key" : leaf.attribute;
-  const values = "values" in leaf ? leaf.values : [];
-  const ignoreCase = "ignoreCase" in leaf && leaf.ignoreCase ? { ignoreCase: true } : {};
-  switch (op) {
-    case "in":
-      return { op, attribute, values: [...values], ...ignoreCase };
-    case "contains":
-    case "startsWith":
-    case "endsWith":
-      return { op, attribute, values: values.map(String), ...ignoreCase };
-    case "number":
-      return { op, attribute, is: ">=", value: 0 };
-    case "exists":
-      return { op, attribute };
-    case "group":
-      return { op, group: "" };
-  }
+  return 1;
 }
 
 export function emptyLeaf(): Leaf {
@@ -103,37 +56,36 @@ export function simplified(condition: Condition): Condition {
  * "any of" nothing for nobody, which no one means who left the lines out.
  */
 export function incomplete(condition: Condition): string[] {
+  const depth = depthOf(condition);
+  const deep =
+    depth > CONDITION_DEPTH_MAX
+      ? [`Conditions nest ${depth} deep, the most is ${CONDITION_DEPTH_MAX}: put some of them into a group.`]
+      : [];
+  return [...deep, ...missing(condition)];
+}
+
+function missing(condition: Condition): string[] {
   switch (condition.op) {
     case "not":
-      return incomplete(condition.of);
+      return missing(condition.of);
     case "all":
     case "any":
-      return condition.of.length === 0 ? ["Add at least one condition."] : condition.of.flatMap(incomplete);
+      return condition.of.length === 0 ? ["Add at least one condition."] : condition.of.flatMap(missing);
     case "group":
       return condition.group === "" ? ["Choose a group."] : [];
-    case "number":
-    case "exists":
-      return condition.attribute.trim() === "" ? ["Name the attribute."] : [];
+    case "date": {
+      if (condition.attribute?.trim() === "") return ["Name the attribute."];
+      return parseDate(condition.value) ? [] : ["Enter a date, such as 2026-12-01 or 2026-12-01T09:30."];
+    }
     default: {
-      const attribute = condition.attribute.trim();
-      if (attribute === "") return ["Name the attribute."];
-      return condition.values.length === 0 ? [`Enter at least one value for ${attribute}.`] : [];
+      if ("attribute" in condition && condition.attribute.trim() === "") return ["Name the attribute."];
+      if (condition.op === "semver" && condition.value.trim() === "") return [`Enter the version of ${condition.attribute}.`];
+      return "values" in condition && condition.values.length === 0 ? [`Enter at least one value for ${condition.attribute}.`] : [];
     }
   }
 }
 
-/** Values as tags: text as it is; numbers and yes/no values, which only the API writes, say what they are. */
-export function tagOf(value: string | number | boolean): string {
-  return typeof value === "string" ? value : `${value} (${typeof value === "number" ? "number" : "yes/no"})`;
-}
-
-/** Tags back to values. What was a number before stays one; what is typed is text. */
-export function valuesOf(tags: readonly string[], before: readonly (string | number | boolean)[]): (string | number | boolean)[] {
-  const known = new Map(before.map((value) => [tagOf(value), value]));
-  return tags.map((tag) => known.get(tag) ?? tag);
-}
-
-/** A condition in words. Only optional fields that may be spelled out as undefined keep the two types of one form apart. */
+/** A condition in words, which need nothing of what the server adds to it. */
 export function inWords(condition: Condition, groupName?: (key: string) => string): string {
   return conditionSentence(condition as WireCondition, groupName ? { group: groupName } : {});
 }

@@ -94,7 +94,7 @@ export function RuleCard({
         </Group>
       </Group>
       <Collapse expanded={open}>
-        <RuleEditor rule={rule} label={label} configuration={configuration} groups={groups} onChange={onChange} />
+        <RuleEditor rule={rule} index={index} label={label} configuration={configuration} groups={groups} onChange={onChange} />
       </Collapse>
     </Paper>
   );
@@ -102,13 +102,14 @@ export function RuleCard({
 
 interface EditorProps {
   readonly rule: Rule;
+  readonly index: number;
   readonly label: string;
   readonly configuration: Configuration;
   readonly groups: readonly GroupShape[];
   readonly onChange: (rule: Rule) => void;
 }
 
-function RuleEditor({ rule, label, configuration, groups, onChange }: EditorProps) {
+function RuleEditor({ rule, index, label, configuration, groups, onChange }: EditorProps) {
   return (
     <Stack gap="sm" pt="sm">
       {rule.when ? (
@@ -116,6 +117,7 @@ function RuleEditor({ rule, label, configuration, groups, onChange }: EditorProp
           condition={rule.when}
           groups={groups}
           label={`${label} applies when`}
+          path={`rules.${index}.when`}
           onChange={(when) => onChange({ ...rule, when })}
         />
       ) : (

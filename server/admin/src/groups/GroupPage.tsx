@@ -138,6 +138,7 @@ function EditCard({ place, group }: { place: Place; group: GroupShape }) {
               onChange={(when) => put({ when })}
               groups={(groups.data?.groups ?? []).filter(({ key }) => key !== group.key)}
               label="In the group when"
+              path="when"
             />
           </>
         )}

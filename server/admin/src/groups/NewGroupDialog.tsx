@@ -90,7 +90,13 @@ function NewGroupForm({ place, kind: first = "conditions", onClose, onCreated }:
             <Text size="sm" fw={500}>
               Conditions
             </Text>
-            <ConditionBuilder condition={when} onChange={setWhen} groups={groups.data?.groups ?? []} label="In the group when" />
+            <ConditionBuilder
+              condition={when}
+              onChange={setWhen}
+              groups={groups.data?.groups ?? []}
+              label="In the group when"
+              path="when"
+            />
           </Stack>
         ) : (
           <TextInput
