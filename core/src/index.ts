@@ -57,4 +57,4 @@ export {
   setEmergency,
 } from "./state.ts";
 export type { LostCause, SyncStatus } from "./sync.ts";
-export { conditionSentence, type FlagState, type Names, sentenceOf, stateOf } from "./words.ts";
+export { conditionSentence, type FlagState, type Names, ruleTitle, sentenceOf, stateOf } from "./words.ts";

@@ -1,5 +1,5 @@
 import { type Problem, problem } from "../errors.ts";
-import { type EnvironmentModel, findEnvironment, type ProjectModel } from "../store/model.ts";
+import { type EnvironmentModel, type FlagRecord, findEnvironment, findFlag, type ProjectModel } from "../store/model.ts";
 import type { Outcome } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 
@@ -17,6 +17,13 @@ export function environmentIn(project: ProjectModel, key: string | undefined): E
   if (environment) return environment;
   const names = inOrder(project).map(({ info }) => `"${info.key}"`);
   throw problem("ENVIRONMENT_NOT_FOUND", `The project "${project.key}" has no environment "${key}"; it has ${names.join(" and ")}.`);
+}
+
+/** The flag that has this key or had it once. Throws FLAG_NOT_FOUND. */
+export function flagIn(environment: EnvironmentModel, key: string): FlagRecord {
+  const flag = findFlag(environment, key);
+  if (flag) return flag;
+  throw problem("FLAG_NOT_FOUND", `There is no flag with the key "${key}" in ${environment.info.key}; the list of flags has the keys.`);
 }
 
 /** Environments as people order them. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Context, Evaluation } from "@signalbox/core";
 import type { Flag, FlagList, FlagWritten } from "../api-types.ts";
-import { environmentIn, problemOf, projectAt } from "../environments/located.ts";
+import { environmentIn, flagIn, problemOf, projectAt } from "../environments/located.ts";
 import { problem } from "../errors.ts";
 import { type FlagIdentity, findFlag, type ProjectModel } from "../store/model.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
@@ -11,6 +11,7 @@ import { type ConfigurationPatch, toStored } from "./convert.ts";
 import { configure, createFlag, type IdentityPatch, type NewFlag, patchIdentity, setKilled } from "./decide.ts";
 import { flagOf, type SeenFlags, summaryOf } from "./present.ts";
 import { preview } from "./preview.ts";
+import { createWhatIf, type WhatIf } from "./what-if.ts";
 
 /** One environment of one project, by their keys. */
 export interface Place {
@@ -29,7 +30,7 @@ export interface Author {
  * Everything that can be done with flags, for routes and pages. Each throws a `Problem` when it cannot be done; a write resolves
  * after it is durable and every program's stream has been woken.
  */
-export interface Flags {
+export interface Flags extends WhatIf {
   list(place: Place, filter?: { readonly search?: string | undefined; readonly archived?: boolean }): FlagList;
   get(place: Place, key: string): Flag;
   /** Answers with the flag in the project's first environment. */
@@ -54,9 +55,7 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
 
   function present(project: ProjectModel, environmentKey: string | undefined, key: string): Flag {
     const environment = environmentIn(project, environmentKey);
-    const flag = findFlag(environment, key);
-    if (flag) return flagOf(project, environment, flag, usage);
-    throw problem("FLAG_NOT_FOUND", `There is no flag with the key "${key}" in ${environment.info.key}; the list of flags has the keys.`);
+    return flagOf(project, environment, flagIn(environment, key), usage);
   }
 
   /** Commits and presents the flag `key` as it is afterwards, which may have a new key by then. */
@@ -85,6 +84,7 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
   }
 
   return {
+    ...createWhatIf({ store, now, newRuleId }),
     list(place, { search, archived = false } = {}) {
       const environment = environmentIn(projectAt(store, place.project), place.environment);
       const wanted = search?.trim().toLowerCase() ?? "";

@@ -10,15 +10,16 @@ export function preview(
   now: number,
   edited?: FlagBody,
 ): Evaluation {
-  return evaluate(edited ? loadEntries(withFlag(entries, edited).values(), { regex }) : committedState(entries), flagKey, context, {
+  return evaluate(edited ? editedState(entries, edited) : committedState(entries), flagKey, context, {
     clock: () => now,
   });
 }
 
-/** States of committed entries, made when they are first asked for; gone with the entries. */
+/** States of entries, made when they are first asked for; gone with the entries. */
 const STATES = new WeakMap<ReadonlyMap<EntryId, Entry>, State>();
 
-function committedState(entries: ReadonlyMap<EntryId, Entry>): State {
+/** The state of a program that holds these entries. */
+export function committedState(entries: ReadonlyMap<EntryId, Entry>): State {
   const known = STATES.get(entries);
   if (known) return known;
   const state = loadEntries(entries.values(), { regex });
@@ -26,6 +27,7 @@ function committedState(entries: ReadonlyMap<EntryId, Entry>): State {
   return state;
 }
 
-function withFlag(entries: ReadonlyMap<EntryId, Entry>, edited: FlagBody): ReadonlyMap<EntryId, Entry> {
-  return new Map(entries).set(`flag:${edited.key}`, signed(edited));
+/** The state of a program that holds these entries, but another version of one flag. */
+export function editedState(entries: ReadonlyMap<EntryId, Entry>, edited: FlagBody): State {
+  return loadEntries(new Map(entries).set(`flag:${edited.key}`, signed(edited)).values(), { regex });
 }

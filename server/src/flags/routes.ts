@@ -3,6 +3,7 @@ import type { Evaluation } from "@signalbox/core";
 import type { EvaluationAnswer } from "../api-types.ts";
 import { ENVIRONMENT, environmentParams, ifMatchHeader, PROJECT, projectParams } from "../environments/params.ts";
 import { type ApiEnv, answer, apiRoute, body, createApi } from "../http/route.ts";
+import * as explaining from "./explain-schema.ts";
 import { createFlags, type FlagsDeps } from "./flags.ts";
 import * as shapes from "./schema.ts";
 
@@ -74,6 +75,20 @@ const evaluateRoute = apiRoute("read", {
   request: { params: environmentParams, body: body(shapes.evaluateBody) },
   responses: { 200: answer(shapes.evaluation, "what a server program would get") },
 });
+const explainRoute = apiRoute("read", {
+  method: "post",
+  path: `${ENVIRONMENT}/explain`,
+  summary: "Explains the answer for a context step by step, also with unsaved edits",
+  request: { params: environmentParams, body: body(explaining.explainBody) },
+  responses: { 200: answer(explaining.explanation, "the answer and everything that led to it") },
+});
+const effectRoute = apiRoute("read", {
+  method: "post",
+  path: `${ENVIRONMENT}/effect`,
+  summary: "Who would gain and who would lose a flag by edits that are not saved",
+  request: { params: environmentParams, body: body(explaining.effectBody) },
+  responses: { 200: answer(explaining.effectAnswer, "how many gain, lose and change, and the first of each") },
+});
 
 /** The flag routes of the admin API. */
 export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
@@ -118,6 +133,14 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   api.openapi(evaluateRoute, (c) => {
     const { flag, context, configuration } = c.req.valid("json");
     return c.json(answerOf(flags.evaluate(c.req.valid("param"), flag, context, configuration)), 200);
+  });
+  api.openapi(explainRoute, (c) => {
+    const { flag, context, configuration } = c.req.valid("json");
+    return c.json(flags.explain(c.req.valid("param"), flag, context, configuration), 200);
+  });
+  api.openapi(effectRoute, async (c) => {
+    const { flag, configuration, ...whom } = c.req.valid("json");
+    return c.json(await flags.effect(c.req.valid("param"), flag, configuration, whom), 200);
   });
   return api;
 }

@@ -76,7 +76,7 @@ export const condition: z.ZodType<ConditionInput> = z
   .openapi("Condition"); // A name is what lets the OpenAPI document refer to it from within itself.
 
 /** Any JSON value; described by its types, because its own recursive schema has no name that the document could refer to. */
-const json = z.json().openapi({ type: ["string", "number", "boolean", "object", "array", "null"] });
+export const json = z.json().openapi({ type: ["string", "number", "boolean", "object", "array", "null"] });
 
 /**
  * `percentage` is in percent with at most three decimals, as people say it: the size of the slice, which begins at `from` (0 when

@@ -33,6 +33,9 @@ export interface RouterDeps {
 }
 
 const BODY_BYTES_MAX = 1024 * 1024;
+/** Of `effect`, which takes 10,000 contexts: 800 bytes for each. Only for whoever is signed in. */
+const EFFECT_BYTES_MAX = 8 * 1024 * 1024;
+const EFFECT_PATH = /^\/api\/v1\/projects\/[^/]+\/environments\/[^/]+\/effect$/;
 
 /** Every route but the two endless ones. Throws if one under /api/v1 declares no action. */
 export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
@@ -53,15 +56,6 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
 
   app.get("/healthz", (c) => c.json({ status: "ok" }));
 
-  app.use(
-    "/api/*",
-    bodyLimit({
-      maxSize: BODY_BYTES_MAX,
-      onError: () => {
-        throw problem("BODY_TOO_LARGE", "The body has more than 1 MiB, the most that a request may have.");
-      },
-    }),
-  );
   app.use("/api/v1/*", async (c, next) => {
     const { identity, refusal } = await auth.identify(c.req.method, (name) => c.req.header(name));
     if (identity) c.set("identity", identity);
@@ -69,6 +63,9 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
     c.header("cache-control", "no-store");
     await next();
   });
+  const limit = limited(BODY_BYTES_MAX);
+  const effectLimit = limited(EFFECT_BYTES_MAX);
+  app.use("/api/*", (c, next) => (c.get("identity") && EFFECT_PATH.test(c.req.path) ? effectLimit : limit)(c, next));
   app.route("/", authRoutes({ auth, version, sqlite: store.driver, addressOf }));
   app.route("/", environmentRoutes({ store, publicUrl }));
   app.route("/", flagRoutes({ store, usage }));
@@ -84,6 +81,19 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", uiRoutes());
   assertActions(app);
   return app;
+}
+
+/** Refuses a body with more bytes, before it is read where it says its length. */
+function limited(bytes: number) {
+  return bodyLimit({
+    maxSize: bytes,
+    onError: () => {
+      throw problem(
+        "BODY_TOO_LARGE",
+        `The body has more than ${bytes / (1024 * 1024)} MiB, the most that this request may have; send less.`,
+      );
+    },
+  });
 }
 
 /** The document itself, and the route that the stream listener answers before hono. */

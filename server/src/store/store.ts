@@ -129,7 +129,7 @@ function createStore(db: Database, driver: string, secret: Buffer, now: () => nu
     const outcome = db.transaction(
       (tx) => {
         checkHeads(tx, project);
-        const decided = tooLarge(project, decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
+        const decided = refuseTooLarge(project, decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
         if (decided.kind !== "changed") return decided;
         for (const edit of decided.edits) writeEdit(tx, project.id, edit);
         for (const [environmentId, projections] of decided.applied.changes) {
@@ -233,8 +233,8 @@ function checkHeads(tx: Tx, project: ProjectModel): void {
   }
 }
 
-/** A kill is never refused for size. */
-function tooLarge(before: ProjectModel, outcome: Outcome): Outcome {
+/** The outcome, refused if it would make a projection too large. A kill is never refused for size. */
+export function refuseTooLarge(before: ProjectModel, outcome: Outcome): Outcome {
   if (outcome.kind !== "changed" || outcome.action === "flag.kill" || outcome.action === "flag.restore") return outcome;
   for (const [index, { info, bytes }] of outcome.applied.project.environments.entries()) {
     for (const projection of ["server", "browser"] as const) {

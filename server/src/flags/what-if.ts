@@ -1,0 +1,198 @@
+import {
+  type Context,
+  type Difference,
+  effect,
+  explain,
+  type FlagBody,
+  type Names,
+  type Rule,
+  ruleTitle,
+  type State,
+  sampleContexts,
+} from "@signalbox/core";
+import type { EffectAnswer, Explanation } from "../api-types.ts";
+import { environmentIn, flagIn, problemOf, projectAt } from "../environments/located.ts";
+import { sameJson } from "../store/fingerprint.ts";
+import type { EnvironmentModel, FlagRecord, ProjectModel } from "../store/model.ts";
+import type { Current, Outcome } from "../store/outcome.ts";
+import { serverFlag } from "../store/project.ts";
+import { refuseTooLarge, type Store } from "../store/store.ts";
+import { type ConfigurationPatch, toStored } from "./convert.ts";
+import { configure, setKilled } from "./decide.ts";
+import { effectSentence } from "./effect-sentence.ts";
+import { CONTEXTS_MAX } from "./explain-schema.ts";
+import type { Place } from "./flags.ts";
+import { committedState, editedState } from "./preview.ts";
+
+/** Answers explained, and what edits would do, for committed state and for edits that are not saved. Nothing is written. */
+export interface WhatIf {
+  /** Throws the refusal that saving `patch` would meet. */
+  explain(place: Place, key: string, context: Context, patch?: ConfigurationPatch): Explanation;
+  /** Throws the refusal that saving `patch` would meet. Gives way to other work between slices of contexts. */
+  effect(place: Place, key: string, patch: ConfigurationPatch, whom: Whom): Promise<EffectAnswer>;
+}
+
+export interface Whom {
+  readonly contexts?: readonly Context[] | undefined;
+  /** How many are made up when none are given. */
+  readonly sample?: number | undefined;
+}
+
+const EXAMPLES_MAX = 20;
+/** Contexts between which a kill or a read of somebody else gets its turn: well under a millisecond for an ordinary flag. */
+const SLICE = 200;
+/** Hostile rules over long texts could take 5 ms for each context; what is not compared by then is told as not compared. */
+const COMPARE_MS_MAX = 3_000;
+
+interface WhatIfDeps {
+  readonly store: Pick<Store, "project" | "projects">;
+  readonly now: () => number;
+  readonly newRuleId: () => string;
+}
+
+export function createWhatIf({ store, now, newRuleId }: WhatIfDeps): WhatIf {
+  function found(place: Place, key: string): { project: ProjectModel; environment: EnvironmentModel; flag: FlagRecord } {
+    const project = projectAt(store, place.project);
+    const environment = environmentIn(project, place.environment);
+    return { project, environment, flag: flagIn(environment, key) };
+  }
+
+  /** The environment as a decision would leave it; throws what the decision refuses. */
+  function decided(project: ProjectModel, environment: EnvironmentModel, decide: (current: Current) => Outcome): EnvironmentModel {
+    const current: Current = { project, now: now(), by: "", newIds: { flag: 0, group: 0 } };
+    const outcome = refuseTooLarge(project, decide(current));
+    if (outcome.kind === "missing" || outcome.kind === "invalid") throw problemOf(outcome);
+    const after = outcome.kind === "changed" ? outcome.applied.project : project;
+    return after.environments.find(({ info }) => info.id === environment.info.id) ?? environment;
+  }
+
+  function edited(project: ProjectModel, environment: EnvironmentModel, key: string, patch: ConfigurationPatch): EnvironmentModel {
+    const stored = toStored(patch, newRuleId);
+    // Whoever only looks ahead has no state that they have seen: any will do.
+    return decided(project, environment, (current) => configure(current, environment.info.key, key, stored, "*"));
+  }
+
+  return {
+    explain(place, key, context, patch) {
+      const { project, environment, flag } = found(place, key);
+      const shown = patch ? edited(project, environment, key, patch) : environment;
+      const at = now();
+      const trace = explain(stateOf(shown), key, context, { clock: () => at, random: Math.random }, namesIn(environment));
+      // Plain JSON: without the fields that are undefined, and with lists of our own.
+      const { flag: named = flag.identity.key, ...told } = structuredClone(trace);
+      return { ...placed(environment, named), ...(told as Omit<Explanation, "flag" | "environment" | "generation" | "revision">) };
+    },
+
+    async effect(place, key, patch, { contexts, sample = CONTEXTS_MAX }) {
+      const { project, environment, flag } = found(place, key);
+      const before = flag.killed
+        ? decided(project, environment, (current) => setKilled(current, environment.info.key, key, null))
+        : environment;
+      const after = edited(
+        { ...project, environments: project.environments.map((each) => (each === environment ? before : each)) },
+        before,
+        key,
+        patch,
+      );
+      const was = flagIn(before, key);
+      const is = flagIn(after, key);
+      const versions = [serverFlag(was), serverFlag(is)];
+      // Made-up users have no attributes, so each denial on one would hold them all back, and hide what the edits do.
+      const aside = contexts ? [] : unchangedDenials(was, is);
+      const [from, to] = [before, after].map((each, index) => stateWithout(each, index === 0 ? was : is, aside)) as [State, State];
+      const whom: readonly Context[] = contexts ?? sampleContexts(versions, sample);
+      const names = namesIn(environment);
+      const answer = {
+        ...placed(environment, flag.identity.key),
+        ...(await compare(from, to, flag.identity.key, whom, now(), names)),
+        asked: whom.length,
+        madeUp: contexts === undefined,
+        killed: flag.killed !== null,
+        setAside: aside.map((rule) => ruleTitle(rule, versions[0] as FlagBody, names)),
+      };
+      return { ...answer, sentence: effectSentence(answer, contexts ? [] : unitsOf(versions)) };
+    },
+  };
+}
+
+/** Denials with conditions that are the same in both versions. */
+function unchangedDenials(was: FlagRecord, is: FlagRecord): Rule[] {
+  return was.body.rules.filter(
+    (rule) =>
+      rule.when !== undefined &&
+      isDenial(rule, was) &&
+      isDenial(rule, is) &&
+      is.body.rules.some((other) => other.id === rule.id && sameJson(other, rule)),
+  );
+}
+
+function isDenial({ serve }: Rule, { body }: FlagRecord): boolean {
+  return serve.kind === "variant" && serve.variant === body.off;
+}
+
+function stateWithout(environment: EnvironmentModel, flag: FlagRecord, aside: readonly Rule[]): State {
+  if (aside.length === 0) return stateOf(environment);
+  const ids = new Set(aside.map(({ id }) => id));
+  const rules = flag.body.rules.filter(({ id }) => !ids.has(id));
+  return editedState(environment.states.server.entries, serverFlag({ ...flag, body: { ...flag.body, rules } }));
+}
+
+async function compare(
+  before: State,
+  after: State,
+  key: string,
+  contexts: readonly Context[],
+  at: number,
+  names: Names,
+): Promise<Pick<EffectAnswer, "total" | "counts" | "examples">> {
+  const counts = { gains: 0, loses: 0, changes: 0, keeps: 0, staysOut: 0 };
+  const examples: EffectAnswer["examples"] = { gains: [], loses: [], changes: [], keeps: [], staysOut: [] };
+  const startedAt = performance.now();
+  let total = 0;
+  while (total < contexts.length && performance.now() - startedAt < COMPARE_MS_MAX) {
+    if (total > 0) await new Promise(setImmediate);
+    const slice = contexts.slice(total, total + SLICE);
+    // One draw for each context, kept so that an example is explained by the draw that decided it.
+    const draws: number[] = [];
+    const random = () => draws[draws.push(Math.random()) - 1] ?? 0;
+    const clock = () => at;
+    for (const [index, one] of effect(before, after, key, slice, { clock, random }).entries()) {
+      counts[one.difference] += 1;
+      const listed = examples[one.difference];
+      if (listed.length >= EXAMPLES_MAX) continue;
+      const context = slice[index] as Context;
+      const why = isMove(one.difference) && explain(after, key, context, { clock, random: () => draws[index] ?? 0 }, names).sentence;
+      listed.push({
+        index: total + index,
+        ...(typeof context.key === "string" || typeof context.key === "number" ? { key: String(context.key) } : {}),
+        before: one.before.served ? one.before.variant : null,
+        after: one.after.served ? one.after.variant : null,
+        ...(why !== false && { sentence: why }),
+      });
+    }
+    total += slice.length;
+  }
+  return { total, counts, examples };
+}
+
+function isMove(difference: Difference): boolean {
+  return difference === "gains" || difference === "loses";
+}
+
+function stateOf(environment: EnvironmentModel): State {
+  return committedState(environment.states.server.entries);
+}
+
+function namesIn({ groups }: EnvironmentModel): Names {
+  return { group: (key) => groups.get(key)?.name ?? key };
+}
+
+function placed({ info, generation, revision }: EnvironmentModel, flag: string) {
+  return { flag, environment: info.key, generation, revision };
+}
+
+/** What the made-up contexts have besides their key: the units of percentages and splits. */
+function unitsOf(versions: readonly FlagBody[]): string[] {
+  const [first = {}] = sampleContexts(versions, 1);
+  return Object.keys(first).filter((name) => name !== "key");
+}
