@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import * as worlds from "../test/arbitraries.ts";
+import { endOf, reference } from "../test/references.ts";
+import { rolloutBucket } from "./bucket.ts";
 import { ARRAY_LENGTH_MAX, STEPS_MAX } from "./conditions.ts";
 import { REQUIREMENT_DEPTH_MAX } from "./evaluate.ts";
 import {
   BUCKETS,
   type Condition,
+  type EvaluateOptions,
   type Evaluation,
   evaluate,
   type FlagEntry,
@@ -28,96 +31,36 @@ const serveOn: Rule["serve"] = { kind: "variant", variant: "on" };
 const serveOff: Rule["serve"] = { kind: "variant", variant: "off" };
 
 /** A condition told apart by two flags: one that it lets in, one that it keeps out. */
-function verdictOf(when: Condition, context: unknown): boolean | undefined {
-  const state = loadEntries([
-    flag("allowed", { rules: [{ id: "r", when, serve: serveOn }] }),
-    flag("denied", {
-      rules: [
-        { id: "d", when, serve: serveOff },
-        { id: "r", serve: serveOn },
-      ],
-    }),
-  ]);
-  const allowed = isOn(evaluate(state, "allowed", context));
-  const denied = !isOn(evaluate(state, "denied", context));
+function verdictOf(when: Condition, context: unknown, now?: number): boolean | undefined {
+  const state = loadEntries(
+    [
+      flag("allowed", { rules: [{ id: "r", when, serve: serveOn }] }),
+      flag("denied", {
+        rules: [
+          { id: "d", when, serve: serveOff },
+          { id: "r", serve: serveOn },
+        ],
+      }),
+    ],
+    { regex: worlds.regex },
+  );
+  const allowed = isOn(evaluate(state, "allowed", context, at(now)));
+  const denied = !isOn(evaluate(state, "denied", context, at(now)));
   if (allowed) expect(denied).toBe(true);
   return allowed ? true : denied ? undefined : false;
+}
+
+/** A clock that stands still; none without a time. */
+function at(now: number | undefined): EvaluateOptions {
+  return now === undefined ? {} : { clock: () => now };
 }
 
 function isOn(evaluation: Evaluation): boolean {
   return evaluation.served && evaluation.variant !== "off" && evaluation.variant !== "none";
 }
 
-// The reference: three values, one small function for each clause of the design, nothing compiled.
-type Verdict = boolean | undefined;
-
-function reference(condition: Condition, context: Record<string, unknown>): Verdict {
-  switch (condition.op) {
-    case "all": {
-      const parts = condition.of.map((part) => reference(part, context));
-      return parts.includes(false) ? false : parts.includes(undefined) ? undefined : true;
-    }
-    case "any": {
-      const parts = condition.of.map((part) => reference(part, context));
-      return parts.includes(true) ? true : parts.includes(undefined) ? undefined : false;
-    }
-    case "not": {
-      const inner = reference(condition.of, context);
-      return inner === undefined ? undefined : !inner;
-    }
-    case "fact":
-    case "group":
-    case "matches":
-    case "semver":
-    case "date":
-    case "cidr":
-      return undefined;
-    case "exists":
-      return (read(context, condition.attribute) ?? null) !== null;
-    default: {
-      const value = read(context, condition.attribute);
-      if (!Array.isArray(value)) return leaf(condition, value);
-      const parts = value.map((one) => leaf(condition, one));
-      return parts.includes(true) ? true : parts.includes(undefined) ? undefined : false;
-    }
-  }
-}
-
-function read(context: Record<string, unknown>, name: string): unknown {
-  if (Object.hasOwn(context, name)) return context[name];
-  const [outer, inner] = name.split(".");
-  const held = outer === undefined ? undefined : context[outer];
-  return inner !== undefined && held ? (held as Record<string, unknown>)[inner] : undefined;
-}
-
-type TextTest = Extract<Condition, { op: "contains" | "startsWith" | "endsWith" }>;
-
-function leaf(condition: Extract<Condition, { op: "in" | "number" }> | TextTest, value: unknown): Verdict {
-  if (condition.op === "number") {
-    if (typeof value !== "number" || Number.isNaN(value)) return undefined;
-    const { is, value: wanted } = condition;
-    return {
-      "<": value < wanted,
-      "<=": value <= wanted,
-      ">": value > wanted,
-      ">=": value >= wanted,
-      "=": value === wanted,
-      "!=": value !== wanted,
-    }[is];
-  }
-  const fold = (x: unknown): unknown => (condition.ignoreCase && typeof x === "string" ? x.toLowerCase() : x);
-  if (condition.op === "in") {
-    if (!["string", "number", "boolean"].includes(typeof value) || Number.isNaN(value)) return undefined;
-    const types = new Set(condition.values.map((one) => typeof one));
-    if (types.size > 0 && !types.has(typeof value as "string")) return undefined;
-    return condition.values.some((one) => fold(one) === fold(value));
-  }
-  if (typeof value !== "string") return undefined;
-  const given = String(fold(value));
-  const { op } = condition;
-  return condition.values.some((one) =>
-    ({ contains: given.includes, startsWith: given.startsWith, endsWith: given.endsWith })[op].call(given, String(fold(one))),
-  );
+function throwing(): never {
+  throw new Error("no");
 }
 
 const plain = { exists: true, groups: [] };
@@ -126,31 +69,35 @@ const lawful = { exists: false, groups: worlds.groupKeysOfWorld };
 describe("conditions", () => {
   test("agree with a naive three-valued interpreter", () => {
     fc.assert(
-      fc.property(worlds.condition(plain), worlds.context, (when, context) => {
-        expect(verdictOf(when, context)).toBe(reference(when, context));
+      fc.property(worlds.condition(plain), worlds.context, worlds.now, (when, context, now) => {
+        expect(verdictOf(when, context, now)).toBe(reference(when, context, now));
       }),
-      { numRuns: 3_000 },
+      { numRuns: 5_000 },
     );
   });
 
   test("in a group mean the same as written out", () => {
     fc.assert(
-      fc.property(worlds.condition(plain), worlds.context, fc.boolean(), (when, context, negated) => {
+      fc.property(worlds.condition(plain), worlds.context, worlds.now, fc.boolean(), (when, context, now, negated) => {
         const named: Condition = { op: "group", group: "g" };
         const ask = (condition: Condition): string =>
           JSON.stringify(
             evaluate(
-              loadEntries([
-                { kind: "group", key: "g", fp: ZERO64, when },
-                flag("f", {
-                  rules: [
-                    { id: "d", when: condition, serve: serveOff },
-                    { id: "r", serve: serveOn },
-                  ],
-                }),
-              ]),
+              loadEntries(
+                [
+                  { kind: "group", key: "g", fp: ZERO64, when },
+                  flag("f", {
+                    rules: [
+                      { id: "d", when: condition, serve: serveOff },
+                      { id: "r", serve: serveOn },
+                    ],
+                  }),
+                ],
+                { regex: worlds.regex },
+              ),
               "f",
               context,
+              at(now),
             ),
           );
         expect(ask(negated ? { op: "not", of: named } : named)).toBe(ask(negated ? { op: "not", of: when } : when));
@@ -161,12 +108,13 @@ describe("conditions", () => {
   test("keep the laws of not, all and any", () => {
     const of = worlds.condition(plain, 2);
     fc.assert(
-      fc.property(of, of, worlds.context, (a, b, context) => {
+      fc.property(of, of, worlds.context, worlds.now, (a, b, context, now) => {
         const not = (one: Condition): Condition => ({ op: "not", of: one });
-        expect(verdictOf(not(not(a)), context)).toBe(verdictOf(a, context));
-        expect(verdictOf(not({ op: "all", of: [a, b] }), context)).toBe(verdictOf({ op: "any", of: [not(a), not(b)] }, context));
-        expect(verdictOf({ op: "all", of: [a, b] }, context)).toBe(verdictOf({ op: "all", of: [b, a] }, context));
-        expect(verdictOf({ op: "any", of: [a, a] }, context)).toBe(verdictOf(a, context));
+        const ask = (one: Condition) => verdictOf(one, context, now);
+        expect(ask(not(not(a)))).toBe(ask(a));
+        expect(ask(not({ op: "all", of: [a, b] }))).toBe(ask({ op: "any", of: [not(a), not(b)] }));
+        expect(ask({ op: "all", of: [a, b] })).toBe(ask({ op: "all", of: [b, a] }));
+        expect(ask({ op: "any", of: [a, a] })).toBe(ask(a));
       }),
       { numRuns: 500 },
     );
@@ -195,14 +143,21 @@ describe("evaluate", () => {
       return less;
     }
 
-    function check(entries: worlds.WorldEntry[], context: Record<string, unknown>, keep: (name: string) => boolean): number {
-      const state = loadEntries(entries);
+    function check(
+      entries: worlds.WorldEntry[],
+      context: Record<string, unknown>,
+      now: number | undefined,
+      keep: (name: string) => boolean,
+    ): number {
+      const state = loadEntries(entries, { regex: worlds.regex });
       const less = without(context, keep);
+      // The clock can go too.
+      const lessNow = keep("the clock") ? now : undefined;
       let turnedOff = 0;
       for (const { kind, key } of entries) {
         if (kind !== "flag") continue;
-        const before = isOn(evaluate(state, key, context));
-        const after = isOn(evaluate(state, key, less));
+        const before = isOn(evaluate(state, key, context, at(now)));
+        const after = isOn(evaluate(state, key, less, at(lessNow)));
         if (before && !after) turnedOff++;
         expect(!before && after, key).toBe(false);
       }
@@ -212,8 +167,8 @@ describe("evaluate", () => {
     test("through groups, requirements and parents", () => {
       let turnedOff = 0;
       fc.assert(
-        fc.property(worlds.world(lawful), worlds.context, fc.func(fc.boolean()), (entries, context, keep) => {
-          turnedOff += check(entries, context, keep);
+        fc.property(worlds.world(lawful), worlds.context, worlds.now, fc.func(fc.boolean()), (entries, context, now, keep) => {
+          turnedOff += check(entries, context, now, keep);
         }),
         { numRuns: 3_000 },
       );
@@ -224,9 +179,15 @@ describe("evaluate", () => {
     test("through rules, denials, percentages and splits", () => {
       let turnedOff = 0;
       fc.assert(
-        fc.property(worlds.ruledFlag({ exists: false, groups: [] }), worlds.context, fc.func(fc.boolean()), (flag, context, keep) => {
-          turnedOff += check([flag], context, keep);
-        }),
+        fc.property(
+          worlds.ruledFlag({ exists: false, groups: [] }),
+          worlds.context,
+          worlds.now,
+          fc.func(fc.boolean()),
+          (flag, context, now, keep) => {
+            turnedOff += check([flag], context, now, keep);
+          },
+        ),
         { numRuns: 10_000 },
       );
       expect(turnedOff).toBeGreaterThan(100);
@@ -241,6 +202,59 @@ describe("evaluate", () => {
         expect(ask(Math.min(a, b)) && !ask(Math.max(a, b))).toBe(false);
       }),
     );
+  });
+
+  test("a schedule ends where exact arithmetic says, equals its points at their times, and a unit is inside by that end alone", () => {
+    fc.assert(
+      fc.property(worlds.schedule, fc.nat(BUCKETS), fc.nat(BUCKETS), worlds.now, worlds.context, (over, from, to, now, context) => {
+        const ask = (rollout: Rule["rollout"]): Evaluation =>
+          evaluate(loadEntries([flag("f", { rules: [{ id: "r", ...(rollout && { rollout }), serve: serveOn }] })]), "f", context, at(now));
+        if (now === undefined) {
+          expect(isOn(ask({ from, to, over }))).toBe(false);
+          return;
+        }
+        const end = endOf(over, to, now);
+        for (const point of over.points) if (point.at === now) expect(end).toBe(point.to);
+        expect(ask({ from, to, over })).toEqual(ask({ from, to: end }));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  test("a schedule that only rises takes the flag from nobody as time goes on, one that only falls gives it to nobody", () => {
+    fc.assert(
+      fc.property(
+        worlds.schedule,
+        fc.nat(BUCKETS),
+        worlds.context,
+        fc.boolean(),
+        fc.array(fc.integer({ min: -2, max: 2e12 })),
+        (drawn, to, context, up, times) => {
+          const ends = [to, ...drawn.points.map((point) => point.to)].sort((a, b) => (up ? a - b : b - a));
+          const over = { ...drawn, points: drawn.points.map(({ at }, index) => ({ at, to: ends[index + 1] as number })) };
+          const state = loadEntries([flag("f", { rules: [{ id: "r", rollout: { to: ends[0] as number, over }, serve: serveOn }] })]);
+          const moments = [...times, ...over.points.flatMap((point) => [point.at - 1, point.at])].sort((a, b) => a - b);
+          const answers = moments.map((now) => isOn(evaluate(state, "f", context, at(now))));
+          expect(answers).toEqual(answers.toSorted((a, b) => (up ? Number(a) - Number(b) : Number(b) - Number(a))));
+        },
+      ),
+    );
+  });
+
+  test("every bucket is reached, and p % are exactly p % of them", () => {
+    const reached = new Set<number>();
+    for (let i = 0; i < 3_000_000 && reached.size < BUCKETS; i++) reached.add(rolloutBucket("s", `u${i}`));
+    expect(reached.size).toBe(BUCKETS);
+    expect([...reached].filter((bucket) => bucket < 12_345)).toHaveLength(12_345);
+  });
+
+  test("a random percentage is met within a point over ten thousand draws", () => {
+    const state = loadEntries([flag("f", { rules: [{ id: "r", rollout: { to: 30_000, random: true }, serve: serveOn }] })]);
+    // Draws spread evenly, in an order of no meaning: 7919 is prime to 10,000.
+    let draws = 0;
+    const random = (): number => ((draws++ * 7_919) % 10_000) / 10_000;
+    const on = Array.from({ length: 10_000 }, () => isOn(evaluate(state, "f", { key: "u" }, { random }))).filter(Boolean).length;
+    expect(Math.abs(on - 3_000)).toBeLessThanOrEqual(100);
   });
 
   test("disjoint slices share no unit and leave none out", () => {
@@ -267,10 +281,11 @@ describe("evaluate", () => {
         fc.array(spoiled, { maxLength: 6 }),
         fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true, withSparseArray: true }),
         fc.anything(),
-        (entries, context, key) => {
-          const state = loadEntries(entries as FlagEntry[]);
+        fc.constantFrom<EvaluateOptions[]>({}, at(0), at(Number.NaN), at(1e300), at("2026-12-01" as never), { clock: throwing }),
+        (entries, context, key, options) => {
+          const state = loadEntries(entries as FlagEntry[], { regex: worlds.regex });
           for (const asked of [...worlds.flagKeysOfWorld, "old", key as string]) {
-            const { served, reason, ...rest } = evaluate(state, asked, context);
+            const { served, reason, ...rest } = evaluate(state, asked, context, options);
             expect(typeof reason.kind).toBe("string");
             expect(Object.keys(rest).sort()).toEqual(served ? ["value", "variant"] : []);
           }
@@ -331,9 +346,6 @@ describe("evaluate", () => {
 
 describe("hostile contexts", () => {
   const when: Condition = { op: "in", attribute: "plan", values: ["pro"] };
-  const throwing = (): never => {
-    throw new Error("no");
-  };
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   const loop: Record<string, unknown> = { plan: ["free"] };

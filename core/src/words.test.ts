@@ -149,22 +149,27 @@ describe("one state word and one sentence", () => {
   test("what is said of everyone is true of everyone", () => {
     let said = 0;
     fc.assert(
-      fc.property(worlds.flag("f", { exists: true, groups: [] }), worlds.context, (entry, context) => {
-        const alone = { ...entry, requires: [] } as FlagEntry;
-        const answer = evaluate(loadEntries([alone]), "f", context);
-        const variant = answer.served ? answer.variant : undefined;
-        const { word, percentage } = stateOf(alone);
-        if (word === "OFF" || word === "KILLED") expect(variant).toBe(alone.off);
-        if (word === "ON") expect(variant).toBe(alone.on);
-        const words = /^(?:"(\w+)"|(\w+)) for everyone[.:]/.exec(sentenceOf(alone));
-        if (words) {
-          said++;
-          expect(variant).toBe(words[1] ?? words[2]?.toLowerCase());
-        }
-        // A split leaves over those without a unit.
-        if (percentage === 100 && alone.rules?.length === 1 && alone.rules[0]?.serve.kind === "variant")
-          expect(variant).not.toBe(alone.off);
-      }),
+      fc.property(
+        worlds.flag("f", { exists: true, groups: [] }),
+        worlds.context,
+        fc.constantFrom(...worlds.MOMENTS),
+        (entry, context, now) => {
+          const alone = { ...entry, requires: [] } as FlagEntry;
+          const answer = evaluate(loadEntries([alone], { regex: worlds.regex }), "f", context, { clock: () => now });
+          const variant = answer.served ? answer.variant : undefined;
+          const { word, percentage } = stateOf(alone, now);
+          if (word === "OFF" || word === "KILLED") expect(variant).toBe(alone.off);
+          if (word === "ON") expect(variant).toBe(alone.on);
+          const words = /^(?:"(\w+)"|(\w+)) for everyone[.:]/.exec(sentenceOf(alone));
+          if (words) {
+            said++;
+            expect(variant).toBe(words[1] ?? words[2]?.toLowerCase());
+          }
+          // A split leaves over those without a unit.
+          if (percentage === 100 && alone.rules?.length === 1 && alone.rules[0]?.serve.kind === "variant")
+            expect(variant).not.toBe(alone.off);
+        },
+      ),
       { numRuns: 2_000 },
     );
     expect(said).toBeGreaterThan(100);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
-import type { AliasEntry, Condition, FlagEntry, GroupEntry, Rollout, Rule, Serve } from "../src/index.ts";
-import { BUCKETS, sipHash, ZERO64 } from "../src/index.ts";
+import { RE2JS } from "re2js";
+import type { AliasEntry, Condition, FlagEntry, GroupEntry, Rollout, Rule, Schedule, Serve } from "../src/index.ts";
+import { BUCKETS, createRegexEngine, sipHash, ZERO64 } from "../src/index.ts";
 
 /** Small worlds, so that conditions meet contexts, and flags meet groups, often. */
 const ATTRIBUTES = ["plan", "seats", "staff", "account.plan"] as const;
@@ -11,13 +12,35 @@ export const flagKeysOfWorld = ["a", "b", "c", "a:x", "a:x:y"] as const;
 export const groupKeysOfWorld = ["g", "h", "i"] as const;
 export const units = ["u1", "u2", "u3"] as const;
 
+/** For `matches`, as Node programs have it. */
+export const regex = createRegexEngine(() => ({ RE2JS }));
+
+const VERSIONS = ["1.0.0", "1.0.0-rc.1", "v1.2", "2.0.0+b", "1.0.0-rc.10", "0.9"] as const;
+const ADDRESSES = ["10.0.0.1", "10.1.0.0", "::ffff:10.0.0.1", "2001:db8::1", "192.0.2.7"] as const;
+const RANGES = ["10.0.0.0/8", "10.0.0.0/16", "2001:db8::/32", "192.0.2.7", "::/0", "0.0.0.0/0", "::ffff:10.0.0.0/120"] as const;
+const PATTERNS = ["^p", "ro$", "^[a-z]{3,4}$", "0\\.0", ""] as const;
+/** The moments around which dates and schedules of the world lie. */
+export const MOMENTS = [0, 86_400_000, 1_000_000_000_000] as const;
+const moment = fc.tuple(fc.constantFrom(...MOMENTS), fc.integer({ min: -2, max: 2 })).map(([at, off]) => at + off);
+/** The clock of the world; undefined: there is none. */
+export const now = fc.option(moment, { nil: undefined });
+/** A text of a moment: with a zone, with an offset, or local. */
+const dateText = fc.tuple(moment, fc.constantFrom("Z", "", "+02:00", "-05:30", "day")).map(([at, form]) => {
+  const text = new Date(at).toISOString();
+  return form === "Z" ? text : form === "day" ? text.slice(0, 10) : text.slice(0, -1) + form;
+});
+
 const scalar = fc.oneof(fc.constantFrom(...TEXTS), fc.integer({ min: -2, max: 3 }), fc.boolean());
+/** What the operators on versions, addresses and dates understand; of no use to the others. */
+const special = fc.oneof(fc.constantFrom(...VERSIONS, ...ADDRESSES), dateText, moment);
 const attribute = fc.constantFrom(...ATTRIBUTES);
 const unit = fc.oneof(fc.constantFrom(...units), fc.integer({ min: 0, max: 5 }));
 
 /** Values that an app may send, usable or not. */
 const value = fc.oneof(
   { weight: 6, arbitrary: scalar },
+  { weight: 4, arbitrary: special },
+  { weight: 1, arbitrary: fc.array(fc.oneof(special, scalar), { maxLength: 3 }) },
   { weight: 2, arbitrary: fc.array(fc.oneof(scalar, fc.constant(null)), { maxLength: 3 }) },
   { weight: 1, arbitrary: fc.constantFrom(null, undefined, Number.NaN, {}) },
 );
@@ -43,6 +66,22 @@ function without(holder: Record<string, unknown>, name: string): Record<string, 
   return rest;
 }
 
+/** In a zone of whole hours, which the server would have resolved; without an attribute it asks the clock. */
+const date: fc.Arbitrary<Condition> = fc
+  .record({
+    attribute: fc.option(attribute, { nil: undefined }),
+    is: fc.constantFrom("<" as const, "<=" as const, ">" as const, ">=" as const),
+    at: moment,
+    zone: fc.integer({ min: -12, max: 14 }),
+  })
+  .map(({ attribute, is, at, zone }) => ({
+    op: "date",
+    ...(attribute !== undefined && { attribute }),
+    is,
+    value: new Date(at + zone * 3_600_000).toISOString().slice(0, -1),
+    at,
+  }));
+
 export interface ConditionChoice {
   /** `exists` is never unknown and so outside the law on taking attributes away. */
   readonly exists: boolean;
@@ -64,6 +103,21 @@ export function condition({ exists, groups }: ConditionChoice, depth = 3): fc.Ar
       is: fc.constantFrom("<", "<=", ">", ">=", "=", "!="),
       value: fc.integer({ min: -2, max: 3 }),
     }),
+    fc.record({
+      op: fc.constant("matches" as const),
+      attribute,
+      values: fc.array(fc.constantFrom(...PATTERNS), { maxLength: 2 }),
+      ignoreCase: fc.boolean(),
+      textLengthMax: fc.constantFrom(2, 100),
+    }),
+    fc.record({
+      op: fc.constant("semver" as const),
+      attribute,
+      is: fc.constantFrom("<", "<=", ">", ">=", "=", "!="),
+      value: fc.constantFrom(...VERSIONS),
+    }),
+    fc.record({ op: fc.constant("cidr" as const), attribute, values: fc.array(fc.constantFrom(...RANGES), { maxLength: 2 }) }),
+    date,
     fc.record({ op: fc.constant("fact" as const), fact: fc.nat() }),
   ];
   if (exists) leaves.push(fc.record({ op: fc.constant("exists" as const), attribute }));
@@ -79,9 +133,21 @@ export function condition({ exists, groups }: ConditionChoice, depth = 3): fc.Ar
 }
 
 const threshold = fc.oneof(fc.constantFrom(0, BUCKETS), fc.nat(BUCKETS));
+/** Points around the moments of the world, in order, each with its own time. */
+export const schedule: fc.Arbitrary<Schedule> = fc
+  .record({
+    kind: fc.constantFrom("steps" as const, "line" as const),
+    points: fc.uniqueArray(fc.record({ at: moment, to: threshold }), { selector: ({ at }) => at, maxLength: 4 }),
+  })
+  .map(({ kind, points }) => ({ kind, points: points.toSorted((a, b) => a.at - b.at) }));
 const rollout: fc.Arbitrary<Rollout> = fc
-  .record({ a: threshold, b: threshold, by: fc.constantFrom(undefined, "account.key") })
-  .map(({ a, b, by }) => ({ from: Math.min(a, b), to: Math.max(a, b), ...(by && { by }) }));
+  .record({
+    a: threshold,
+    b: threshold,
+    by: fc.constantFrom(undefined, "account.key"),
+    over: fc.option(schedule, { nil: undefined, freq: 3 }),
+  })
+  .map(({ a, b, by, over }) => ({ from: Math.min(a, b), to: Math.max(a, b), ...(by && { by }), ...(over && { over }) }));
 
 function serve(variants: readonly string[]): fc.Arbitrary<Serve> {
   const split = fc.tuple(fc.nat(BUCKETS), fc.constantFrom(...variants), fc.constantFrom(...variants)).map(
