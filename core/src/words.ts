@@ -146,7 +146,7 @@ function moment(at: number): string {
 }
 
 /** What a rule is called: its name, else whom it is for. */
-export function ruleTitle(rule: Rule, flag: FlagBody, names: Names = {}): string {
+export function ruleTitle(rule: Rule, flag: Pick<FlagBody, "rules">, names: Names = {}): string {
   if (rule.name) return rule.name;
   const isFirst = flag.rules?.[0]?.id === rule.id;
   return audience(rule, isFirst ? "everyone" : "everyone else", names);

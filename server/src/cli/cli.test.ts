@@ -1,8 +1,14 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Flag } from "../api-types.ts";
 import { startTestServer, type TestServer } from "../http/test-server.ts";
 import { ago, table } from "./commands.ts";
+import { withPercentage } from "./explain.ts";
+import { input } from "./input.ts";
 import { run } from "./run.ts";
 
 let server: TestServer;
@@ -14,14 +20,15 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-async function signalbox(line: string, env: Record<string, string> = {}) {
+async function signalbox(line: string | readonly string[], env: Record<string, string> = {}, stdin = "") {
   const out: string[] = [];
   const err: string[] = [];
-  const args = line.split(" ").filter((word) => word !== "");
+  const args = typeof line === "string" ? line.split(" ").filter((word) => word !== "") : line;
   const code = await run(
     args,
     { SIGNALBOX_URL: server.url, SIGNALBOX_TOKEN: token, ...env },
     { out: (l) => out.push(l), err: (l) => err.push(l) },
+    { ...input, stdin: async () => stdin },
   );
   return { code, out: out.join("\n"), err: err.join("\n") };
 }
@@ -161,6 +168,152 @@ describe("signalbox list", () => {
       environment: "production",
       flags: [{ key: "new-search" }],
     });
+  });
+});
+
+/** Rules that have everything in them that words must be found for. */
+const RULES = [
+  {
+    id: "banks",
+    name: "Not for banks",
+    when: { op: "in", attribute: "kind", values: ["bank"] },
+    serve: { kind: "variant", variant: "off" },
+  },
+  {
+    id: "new",
+    when: {
+      op: "all",
+      of: [
+        { op: "semver", attribute: "version", is: ">=", value: "2.1.0" },
+        { op: "date", is: ">=", value: "2026-12-01T09:00", zone: "Europe/Zurich" },
+        { op: "matches", attribute: "email", values: ["^a.*@example\\.com$"] },
+        { op: "cidr", attribute: "ip", values: ["10.0.0.0/8"] },
+      ],
+    },
+    rollout: {
+      percentage: 1,
+      over: {
+        kind: "line",
+        points: [
+          { at: "2026-12-01T08:00:00Z", percentage: 1 },
+          { at: "2026-12-08T08:00:00Z", percentage: 100 },
+        ],
+      },
+    },
+    serve: { kind: "variant", variant: "on" },
+  },
+  {
+    id: "slice",
+    name: "A slice",
+    when: { op: "exists", attribute: "plan" },
+    rollout: { percentage: 20, from: 10 },
+    serve: { kind: "variant", variant: "on" },
+  },
+  { id: "some", rollout: { percentage: 10, by: "account.key" }, serve: { kind: "variant", variant: "on" } },
+];
+
+describe("with rules of every kind", () => {
+  beforeAll(async () => {
+    const cookie = await server.signIn();
+    await server.flag("checkout");
+    const headers = { origin: server.url, "content-type": "application/json", "if-match": "*", cookie };
+    const answer = await fetch(`${server.url}/api/v1/projects/default/environments/production/flags/checkout/configuration`, {
+      method: "PATCH",
+      headers,
+      body: JSON.stringify({ mode: "targeted", rules: RULES }),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+  });
+
+  it("signalbox show tells conditions, slices, units and schedules in the words of the page", async () => {
+    expect((await signalbox("show checkout -e production")).out.split("\n").filter((line) => /^ {2}\d/.test(line))).toEqual([
+      "  1. Not for banks: those where kind is bank -> off",
+      "  2. 1 % (1 % from 2026-12-01 08:00 UTC, in a straight line to 100 % at 2026-12-08 08:00 UTC) of those where version is at least version 2.1.0 and the time is at or after 2026-12-01T09:00 (Europe/Zurich) and email matches /^a.*@example\\.com$/ and ip is in 10.0.0.0/8 -> on",
+      "  3. A slice: 20 % (from 10 % to 30 %) of those where plan is known -> on",
+      "  4. 10 % (by account.key) of everyone else -> on",
+    ]);
+  });
+
+  it("signalbox explain prints value, variant, sentence and the tree", async () => {
+    const context = JSON.stringify({ key: "u1", kind: "shop", version: "2.0.0", account: { key: "a1" } });
+    const told = await signalbox(["explain", "checkout", "-e", "production", "--context", context]);
+    expect(told).toMatchObject({ code: 0, err: "" });
+    const lines = told.out.split("\n");
+    expect(lines[0]).toMatch(/^checkout in production, revision \d+$/);
+    expect(lines.slice(1, 3)).toEqual(["value    false", "variant  off"]);
+    expect(lines[3]).toMatch(/^off: no rule applies; /);
+    expect(told.out).toContain('  1. Not for banks (denial): does not apply\n     false    kind is bank (kind: "shop")\n');
+    expect(told.out).toContain('false    version is at least version 2.1.0 (version: "2.0.0")');
+    expect(told.out).toContain("unknown  ip is in 10.0.0.0/8 (no ip in the context)");
+    expect(told.out).toMatch(
+      /\n {2}4\. 10 % \(by account\.key\) of everyone else: does not apply\n {5}false {4}account\.key "a1" falls on [\d.]+ %; inside is from 0 % up to 10 %$/,
+    );
+  });
+
+  it("reads the context from the standard input and from a file, and unsaved edits", async () => {
+    const line = ["explain", "checkout", "-e", "production", "--json", "--set", '{"mode":"on"}', "--context"];
+    const folder = mkdtempSync(join(tmpdir(), "signalbox-cli-"));
+    writeFileSync(join(folder, "context.json"), '{"key":"u2"}');
+    for (const told of [
+      await signalbox([...line, "-"], {}, '{"key":"u2"}'),
+      await signalbox([...line, `@${join(folder, "context.json")}`]),
+    ]) {
+      expect(JSON.parse(told.out)).toMatchObject({ evaluation: { variant: "on" }, sentence: "on: the flag is on for everyone." });
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  it("signalbox effect says who gains, with examples, for made-up users and for contexts of a file", async () => {
+    const madeUp = await signalbox("effect checkout -e production --percent 25");
+    expect(madeUp).toMatchObject({ code: 0, err: "" });
+    expect(madeUp.out).toMatch(
+      /made-up users, each with account\.key of their own and nothing else.*, about 1,\d00 gain it, none lose it\.\n/,
+    );
+    expect(madeUp.out).toMatch(
+      /\n\nOf those who gain it\n {2}"sample-\d+": off -> on; on: rule "25 % \(by account\.key\) of everyone else" applies, because /,
+    );
+    const contexts = '{"key":"u1","kind":"shop","plan":"pro"}\n\n{"key":"u2","kind":"bank"}\n';
+    const given = await signalbox(["effect", "checkout", "-e", "production", "--set", '{"mode":"on"}', "--contexts", "-"], {}, contexts);
+    expect(given.out).toContain("Of 2 contexts, ");
+    expect(given.out).toContain('"u2": off -> on; on: the flag is on for everyone.');
+    const list = await signalbox("effect checkout -e production --percent 25 --contexts - --json", {}, '[{"key":"u1"},{}]');
+    expect(JSON.parse(list.out)).toMatchObject({ total: 2, madeUp: false });
+  });
+
+  it.each<[readonly string[], string, RegExp]>([
+    [["explain", "checkout"], "", /^For whom\? Add --context/],
+    [["explain", "checkout", "--context", "u1"], "", /^--context is "u1", which is not JSON: put it in single quotes/],
+    [["explain", "checkout", "--context", "[1]"], "", /^--context is "\[1\]", expected one JSON object/],
+    [["explain", "checkout", "--context", "@nowhere.json"], "", /^The file "nowhere\.json" cannot be read \(ENOENT\)/],
+    [["explain", "nope", "--context", "{}"], "", /no flag with the key "nope"/],
+    [["effect", "checkout"], "", /^Which edits\? Add --percent 25/],
+    [["effect", "checkout", "--percent", "1", "--set", "{}"], "", /^--set and --percent/],
+    [["effect", "checkout", "--percent", "lots"], "", /^--percent is "lots", expected a number from 0 to 100/],
+    [["effect", "checkout", "--percent", "101"], "", /^--percent is "101"/],
+    [["effect", "new-search", "--percent", "5"], "", /^The mode of "new-search" is on, so no rule is asked/],
+    [["effect", "checkout", "--set", '{"on":"blue"}'], "", /"blue"/],
+    [["effect", "checkout", "--set", "[]"], "", /^--set is \[\], expected one object/],
+    [["effect", "checkout", "--percent", "5", "--contexts", "-"], "", /^--contexts holds no context/],
+    [["effect", "checkout", "--percent", "5", "--contexts", "-"], '{"key":"a"}\nana', /^Line 2 of --contexts is "ana"/],
+    [["effect", "checkout", "--percent", "5", "--contexts", "-"], "[1]", /^Context 1 of --contexts is "1"/],
+    [
+      ["effect", "checkout", "--percent", "5", "--contexts", "-"],
+      "{}\n".repeat(10_001),
+      /^--contexts holds 10001 contexts, the most is 10000/,
+    ],
+  ])("refuses %j with one sentence", async (line, stdin, sentence) => {
+    const { code, out, err } = await signalbox([...line, "-e", "production"], {}, stdin);
+    expect([code, out]).toEqual([1, ""]);
+    expect(err).toMatch(sentence);
+  });
+
+  it("sets the percentage of the last rule without conditions, and nothing else of it", () => {
+    const flag = (rules: object[], mode = "targeted") =>
+      ({ key: "f", configuration: { mode, rules } }) as unknown as Pick<Flag, "key" | "configuration">;
+    expect(withPercentage(flag(RULES), "0.5").rules.at(-1)).toEqual({ ...RULES.at(-1), rollout: { percentage: 0.5, by: "account.key" } });
+    expect(() => withPercentage(flag(RULES.slice(0, 2)), "5")).toThrow(/no rule without conditions/);
+    const { when: _none, ...scheduled } = RULES[1] as (typeof RULES)[number];
+    expect(() => withPercentage(flag([scheduled]), "5")).toThrow(/follows a schedule/);
   });
 });
 

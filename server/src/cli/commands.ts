@@ -1,5 +1,6 @@
-import { type Condition, conditionSentence } from "@signalbox/core";
+import { ruleTitle } from "@signalbox/core";
 import type { Flag, FlagList, FlagWritten, Receipt, Rule } from "../api-types.ts";
+import { worded } from "../flags/convert.ts";
 import { type Client, createClient, Refused } from "./client.ts";
 import { type Options, UsageProblem } from "./options.ts";
 
@@ -28,7 +29,7 @@ export async function list(options: Options, { out }: Output): Promise<number> {
 
 export async function show(options: Options, { out }: Output): Promise<number> {
   const { client, at } = createClient(options);
-  const flag = await client.get<Flag>(`${at}/flags/${flagOf(options)}`);
+  const flag = await client.get<Flag>(`${at}/flags/${encodeURIComponent(flagOf(options))}`);
   if (options.json) {
     out(JSON.stringify(flag, null, 2));
     return EXIT.done;
@@ -37,7 +38,7 @@ export async function show(options: Options, { out }: Output): Promise<number> {
   if (flag.name && flag.name !== flag.key) out(flag.name);
   out(flag.sentence);
   if (flag.killed) out(`Killed ${ago(flag.killed.at)} by ${flag.killed.by}${flag.killed.reason ? `: ${flag.killed.reason}` : ""}`);
-  for (const [index, rule] of flag.configuration.rules.entries()) out(`  ${index + 1}. ${ruleSentence(rule)}`);
+  for (const [index, rule] of flag.configuration.rules.entries()) out(`  ${index + 1}. ${ruleSentence(rule, flag.configuration.rules)}`);
   out(`Last changed ${ago(flag.updatedAt)} by ${flag.updatedBy}`);
   for (const warning of flag.warnings) out(`Warning: ${warning}`);
   return EXIT.done;
@@ -46,7 +47,7 @@ export async function show(options: Options, { out }: Output): Promise<number> {
 /** Stores first, then waits for the receipt: that the receipt cannot be had never hides that the kill is stored. */
 export async function killOrRestore(verb: "kill" | "restore", options: Options, { out, err }: Output): Promise<number> {
   const { client, at } = createClient(options);
-  const path = `${at}/flags/${flagOf(options)}/${verb}`;
+  const path = `${at}/flags/${encodeURIComponent(flagOf(options))}/${verb}`;
   const written = await client.post<FlagWritten>(path, options.reason ? { reason: options.reason } : {});
   const past = verb === "kill" ? "killed" : "restored";
   const where = `${written.flag.key} in ${options.environment}`;
@@ -83,17 +84,18 @@ async function receiptOf(client: Client, path: string): Promise<Receipt | Refuse
   }
 }
 
-function flagOf({ command, key }: Options): string {
+/** The key that was typed. Throws UsageProblem when none was. */
+export function flagOf({ command, key }: Options): string {
   if (key === undefined) throw new UsageProblem(`Which flag? Write "signalbox ${command} KEY -e ENVIRONMENT".`);
-  return encodeURIComponent(key);
+  return key;
 }
 
-function ruleSentence({ name, when, rollout, serve }: Rule): string {
-  // The types differ only in optional fields that may be undefined, which JSON cannot hold.
-  const who = when ? conditionSentence(when as Condition) : "everyone else";
-  const share = rollout ? `${rollout.percentage} %${rollout.random ? " at random" : ""} of ` : "";
+/** `Beta: 10 % of those where plan is pro -> on`, in the words of the page and of explain. */
+function ruleSentence({ name, ...rule }: Rule, rules: readonly Rule[]): string {
+  const whom = ruleTitle(worded(rule), { rules: rules.slice(0, 1).map(worded) });
+  const { serve } = rule;
   const what = serve.kind === "variant" ? serve.variant : serve.weights.map((part) => `${part.percentage} % ${part.variant}`).join(", ");
-  return `${name ? `${name}: ` : ""}${share}${who} -> ${what}`;
+  return `${name ? `${name}: ` : ""}${whom} -> ${what}`;
 }
 
 /** Columns as wide as their widest cell, two spaces between. */

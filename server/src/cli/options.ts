@@ -13,6 +13,10 @@ export interface Options {
   readonly key: string | undefined;
   readonly environment: string | undefined;
   readonly reason: string | undefined;
+  readonly context: string | undefined;
+  readonly contexts: string | undefined;
+  readonly set: string | undefined;
+  readonly percent: string | undefined;
   readonly url: string;
   readonly token: string | undefined;
   readonly project: string;
@@ -24,6 +28,10 @@ export interface Options {
 const OPTIONS = {
   environment: { type: "string", short: "e" },
   message: { type: "string", short: "m" },
+  context: { type: "string" },
+  contexts: { type: "string" },
+  set: { type: "string" },
+  percent: { type: "string" },
   url: { type: "string" },
   token: { type: "string" },
   project: { type: "string" },
@@ -46,6 +54,10 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     key,
     environment: values.environment,
     reason: values.message?.trim() || undefined,
+    context: values.context,
+    contexts: values.contexts,
+    set: values.set,
+    percent: values.percent,
     url: new URL(url).origin,
     token: values.token ?? (env.SIGNALBOX_TOKEN || undefined),
     project: values.project ?? "default",
@@ -69,12 +81,19 @@ export const HELP = `signalbox: feature flags whose kill-switches reach every pr
   signalbox serve                            runs the server (PORT, HOST, SIGNALBOX_DATA, SIGNALBOX_PUBLIC_URL)
   signalbox list -e ENVIRONMENT              flags with their state
   signalbox show KEY -e ENVIRONMENT          one flag: state, rules, who changed it last
+  signalbox explain KEY -e ENVIRONMENT --context JSON   why it answers as it does for one context
+  signalbox effect KEY -e ENVIRONMENT --percent 25      who would gain and who would lose it; nothing is saved
   signalbox kill KEY -e ENVIRONMENT -m TEXT      everybody gets the off variant at once; waits for the receipt
   signalbox restore KEY -e ENVIRONMENT -m TEXT   lifts the kill; waits for the receipt
 
 Options
   -e, --environment   the environment; kill and restore never guess it
   -m, --message       the reason, kept in the audit
+      --context       a context as JSON, @FILE, or - for the standard input: '{"key":"u1","plan":"pro"}'
+      --set           unsaved edits as JSON, @FILE or -: fields of the configuration (explain, effect)
+      --percent       unsaved edit: the percentage of the last rule without conditions (effect)
+      --contexts      FILE or -: contexts to compare, a JSON list or one on each line, at most 10,000;
+                      without it 10,000 are made up (effect)
       --url           the server (or SIGNALBOX_URL; default http://localhost:7070)
       --token         a token (or SIGNALBOX_TOKEN), made in the admin UI under Settings, Tokens
       --project       default: "default"

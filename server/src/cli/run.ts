@@ -1,14 +1,16 @@
 import { version } from "../version.ts";
 import { Refused } from "./client.ts";
 import { killOrRestore, list, type Output, show } from "./commands.ts";
+import { effect, explain } from "./explain.ts";
+import { type Input, input as ownInput } from "./input.ts";
 import { HELP, type Options, readOptions, UsageProblem } from "./options.ts";
 
 const NOT_DONE = 1;
 
 /** Runs one command line and resolves with the exit code. Mistakes and refusals are one sentence, never a stack. */
-export async function run(args: readonly string[], env: NodeJS.ProcessEnv, output: Output): Promise<number> {
+export async function run(args: readonly string[], env: NodeJS.ProcessEnv, output: Output, input: Input = ownInput): Promise<number> {
   try {
-    return await dispatch(readOptions(args, env), env, output);
+    return await dispatch(readOptions(args, env), env, output, input);
   } catch (error) {
     if (!(error instanceof UsageProblem || error instanceof Refused)) throw error;
     output.err(error.message);
@@ -16,7 +18,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv, outpu
   }
 }
 
-async function dispatch(options: Options, env: NodeJS.ProcessEnv, output: Output): Promise<number> {
+async function dispatch(options: Options, env: NodeJS.ProcessEnv, output: Output, input: Input): Promise<number> {
   if (options.version) {
     output.out(version);
     return 0;
@@ -33,6 +35,10 @@ async function dispatch(options: Options, env: NodeJS.ProcessEnv, output: Output
       return list(options, output);
     case "show":
       return show(options, output);
+    case "explain":
+      return explain(options, output, input);
+    case "effect":
+      return effect(options, output, input);
     case "kill":
     case "restore":
       return killOrRestore(options.command, options, output);

@@ -167,6 +167,17 @@ export function fromCondition(condition: Condition): ConditionInput {
   }
 }
 
+/** A rule as core puts it into words. What only evaluation reads of conditions is not there. */
+export function worded({ id, name, when, rollout, serve }: RuleShape): Rule {
+  return {
+    id: id ?? "",
+    ...(name !== undefined && { name }),
+    ...(when && { when: when as Condition }),
+    ...(rollout && { rollout: toRollout(rollout) }),
+    serve: toServe(serve),
+  };
+}
+
 // Percent come with at most three decimals, which a float does not always hold exactly.
 function toBuckets(percent: number): number {
   return Math.round(percent * BUCKETS_PER_PERCENT);
