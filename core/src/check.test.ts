@@ -18,6 +18,8 @@ import {
   type GroupEntry,
   loadEntries,
   type Rule,
+  SCHEDULE_POINTS_MAX,
+  type SchedulePoint,
   ZERO64,
 } from "./index.ts";
 
@@ -151,6 +153,41 @@ describe("checkFlag", () => {
     expect(problemsOf(flag("f", fields), flag("other"))).toEqual([expected]);
   });
 
+  test.each<[string, SchedulePoint[], string]>([
+    ["no points", [], 'points: the schedule of rule "beta" has no points; give it one, or leave the schedule out'],
+    [
+      "too many points",
+      Array.from({ length: SCHEDULE_POINTS_MAX + 1 }, (_, at) => ({ at, to: 50_000 })),
+      'points: the schedule of rule "beta" has 51 points, the most is 50',
+    ],
+    [
+      "a time that is none",
+      [{ at: 0.5, to: 50_000 }],
+      'points.0.at: the schedule of rule "beta" has the time 0.5, which is not in whole milliseconds since 1970',
+    ],
+    [
+      "an end beyond 100 %",
+      [{ at: 1, to: 100_001 }],
+      'points.0.to: the schedule of rule "beta" reaches to 100001, which is not a whole number of 0 to 100000',
+    ],
+    [
+      "an end before the start",
+      [{ at: 1, to: 9 }],
+      'points.0.to: the schedule of rule "beta" ends at 9, before its start at 10; take the start back or raise the end',
+    ],
+    [
+      "times out of order",
+      [
+        { at: 2, to: 20 },
+        { at: 1, to: 30 },
+      ],
+      'points.1.at: the schedule of rule "beta" has points that are not in the order of their times; sort them, each with its own time',
+    ],
+  ])("refuses a schedule with %s", (_name, points, problem) => {
+    const body = flag("f", ruled({ rollout: { from: 10, to: 20, over: { kind: "steps", points } } }));
+    expect(problemsOf(body)).toEqual([`rules.0.rollout.over.${problem}`]);
+  });
+
   test("refuses two rules of one id, which counters and explanations could not tell apart", () => {
     const [rule] = ruled({}).rules ?? [];
     expect(problemsOf(flag("f", { rules: rule ? [rule, rule] : [] }))).toEqual([
@@ -247,6 +284,47 @@ describe("checkCondition", () => {
     expect(checkCondition(nested(CONDITION_DEPTH_MAX + 1), entriesOf())).toEqual([
       { path: "when", message: "conditions nest 9 deep, at most 8 are allowed; put some of them into a group" },
     ]);
+  });
+
+  test.each<[string, Condition, string | undefined]>([
+    ["a version", { op: "semver", attribute: "app", is: ">=", value: "v1.2" }, undefined],
+    [
+      "what is no version",
+      { op: "semver", attribute: "app", is: ">=", value: "latest" },
+      'when.value: "latest" is not a semantic version; write one as 1.4.2 or 2.0.0-beta.1',
+    ],
+    ["a date by the clock", { op: "date", is: "<", value: "2026-12-01", zone: "Europe/Zurich", at: 0 }, undefined],
+    [
+      "a day that does not exist",
+      { op: "date", attribute: "born", is: "<", value: "2026-02-29", at: 0 },
+      'when.value: "2026-02-29" is not a date; write one as 2026-12-01, 2026-12-01T09:30 or 2026-12-01T09:30:00+01:00',
+    ],
+    [
+      "an offset and a zone",
+      { op: "date", is: "<", value: "2026-12-01T09:00+01:00", zone: "Europe/Zurich", at: 0 },
+      'when.zone: "2026-12-01T09:00+01:00" says its zone itself; leave the zone "Europe/Zurich" out',
+    ],
+    [
+      "a date without its instant",
+      { op: "date", is: "<", value: "2026-12-01", at: Number.NaN },
+      'when.value: "2026-12-01" is outside of what can be compared',
+    ],
+    ["ranges and addresses", { op: "cidr", attribute: "ip", values: ["10.0.0.0/8", "2001:db8::1"] }, undefined],
+    [
+      "what is no range",
+      { op: "cidr", attribute: "ip", values: ["10.0.0.0/8", "10.0.0.0/33"] },
+      'when.values.1: "10.0.0.0/33" is neither an IP address nor a range; write one as 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32',
+    ],
+    ["no ranges", { op: "cidr", attribute: "ip", values: [] }, 'when.values: the condition on "ip" lists no value'],
+    ["no patterns", { op: "matches", attribute: "x", values: [], textLengthMax: 1 }, 'when.values: the condition on "x" lists no value'],
+    [
+      "a number that is none",
+      { op: "number", attribute: "n", is: "<", value: Number.NaN },
+      'when.value: the condition on "n" compares with NaN, which is not a number',
+    ],
+    ["an operator of a later version", { op: "later" } as unknown as Condition, 'when: unknown operator "later"'],
+  ])("looks at %s", (_name, condition, problem) => {
+    expect(checkCondition(condition, entriesOf()).map(({ path, message }) => `${path}: ${message}`)).toEqual(problem ? [problem] : []);
   });
 
   test("refuses groups in a circle, groups that nest too deep, and names the way", () => {

@@ -9,6 +9,7 @@ import {
   type FlagEntry,
   loadEntries,
   type Rule,
+  type SchedulePoint,
   sentenceOf,
   stateOf,
 } from "./index.ts";
@@ -32,6 +33,10 @@ function rule(when: Condition | undefined, to: number | undefined, serve: string
     ...(to !== undefined && { rollout: { to, ...more } }),
     serve: typeof serve === "string" ? { kind: "variant", variant: serve } : serve,
   };
+}
+
+function point(at: string, to: number): SchedulePoint {
+  return { at: Date.parse(at), to };
 }
 
 const ways: Rule["serve"] = {
@@ -140,6 +145,44 @@ describe("one state word and one sentence", () => {
     expect(sentenceOf(body, names)).toBe(sentence);
   });
 
+  test.each<[string, string, string, FlagBody]>([
+    [
+      "SOME 1 %",
+      "SOME 100 %",
+      "On for 1 % (10 % from 2026-12-01 09:00 UTC, 100 % from 2026-12-08 09:00 UTC) of everyone; off for the rest.",
+      flag({
+        rules: [
+          rule(undefined, 1_000, "on", {
+            over: { kind: "steps", points: [point("2026-12-01T09:00Z", 10_000), point("2026-12-08T09:00Z", 100_000)] },
+          }),
+        ],
+      }),
+    ],
+    [
+      "OFF",
+      "SOME 50 %",
+      "On for 0 % (0 % from 2026-12-01 09:00 UTC, in a straight line to 50 % at 2026-12-08 09:00 UTC) of everyone; off for the rest.",
+      flag({
+        rules: [
+          rule(undefined, 0, "on", { over: { kind: "line", points: [point("2026-12-01T09:00Z", 0), point("2026-12-08T09:00Z", 50_000)] } }),
+        ],
+      }),
+    ],
+    [
+      "SOME",
+      "SOME",
+      "On for 0 % (50 % from 2026-12-01 09:00 UTC) (by account.key) of staff; off for the rest.",
+      flag({
+        rules: [rule(of("staff"), 0, "on", { by: "account.key", over: { kind: "steps", points: [point("2026-12-01T09:00Z", 50_000)] } })],
+      }),
+    ],
+  ])("a schedule: %s before it, %s after: %s", (before, after, sentence, body) => {
+    expect(stateOf(body, Date.parse("2026-12-01T08:59Z")).text).toBe(before);
+    expect(stateOf(body, Date.parse("2027-01-01")).text).toBe(after);
+    expect(stateOf(body).text).toBe(after);
+    expect(sentenceOf(body, names)).toBe(sentence);
+  });
+
   test("stateOf gives the percentage of everyone else as a number, null where there is none", () => {
     expect(stateOf(flag({ rules: [rule(undefined, 12_345)] }))).toEqual({ word: "SOME", percentage: 12.345, text: "SOME 12.345 %" });
     expect(stateOf(flag({ mode: "on" }))).toEqual({ word: "ON", percentage: null, text: "ON" });
@@ -194,6 +237,17 @@ test.each<[string, Condition]>([
     "plan is pro and (seats is above 5 or in staff)",
     { op: "all", of: [is("plan", "pro"), { op: "any", of: [{ op: "number", attribute: "seats", is: ">", value: 5 }, of("staff")] }] },
   ],
+  ["email matches /@shop/ or /^qa-/", { op: "matches", attribute: "email", values: ["@shop", "^qa-"], textLengthMax: 9 }],
+  ["email matches /a/ (in any case)", { op: "matches", attribute: "email", values: ["a"], ignoreCase: true, textLengthMax: 9 }],
+  ["app is at least version 2.0.0-rc.1", { op: "semver", attribute: "app", is: ">=", value: "2.0.0-rc.1" }],
+  ["not (app is version 2)", { op: "not", of: { op: "semver", attribute: "app", is: "=", value: "2" } }],
+  ["born is before 2026-12-01 (UTC)", { op: "date", attribute: "born", is: "<", value: "2026-12-01", at: 0 }],
+  [
+    "the time is at or after 2026-12-01T09:30 (Europe/Zurich)",
+    { op: "date", is: ">=", value: "2026-12-01T09:30", zone: "Europe/Zurich", at: 0 },
+  ],
+  ["the time is after 2026-12-01T09:30+01:00", { op: "date", is: ">", value: "2026-12-01T09:30+01:00", at: 0 }],
+  ["ip is in 10.0.0.0/8 or 192.0.2.7", { op: "cidr", attribute: "ip", values: ["10.0.0.0/8", "192.0.2.7"] }],
   ["always", { op: "all", of: [] }],
   ["never", { op: "any", of: [] }],
   ["an unknown condition holds", { op: "later" } as unknown as Condition],
