@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
-import { BUCKETS, murmur3, rolloutBucket, splitBucket, unitOf } from "./bucket.ts";
+import { BUCKETS, isInside, murmur3, rolloutBucket, rolloutPrefix, splitBucket, threshold, unitOf } from "./bucket.ts";
 
 // Properties take seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
@@ -137,4 +137,25 @@ test("unitOf takes texts and safe integers only", () => {
   for (const refused of ["", 1.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY, true, null, undefined, 5n, {}, ["a"], Symbol("a")]) {
     expect(unitOf(refused)).toBeUndefined();
   }
+});
+
+test("isInside says what comparing the bucket says, at every kind of threshold", () => {
+  const edge = fc.oneof(
+    fc.nat(BUCKETS),
+    fc.integer({ min: 0, max: 100 }).map((percent) => percent * 1_000),
+  );
+  fc.assert(
+    fc.property(edge, edge, fc.string(), fc.string({ unit: "grapheme" }), (from, to, salt, unit) => {
+      const bucket = rolloutBucket(salt, unit);
+      for (const [low, high] of [
+        [from, to],
+        [bucket, bucket + 1],
+        [bucket + 1, BUCKETS],
+        [0, bucket],
+      ] as const) {
+        expect(isInside(rolloutPrefix(salt), unit, threshold(low), threshold(high))).toBe(bucket >= low && bucket < high);
+      }
+    }),
+    { numRuns: 5_000 },
+  );
 });

@@ -52,6 +52,31 @@ export function rolloutBucketAfter(salt: HashPrefix, unit: string): number {
   return (x % 100) * 1_000 + ((x / 100) | 0);
 }
 
+/** A bucket to compare others with, as the digits of the order above. */
+export interface Threshold {
+  readonly percent: number;
+  readonly thousandths: number;
+}
+
+export function threshold(bucket: number): Threshold {
+  return { percent: Math.floor(bucket / 1_000), thousandths: bucket % 1_000 };
+}
+
+/**
+ * Whether the bucket of a unit lies in `from <= bucket < to`; the same as comparing `rolloutBucketAfter`, for less: the two digits in front
+ * decide nearly always, and they are one remainder of the hash away.
+ */
+export function isInside(salt: HashPrefix, unit: string, from: Threshold, to: Threshold): boolean {
+  const hash = hashAfter(salt, unit);
+  return isBelow(hash, to) && !isBelow(hash, from);
+}
+
+function isBelow(hash: number, { percent, thousandths }: Threshold): boolean {
+  const front = (hash >>> 0) % 100; // 100 divides 100,000
+  if (front !== percent) return front < percent;
+  return thousandths !== 0 && ((((hash >>> 0) % BUCKETS) / 100) | 0) < thousandths;
+}
+
 export function splitBucketAfter(salt: HashPrefix, unit: string): number {
   // As above, for tenths of a percent: Unleash uses the hash modulo 1000 for variants.
   const x = (hashAfter(salt, unit) >>> 0) % BUCKETS;
@@ -90,36 +115,38 @@ function absorb(start: HashPrefix, bytes: Uint8Array): HashPrefix {
 
 /** Signed 32 bits: an unsigned result would be boxed by the engine wherever this is not inlined. */
 function hashAfter(start: HashPrefix, text: string): number {
-  const { bits } = start;
   const length = text.length;
   // The engine keeps a number in a machine word as long as every value that it may take is seen to be of 32 signed bits: hence `| 0`.
   let hash = start.hash | 0;
   let block = start.block | 0;
+  let bits = start.bits | 0;
   let seen = 0;
   let i = 0;
-  // Four characters at a time, taken for ASCII until one is not. They straddle two blocks if the salt left one incomplete.
+  // The block that the salt left incomplete; then four characters at a time, taken for ASCII until one is not.
+  if (bits !== 0) {
+    for (; i < length && bits < 32; i++, bits += 8) {
+      const code = text.charCodeAt(i);
+      seen |= code;
+      block |= code << bits;
+    }
+    if (bits === 32) {
+      hash = mix(hash, block);
+      block = 0;
+      bits = 0;
+    }
+  }
   for (; i + 4 <= length; i += 4) {
     const a = text.charCodeAt(i);
     const b = text.charCodeAt(i + 1);
     const c = text.charCodeAt(i + 2);
     const d = text.charCodeAt(i + 3);
     seen |= a | b | c | d;
-    const four = a | (b << 8) | (c << 16) | (d << 24);
-    hash = mix(hash, block | (four << bits));
-    // A shift by 32 would be one by 0.
-    block = bits === 0 ? 0 : (four >>> (32 - bits)) | 0;
+    hash = mix(hash, a | (b << 8) | (c << 16) | (d << 24));
   }
-  let filled = bits;
-  for (; i < length; i++) {
+  for (; i < length; i++, bits += 8) {
     const code = text.charCodeAt(i);
     seen |= code;
-    block |= code << filled;
-    filled += 8;
-    if (filled === 32) {
-      hash = mix(hash, block);
-      block = 0;
-      filled = 0;
-    }
+    block |= code << bits;
   }
   return seen > 127 ? hashBytesAfter(start, text) : finish(hash, block, start.bytes + length);
 }

@@ -1,5 +1,5 @@
 import { isInRange, parseAddress, parseRange } from "./addresses.ts";
-import { attributeReader, isObject } from "./attribute.ts";
+import { attributeReader, isObject, ownKey, ownValue } from "./attribute.ts";
 import { unitOf } from "./bucket.ts";
 import { instantOf, isInstant, msOfDate, parseDate } from "./dates.ts";
 import { compareVersions, parseVersion } from "./semver.ts";
@@ -86,8 +86,30 @@ export function compileCondition(condition: unknown, question: Question, slots: 
     if (!Number.isSafeInteger(condition.fact)) throw new Unreadable("a fact has no number");
     return never; // Unknown until the server has answered it.
   }
+  if (op === "in" && condition.ignoreCase !== true) {
+    const attribute = text(condition.attribute, "attribute");
+    if (!attribute.includes(".")) return listPredicate(attribute, list(condition.values), question);
+  }
   const judge = compileLeaf(condition, slots.regex);
   return (context, _depth, call) => judge(context, call) === question;
+}
+
+/** The condition that most rules have, in one piece: a text is looked up at once, all else takes the way of all operators. */
+function listPredicate(attribute: string, values: readonly unknown[], question: Question): Predicate {
+  const test = inTest(values, false);
+  const texts = new Set(values);
+  const hasTexts = values.length === 0 || values.some((value) => typeof value === "string");
+  const isKey = attribute === "key";
+  const wanted = question === TRUE;
+  return (context) => {
+    try {
+      const value = isKey ? ownKey(context) : ownValue(context, attribute);
+      if (typeof value === "string") return hasTexts && texts.has(value) === wanted;
+      return (Array.isArray(value) ? anyElement(value, test) : test(value)) === question;
+    } catch {
+      return false; // A getter or a proxy of the caller threw, or the stack is used up: nothing is known.
+    }
+  };
 }
 
 /** Compiles a group off the wire; one that is absent or cannot be read is in no context and out of none. */

@@ -1,6 +1,6 @@
 import { allowSteps, type Call, takeStep } from "./conditions.ts";
 import type { ErrorCode, Evaluation, FlagType, Json } from "./model.ts";
-import { compileFlag, type ParentPlan } from "./plan.ts";
+import { compileFlag, type FlagPlan, type ParentPlan } from "./plan.ts";
 import { type FlagSlot, flagSlot } from "./slots.ts";
 import type { State } from "./state.ts";
 
@@ -38,19 +38,51 @@ let underWay = 0;
  * and shared; the same answer may be the same object.
  */
 export function evaluate(state: State, flagKey: string, context: unknown, options: EvaluateOptions = NO_OPTIONS): Evaluation {
-  if (state.position === undefined) return NOT_READY;
-  const slot = flagSlot(state.slots.flags.get(flagKey));
-  if (!slot) return NOT_FOUND;
-  if (underWay === 0) allowSteps();
-  else if (!takeStep()) return BROKEN; // a getter that asks for flags which ask the getter: it must end
-  underWay++;
+  return evaluateSlot(state, state.slots.flags.get(flagKey), context, options);
+}
+
+/** The same for a caller that has looked the key up: `slot` is what `state.slots.flags` holds for it. */
+export function evaluateSlot(state: State, asked: FlagSlot | undefined, context: unknown, options: EvaluateOptions): Evaluation {
+  const plan = asked?.plan;
+  if (plan !== undefined && state.emergency.size === 0 && options.override === undefined && options.overrides === undefined) {
+    if (plan.constant !== undefined) return plan.constant;
+    if (plan.onlyRules && underWay === 0) return firstAnswer(plan, context, options);
+  }
+  const slot = flagSlot(asked);
+  if (!slot) return state.position === undefined ? NOT_READY : NOT_FOUND;
+  if (underWay > 0) return evaluateWithin(state, slot, context, options);
+  allowSteps();
+  underWay = 1;
   try {
     return decide(state, slot, context, options, options.override ?? options.overrides?.get(slot.key), 0);
   } catch {
     // The stack is used up, or `options` is hostile: everything of the context's is caught where it is read.
     return slot.plan?.answers.unreadable ?? BROKEN;
   } finally {
-    underWay--;
+    underWay = 0;
+  }
+}
+
+/** A getter of a context that asks for a flag in turn; it must end also if that flag asks the getter. */
+function evaluateWithin(state: State, slot: FlagSlot, context: unknown, options: EvaluateOptions): Evaluation {
+  if (!takeStep()) return BROKEN;
+  try {
+    return decide(state, slot, context, options, options.override ?? options.overrides?.get(slot.key), 0);
+  } catch {
+    return slot.plan?.answers.unreadable ?? BROKEN; // as above
+  }
+}
+
+/** The way of most flags, on which the rows above the rules have nothing to say. */
+function firstAnswer(plan: FlagPlan, context: unknown, options: EvaluateOptions): Evaluation {
+  allowSteps();
+  underWay = 1;
+  try {
+    return plan.firstAnswer(context, options) ?? plan.answers.default;
+  } catch {
+    return plan.answers.unreadable; // the stack is used up
+  } finally {
+    underWay = 0;
   }
 }
 
@@ -75,21 +107,18 @@ function decide(
   if (options.staleMs !== undefined && options.staleMs > flag.maxStaleMs) return answers.stale;
   if (overridden) return overridden;
 
-  for (const requirement of flag.requires) {
-    const served = decideOther(state, requirement.slot, context, options, depth);
-    if (!isOn(served, requirement.slot) || !requirement.variants.has(served.variant)) return requirement.unmet;
+  if (flag.needsOthers) {
+    for (const requirement of flag.requires) {
+      const served = decideOther(state, requirement.slot, context, options, depth);
+      if (!isOn(served, requirement.slot) || !requirement.variants.has(served.variant)) return requirement.unmet;
+    }
+    const parentOn =
+      flag.parent && (flag.obeysParent || flag.mode === "inherit") ? isParentOn(state, flag.parent, context, options, depth) : undefined;
+    if (flag.parent && flag.obeysParent && parentOn === false) return flag.parent.unmet;
+    if (flag.mode === "inherit") return parentOn === true ? answers.on : answers.notInherited;
   }
-  const parentOn =
-    flag.parent && (flag.obeysParent || flag.mode === "inherit") ? isParentOn(state, flag.parent, context, options, depth) : undefined;
-  if (flag.parent && flag.obeysParent && parentOn === false) return flag.parent.unmet;
-  if (flag.mode === "inherit") return parentOn === true ? answers.on : answers.notInherited;
   if (flag.mode === "on") return answers.on;
-
-  for (const rule of flag.rules) {
-    const answer = rule(context, options);
-    if (answer) return answer;
-  }
-  return answers.default;
+  return flag.firstAnswer(context, options) ?? answers.default;
 }
 
 type Served = Extract<Evaluation, { served: true }>;

@@ -2,6 +2,7 @@ import { isObject } from "./attribute.ts";
 import { flagged, SCHEMA_READ_MAX, type Slots, text, Unreadable } from "./conditions.ts";
 import type { Evaluation, Json, Mode, Reason } from "./model.ts";
 import { compileRule, type RulePlan } from "./rule.ts";
+import { inOrder } from "./rule-index.ts";
 import type { FlagSlot } from "./slots.ts";
 
 /**
@@ -22,7 +23,15 @@ export interface FlagPlan {
   /** False for a flag that has opted out of its parent. */
   readonly obeysParent: boolean;
   readonly mode: Mode;
+  /** Whether requirements, a parent or the mode `inherit` have a say. */
+  readonly needsOthers: boolean;
+  /** No row of the precedence table but the rules and what follows them can decide, overrides and emergency kills aside. */
+  readonly onlyRules: boolean;
+  /** The one answer to every context, where neither context, clock, other flags nor age have a say. */
+  readonly constant: Evaluation | undefined;
   readonly rules: readonly RulePlan[];
+  /** The answer of the first rule that applies. */
+  readonly firstAnswer: RulePlan;
   /** The off variant's name; undefined when it could not be read. */
   readonly off: string | undefined;
   readonly answers: Answers;
@@ -84,20 +93,41 @@ function readFlag(entry: Wire, values: Values, off: string | undefined, slots: S
   if (!on) throw new Unreadable('"on" names no variant');
   const salt = text(entry.salt, "salt");
   const offWith = (reason: Reason): Evaluation => serve(off, reason) ?? refused(reason);
+  const rules = optionalList(entry.rules, "rules").map((rule) => compileRule(rule, { off, salt, serve }, slots));
   const parentKey = entry.parent === undefined ? colonParent(text(entry.key, "key")) : text(entry.parent, "parent");
+  const all: Answers = { ...answers(offWith), on };
+  const killed = flagged(entry.killed);
+  const idle = flagged(entry.archived) || entry.mode === "off";
+  const maxStaleMs = readMaxStale(entry.maxStaleMs);
+  const requires = optionalList(entry.requires, "requires").map((one) => compileRequirement(one, offWith, slots));
+  const needsOthers = requires.length > 0 || parentKey !== undefined || entry.mode === "inherit";
   return {
     readable: true,
     problem: undefined,
-    killed: flagged(entry.killed),
-    idle: flagged(entry.archived) || entry.mode === "off",
-    maxStaleMs: readMaxStale(entry.maxStaleMs),
-    requires: optionalList(entry.requires, "requires").map((one) => compileRequirement(one, offWith, slots)),
+    killed,
+    idle,
+    maxStaleMs,
+    requires,
     parent: parentKey === undefined ? undefined : { slot: slots.flag(parentKey), unmet: offWith(unmet(parentKey)) },
     obeysParent: !flagged(entry.detached),
     mode: entry.mode as Mode,
-    rules: optionalList(entry.rules, "rules").map((rule) => compileRule(rule, { off, salt, serve }, slots)),
+    needsOthers,
+    onlyRules: !killed && !idle && !needsOthers && maxStaleMs === Number.POSITIVE_INFINITY && entry.mode === "targeted",
+    constant: killed
+      ? all.killed
+      : idle
+        ? all.disabled
+        : needsOthers || maxStaleMs !== Number.POSITIVE_INFINITY
+          ? undefined
+          : entry.mode === "on"
+            ? on
+            : rules.length === 0
+              ? all.default
+              : undefined,
+    rules: rules.map(({ answer }) => answer),
+    firstAnswer: inOrder(rules),
     off,
-    answers: { ...answers(offWith), on },
+    answers: all,
     serve,
   };
 }
@@ -115,7 +145,11 @@ function unreadableFlag(entry: Wire, values: Values, off: string | undefined, pr
     parent: undefined,
     obeysParent: false,
     mode: "off",
+    needsOthers: false,
+    onlyRules: false,
+    constant: undefined,
     rules: [],
+    firstAnswer: () => undefined,
     off,
     answers: answers(offWith),
     serve,

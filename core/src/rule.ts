@@ -1,12 +1,15 @@
-import { attributeReader, isObject } from "./attribute.ts";
+import { attributeReader, isObject, ownKey } from "./attribute.ts";
 import {
   BUCKETS,
   type HashPrefix,
   isBucketCount,
+  isInside,
   rolloutBucketAfter,
   rolloutPrefix,
   splitBucketAfter,
   splitPrefix,
+  type Threshold,
+  threshold,
   unitOf,
 } from "./bucket.ts";
 import {
@@ -35,6 +38,19 @@ import { endAt } from "./schedule.ts";
  */
 export type RulePlan = (context: unknown, call: Call) => Evaluation | undefined;
 
+/** A rule, and what an index may know of it: it applies only where each of these attributes has one of the values. */
+export interface CompiledRule {
+  readonly answer: RulePlan;
+  readonly lists: readonly ListedValues[];
+  /** The answer where all the lists hold, if they are all that its conditions ask for. */
+  readonly rest: RulePlan | undefined;
+}
+
+export interface ListedValues {
+  readonly attribute: string;
+  readonly values: readonly unknown[];
+}
+
 /** What a rule needs of its flag. `serve` is undefined for a variant that the flag does not have. */
 export interface RuleOwner {
   readonly off: string;
@@ -45,8 +61,37 @@ export interface RuleOwner {
 type Slice = (context: unknown, call: Call) => Verdict;
 
 /** Compiles a rule off the wire. Throws `Unreadable`, which makes the whole flag unreadable: a rule left out could be a denial. */
-export function compileRule(wire: unknown, owner: RuleOwner, slots: Slots): RulePlan {
+export function compileRule(wire: unknown, owner: RuleOwner, slots: Slots): CompiledRule {
   if (!isObject(wire)) throw new Unreadable("a rule is not an object");
+  const answer = compileAnswer(wire, owner, slots);
+  const lists = canServeOff(wire.serve, owner.off) ? [] : listsOf(wire.when);
+  const isAll = lists.length > 0 && lists.length === leavesOf(wire.when);
+  return { answer, lists, rest: isAll ? compileAnswer({ ...wire, when: undefined }, owner, slots) : undefined };
+}
+
+/** How many conditions `listsOf` would have to find for a rule to ask for nothing else. */
+function leavesOf(when: unknown): number {
+  if (!isObject(when) || when.op !== "all" || !Array.isArray(when.of)) return 1;
+  return when.of.reduce((sum: number, part) => sum + leavesOf(part), 0);
+}
+
+function canServeOff(serve: unknown, off: string): boolean {
+  if (!isObject(serve) || serve.kind === "variant") return !isObject(serve) || serve.variant === off;
+  return true;
+}
+
+/** What must hold for a condition to be true: the lists of texts among its parts, if all of them have to hold. */
+function listsOf(when: unknown): ListedValues[] {
+  if (!isObject(when)) return [];
+  if (when.op === "all" && Array.isArray(when.of)) {
+    const seen = new Set<unknown>();
+    return when.of.flatMap(listsOf).filter(({ attribute }) => !seen.has(attribute) && seen.add(attribute));
+  }
+  if (when.op !== "in" || when.ignoreCase === true || typeof when.attribute !== "string" || when.attribute.includes(".")) return [];
+  return Array.isArray(when.values) ? [{ attribute: when.attribute, values: when.values }] : [];
+}
+
+function compileAnswer(wire: Readonly<Record<string, unknown>>, owner: RuleOwner, slots: Slots): RulePlan {
   const ruleId = text(wire.id, "id");
   const ask = (question: Question): Predicate =>
     wire.when === undefined ? (question === TRUE ? always : never) : compileCondition(wire.when, question, slots);
@@ -169,11 +214,25 @@ function compileSlice(wire: unknown, salt: string): Slice | undefined {
   if (from === 0 && to === BUCKETS) return undefined;
   if (from >= to) return () => FALSE;
   if (isRandom) return (context, call) => drawn(context, call, from, to);
+  if (wire.by === undefined || wire.by === "key") return keySlice(prefix, threshold(from), threshold(to));
   return (context) => {
     const unit = unitAt(context);
     if (unit === undefined) return UNKNOWN;
     const bucket = rolloutBucketAfter(prefix, unit);
     return bucket >= from && bucket < to ? TRUE : FALSE;
+  };
+}
+
+/** The slice that most percentages are, in one piece. */
+function keySlice(prefix: HashPrefix, from: Threshold, to: Threshold): Slice {
+  return (context) => {
+    try {
+      const unit = unitOf(ownKey(context));
+      if (unit === undefined) return UNKNOWN;
+      return isInside(prefix, unit, from, to) ? TRUE : FALSE;
+    } catch {
+      return UNKNOWN; // A getter or a proxy of the caller threw: no usable unit.
+    }
   };
 }
 

@@ -1,5 +1,6 @@
 import type { GroupPlan, RegexEngine, Slots } from "./conditions.ts";
 import type { FlagPlan } from "./plan.ts";
+import type { UsageRow } from "./usage-counts.ts";
 
 /**
  * The place of a flag key in a state. It stays the same object while entries come, change and go, so a compiled flag refers
@@ -13,6 +14,8 @@ export interface FlagSlot {
   plan: FlagPlan | undefined;
   /** Where the key leads if no flag has it: a renamed flag's old key. */
   alias: FlagSlot | undefined;
+  /** Where an SDK counts what it has served under this key. */
+  usage: UsageRow | undefined;
 }
 
 export interface GroupSlot {
@@ -39,7 +42,7 @@ export function createSlots(regex?: RegexEngine): SlotMaps {
     flag(key) {
       let slot = flags.get(key);
       if (!slot) {
-        slot = { key, entry: undefined, plan: undefined, alias: undefined };
+        slot = { key, entry: undefined, plan: undefined, alias: undefined, usage: undefined };
         flags.set(key, slot);
       }
       return slot;
