@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
 import { join } from "node:path";
-import type { Context, Evaluation, FlagType, Json, SnapshotFrame } from "@signalbox/core";
+import type { Context, Evaluation, FlagType, Json } from "@signalbox/core";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { needsOnly, readVectors, runVectors, snapshotOf, type VectorCase, type VectorFile } from "../core/vectors/run.ts";
 import { preview } from "../server/src/flags/preview.ts";
+import { type SnapshotServer, serveSnapshots } from "./snapshot-server.ts";
 import { openBrowser, root } from "./world.ts";
 
 /** The published builds answer the vectors as core does: the same loop, the same cases, through a real stream. */
@@ -23,49 +22,19 @@ interface Reader {
   explain(key: string, context?: Context): { variant?: string; value?: Json; reason: Evaluation["reason"] };
 }
 
-let peer: Server;
+let peer: SnapshotServer;
 let url: string;
 
-/** A server of one snapshot for each topic; the SDK key names the topic. */
+/** The SDK key names the topic. */
 beforeAll(async () => {
-  const bundle = readFileSync(join(root, "sdk-browser/dist/signalbox.browser.js"));
-  peer = createServer((request, response) => {
-    const asked = new URL(request.url ?? "/", "http://localhost");
-    if (asked.pathname === "/browser.js") return void response.writeHead(200, { "content-type": "text/javascript" }).end(bundle);
-    if (asked.pathname === "/")
-      return void response
-        .writeHead(200, { "content-type": "text/html" })
-        .end("<!doctype html><title>vectors</title><script type=module>import * as sdk from '/browser.js'; window.sdk = sdk;</script>");
-    if (request.method === "POST") return void response.writeHead(204).end();
-    const key = asked.searchParams.get("key") ?? request.headers.authorization?.replace("Bearer ", "") ?? "";
-    const file = files.get(key.split("_")[2] ?? "");
-    if (!file || asked.pathname !== "/sdk/v1/stream") return void response.writeHead(404).end();
-    const snapshot: SnapshotFrame = snapshotOf(file);
-    const hello = {
-      protocol: 1,
-      environment: "vectors",
-      project: "vectors",
-      production: false,
-      projection: "server",
-      generation: 1,
-      head: 1,
-      factsAt: 0,
-      heartbeatMs: 15_000,
-      at: NOW,
-      emergency: [],
-    };
-    response.writeHead(200, { "content-type": "text/event-stream", "access-control-allow-origin": "*" });
-    response.write(`event: hello\ndata: ${JSON.stringify(hello)}\n\nid: 1.1\nevent: snapshot\ndata: ${JSON.stringify(snapshot)}\n\n`);
+  peer = await serveSnapshots(NOW, (sdkKey) => {
+    const file = files.get(sdkKey.split("_")[2] ?? "");
+    return file && snapshotOf(file);
   });
-  await new Promise<void>((resolve) => peer.listen(0, "127.0.0.1", resolve));
-  const address = peer.address();
-  url = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`;
+  url = peer.url;
 });
 
-afterAll(() => {
-  peer.closeAllConnections();
-  peer.close();
-});
+afterAll(() => peer.close());
 
 /** Text that says what differs, case by case; empty when nothing does. */
 function differences(outcomes: Awaited<ReturnType<typeof runVectors>>): string[] {

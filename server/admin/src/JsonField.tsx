@@ -12,16 +12,18 @@ interface JsonFieldProps {
   /** What is wrong with a value, as a sentence. */
   readonly check?: (value: unknown) => string | undefined;
   readonly error?: string | undefined;
+  /** Said in place of where the JSON ends wrong. */
+  readonly notJson?: string;
   /** Called with each text that is JSON and passes the check. */
   readonly onChange: (value: unknown) => void;
 }
 
 /** A JSON value as text. While the text cannot be taken the value stays what it was, the field says why, and the page cannot be saved. */
-export function JsonField({ label, description, hideLabel = false, value, maxRows = 24, check, error, onChange }: JsonFieldProps) {
+export function JsonField({ label, description, hideLabel = false, value, maxRows = 24, check, error, notJson, onChange }: JsonFieldProps) {
   // What is typed holds for the value that it was typed over, or that it stands for: another value is shown as it is.
   const [typed, setTyped] = useState<{ text: string; over: unknown }>();
   const mine = typed !== undefined && same(typed.over, value) ? typed.text : undefined;
-  const problem = mine === undefined ? undefined : jsonProblem(mine, check);
+  const problem = mine === undefined ? undefined : jsonProblem(mine, check, notJson);
   useTypedProblem(problem === undefined ? undefined : `${label}: ${problem}`);
   return (
     <Textarea
@@ -38,7 +40,7 @@ export function JsonField({ label, description, hideLabel = false, value, maxRow
       error={problem ?? error}
       onChange={(event) => {
         const text = event.currentTarget.value;
-        if (jsonProblem(text, check) !== undefined) return setTyped({ text, over: value });
+        if (jsonProblem(text, check, notJson) !== undefined) return setTyped({ text, over: value });
         const next: unknown = JSON.parse(text);
         setTyped({ text, over: next });
         onChange(next);
@@ -47,10 +49,11 @@ export function JsonField({ label, description, hideLabel = false, value, maxRow
   );
 }
 
-function jsonProblem(text: string, check: JsonFieldProps["check"]): string | undefined {
+function jsonProblem(text: string, check: JsonFieldProps["check"], notJson: string | undefined): string | undefined {
   try {
     return check?.(JSON.parse(text));
   } catch (error) {
+    if (notJson !== undefined) return notJson;
     return text.trim() === "" ? "Enter JSON." : `Not JSON: ${error instanceof Error ? error.message : String(error)}`;
   }
 }

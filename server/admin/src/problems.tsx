@@ -46,10 +46,11 @@ export function useTyped(): string | undefined {
   return useContext(Context).typed;
 }
 
-/** What the server said of the field at `path` and of what is in it; with `exactly`, of the field alone. */
+/** What the server said of the field at `path` and of what is in it; with `exactly`, of the field alone. An empty path is the whole. */
 export function useIssues(path: string | undefined, { exactly = false } = {}): readonly string[] {
   const { issues } = useContext(Context);
   if (path === undefined) return [];
+  if (path === "") return issues.map(({ message }) => message);
   return issues.filter((issue) => issue.path === path || (!exactly && issue.path.startsWith(`${path}.`))).map(({ message }) => message);
 }
 

@@ -5,6 +5,7 @@ import { useParams } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 import type { Flag, Group as GroupShape } from "../../../src/api-types.ts";
 import { killKey, useLive } from "../live.ts";
+import { ProblemsProvider } from "../problems.tsx";
 import { flagQuery, groupsQuery, type Place } from "../queries.ts";
 import { Failure, Loading } from "../shell/Failure.tsx";
 import { AnchorLink } from "../shell/links.tsx";
@@ -17,10 +18,12 @@ import { shown } from "./draft.ts";
 import { KillButton } from "./KillButton.tsx";
 import { NeedsCard } from "./NeedsCard.tsx";
 import { ReceiptLine } from "./ReceiptLine.tsx";
+import { type Refused, standing } from "./refused.ts";
 import { StagingBar } from "./StagingBar.tsx";
 import { StateChip } from "./StateChip.tsx";
 import { TryCard } from "./TryCard.tsx";
 import { useDraft } from "./use-draft.ts";
+import { VariantsCard } from "./VariantsCard.tsx";
 import { WhoCard } from "./WhoCard.tsx";
 
 export function FlagPage() {
@@ -41,6 +44,8 @@ function Page({ place, flag, groups }: { place: Place; flag: Flag; groups: reado
   const handle = useDraft(place, flag);
   const fields = shown(handle.draft);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+  const [refused, setRefused] = useState<Refused>();
+  const issues = useMemo(() => standing(refused, fields), [refused, fields]);
   const groupName = useMemo(() => {
     const names = new Map(groups.map((group) => [group.key, group.name || group.key]));
     return (key: string) => names.get(key) ?? key;
@@ -49,49 +54,52 @@ function Page({ place, flag, groups }: { place: Place; flag: Flag; groups: reado
   const unsaved = Object.keys(handle.draft.edits).length > 0;
 
   return (
-    <Stack gap="lg">
-      <Header place={place} flag={flag} />
-      <KilledNote place={place} flag={flag} />
-      <Text size="lg" className="sb-sentence">
-        {sentence}
-        {unsaved && (
-          <Badge ml={8} color="indigo" variant="outline">
-            with your edits
-          </Badge>
-        )}
-      </Text>
-      {flag.warnings.map((warning) => (
-        <Alert key={warning} color="orange" variant="outline">
-          {warning}
-        </Alert>
-      ))}
-      <Grid gap="lg">
-        <Grid.Col span={{ base: 12, md: 8 }}>
-          <Stack gap="lg">
-            <WhoCard
-              place={place}
-              fields={fields}
-              base={handle.draft.base}
-              groups={groups}
-              groupName={groupName}
-              opened={opened}
-              onOpen={(id) => setOpened(new Set([...opened, id]))}
-              onEdit={handle.edit}
-            />
-            <NeedsCard place={place} flagKey={flag.key} fields={fields} onEdit={handle.edit} />
-            <DetailsCard flag={flag} fields={fields} onEdit={handle.edit} />
-          </Stack>
-        </Grid.Col>
-        <Grid.Col span={{ base: 12, md: 4 }}>
-          <Stack gap="lg">
-            <TryCard place={place} flag={flag} edits={handle.draft.edits} fields={fields} groupName={groupName} />
-            <BrowserCard flag={flag} fields={fields} onEdit={handle.edit} />
-            <Elsewhere place={place} flag={flag} />
-          </Stack>
-        </Grid.Col>
-      </Grid>
-      {unsaved && <StagingBar place={place} flag={flag} handle={handle} groupName={groupName} />}
-    </Stack>
+    <ProblemsProvider issues={issues}>
+      <Stack gap="lg">
+        <Header place={place} flag={flag} />
+        <KilledNote place={place} flag={flag} />
+        <Text size="lg" className="sb-sentence">
+          {sentence}
+          {unsaved && (
+            <Badge ml={8} color="indigo" variant="outline">
+              with your edits
+            </Badge>
+          )}
+        </Text>
+        {flag.warnings.map((warning) => (
+          <Alert key={warning} color="orange" variant="outline">
+            {warning}
+          </Alert>
+        ))}
+        <Grid gap="lg">
+          <Grid.Col span={{ base: 12, md: 8 }}>
+            <Stack gap="lg">
+              <WhoCard
+                place={place}
+                fields={fields}
+                base={handle.draft.base}
+                groups={groups}
+                groupName={groupName}
+                opened={opened}
+                onOpen={(id) => setOpened(new Set([...opened, id]))}
+                onEdit={handle.edit}
+              />
+              {flag.type !== "boolean" && <VariantsCard type={flag.type} fields={fields} onEdit={handle.edit} />}
+              <NeedsCard place={place} flagKey={flag.key} fields={fields} onEdit={handle.edit} />
+              <DetailsCard flag={flag} fields={fields} onEdit={handle.edit} />
+            </Stack>
+          </Grid.Col>
+          <Grid.Col span={{ base: 12, md: 4 }}>
+            <Stack gap="lg">
+              <TryCard place={place} flag={flag} edits={handle.draft.edits} fields={fields} />
+              <BrowserCard flag={flag} fields={fields} onEdit={handle.edit} />
+              <Elsewhere place={place} flag={flag} />
+            </Stack>
+          </Grid.Col>
+        </Grid>
+        {unsaved && <StagingBar place={place} flag={flag} handle={handle} groupName={groupName} onRefused={setRefused} />}
+      </Stack>
+    </ProblemsProvider>
   );
 }
 

@@ -1,7 +1,9 @@
-import { ActionIcon, Button, Group, MultiSelect, Paper, Select, Stack, Switch, Text, Title } from "@mantine/core";
+import { ActionIcon, Alert, Button, Group, MultiSelect, Paper, Select, Stack, Switch, Text, Title } from "@mantine/core";
 import { IconX } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import type { FlagSummary } from "../../../src/api-types.ts";
+import { IssueText, useIssues } from "../problems.tsx";
 import { flagQuery, flagsQuery, type Place } from "../queries.ts";
 import type { Edits, Fields } from "./draft.ts";
 import { replaceRequirement } from "./requirements.ts";
@@ -16,11 +18,23 @@ interface NeedsCardProps {
 /** What else must be on: required flags, and the parent. */
 export function NeedsCard({ place, flagKey, fields, onEdit }: NeedsCardProps) {
   const list = useQuery(flagsQuery(place));
+  const client = useQueryClient();
   const [adding, setAdding] = useState(false);
+  const issues = useIssues("requires");
+  const parentIssues = useIssues("parent");
   const flags = list.data?.flags ?? [];
   const required = new Set(fields.requires.map(({ flag }) => flag));
   const choices = flags.filter(({ key, archived }) => key !== flagKey && !required.has(key) && !archived);
   const colonParent = flagKey.includes(":") ? flagKey.slice(0, flagKey.lastIndexOf(":")) : undefined;
+
+  const parent = fields.parent ?? colonParent;
+  const isParentMissing = list.data !== undefined && parent !== undefined && !flags.some(({ key }) => key === parent);
+
+  /** With its on variant; others are chosen in the row that appears. */
+  async function require({ key, type }: FlagSummary) {
+    const configuration = type === "boolean" ? undefined : (await client.query(flagQuery(place, key))).configuration;
+    onEdit({ requires: [...fields.requires, { flag: key, variants: [configuration?.on ?? "on"] }] });
+  }
 
   return (
     <Paper className="sb-card" p="md" component="section" aria-labelledby="needs">
@@ -52,6 +66,7 @@ export function NeedsCard({ place, flagKey, fields, onEdit }: NeedsCardProps) {
             </ActionIcon>
           </Group>
         ))}
+        <IssueText issues={issues} />
         {adding ? (
           <Select
             label="Flag that must be on"
@@ -63,8 +78,7 @@ export function NeedsCard({ place, flagKey, fields, onEdit }: NeedsCardProps) {
             onChange={(key) => {
               setAdding(false);
               const flag = flags.find((other) => other.key === key);
-              // "on" is the on variant that every boolean flag has; of others it is chosen in the row that appears.
-              if (flag) onEdit({ requires: [...fields.requires, { flag: flag.key, variants: ["on"] }] });
+              if (flag) void require(flag);
             }}
             onBlur={() => setAdding(false)}
           />
@@ -77,10 +91,11 @@ export function NeedsCard({ place, flagKey, fields, onEdit }: NeedsCardProps) {
           <Select
             label="Parent"
             description={
-              fields.parent === null && colonParent !== undefined
-                ? `By its key: ${colonParent}${flags.some(({ key }) => key === colonParent) ? "" : ", which does not exist"}.`
+              fields.parent === null && colonParent !== undefined && !isParentMissing
+                ? `By its key: ${colonParent}. While that is off, this flag is off.`
                 : "While the parent is off, this flag is off."
             }
+            error={parentIssues.join(" ")}
             placeholder="None"
             searchable
             clearable
@@ -88,7 +103,10 @@ export function NeedsCard({ place, flagKey, fields, onEdit }: NeedsCardProps) {
             limit={50}
             flex="1 1 220px"
             maw={340}
-            data={flags.filter(({ key }) => key !== flagKey).map(({ key }) => key)}
+            data={[
+              ...(fields.parent !== null && isParentMissing ? [fields.parent] : []),
+              ...flags.filter(({ key }) => key !== flagKey).map(({ key }) => key),
+            ]}
             value={fields.parent}
             onChange={(parent) => onEdit({ parent })}
           />
@@ -101,6 +119,20 @@ export function NeedsCard({ place, flagKey, fields, onEdit }: NeedsCardProps) {
             />
           )}
         </Group>
+        {isParentMissing && (
+          <Alert color="orange" variant="outline">
+            {fields.parent === null ? `Its key names the parent ${parent}` : `Its parent is set to ${parent}`}, and there is no such flag in{" "}
+            {place.environment}.{" "}
+            {fields.mode === "inherit"
+              ? "“As parent” therefore gives it to nobody."
+              : "So nothing limits it now; once somebody makes that flag, it does."}
+          </Alert>
+        )}
+        {fields.mode === "inherit" && fields.detached && parent !== undefined && (
+          <Text size="sm" c="dimmed">
+            “As parent” follows {parent} all the same; that it has opted out counts when another mode is chosen.
+          </Text>
+        )}
       </Stack>
     </Paper>
   );
@@ -128,7 +160,12 @@ function Requirement({ place, flagKey, variants, onChange }: RequirementProps) {
     <MultiSelect
       flex={1}
       label={`${flagKey} serves one of`}
-      data={Object.keys(configuration.values).filter((variant) => variant !== configuration.off)}
+      // One that the flag does not have (any more) stays named, and is not met.
+      data={[...new Set([...Object.keys(configuration.values).filter((variant) => variant !== configuration.off), ...variants])]}
+      error={
+        variants.some((variant) => !(variant in configuration.values)) &&
+        `It has no variant ${variants.filter((variant) => !(variant in configuration.values)).join(", ")}.`
+      }
       value={[...variants]}
       onChange={(next) => next.length > 0 && onChange(next)}
     />

@@ -1,22 +1,37 @@
-import { Alert, Button, Checkbox, Group, Modal, Stack, Text, Textarea, TextInput } from "@mantine/core";
+import { Alert, Button, Checkbox, Group, Modal, Select, Stack, Text, Textarea, TextInput } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import type { CreateFlag, FlagWritten } from "../../../src/api-types.ts";
-import { call, projectPath, sentenceOfError } from "../api.ts";
+import { ApiError, call, projectPath, sentenceOfError } from "../api.ts";
+import { type Issue, ProblemsProvider, useTyped } from "../problems.tsx";
 import { flagQuery, flagsQuery, type Place } from "../queries.ts";
 import { announceChange } from "../undo.tsx";
 import { useFlagActions } from "./actions.tsx";
 import { flagKeyProblem } from "./flag-key.ts";
+import { NewVariants } from "./NewVariants.tsx";
+import { firstVariants, type NewVariant, newVariantsBody, newVariantsProblem } from "./new-variants.ts";
+import type { FlagType } from "./variants.ts";
+
+const NO_ISSUES: readonly Issue[] = [];
 
 /** A new flag is off in every environment, so that making one never changes what anybody sees. */
 export function NewFlagDialog({ place, opened, onClose }: { place: Place; opened: boolean; onClose: () => void }) {
   return (
     <Modal opened={opened} onClose={onClose} title="New flag">
-      <NewFlagForm place={place} onClose={onClose} />
+      <ProblemsProvider issues={NO_ISSUES}>
+        <NewFlagForm place={place} onClose={onClose} />
+      </ProblemsProvider>
     </Modal>
   );
 }
+
+const TYPES: { value: FlagType; label: string }[] = [
+  { value: "boolean", label: "On or off" },
+  { value: "string", label: "Text" },
+  { value: "number", label: "Numbers" },
+  { value: "json", label: "JSON" },
+];
 
 function NewFlagForm({ place, onClose }: { place: Place; onClose: () => void }) {
   const client = useQueryClient();
@@ -25,7 +40,10 @@ function NewFlagForm({ place, onClose }: { place: Place; onClose: () => void }) 
   const [key, setKey] = useState("");
   const [description, setDescription] = useState("");
   const [browser, setBrowser] = useState(false);
+  const [type, setType] = useState<FlagType>("boolean");
+  const [variants, setVariants] = useState<readonly NewVariant[]>([]);
   const [tried, setTried] = useState(false);
+  const typed = useTyped();
 
   const create = useMutation({
     mutationFn: (body: CreateFlag) => call<FlagWritten>("POST", `${projectPath(place.project)}/flags`, { body }),
@@ -46,9 +64,18 @@ function NewFlagForm({ place, onClose }: { place: Place; onClose: () => void }) 
   function submit(event: FormEvent) {
     event.preventDefault();
     setTried(true);
-    if (flagKeyProblem(key) !== undefined) return;
-    create.mutate({ key, browser, ...(description === "" ? {} : { description }) });
+    if (flagKeyProblem(key) !== undefined || typed !== undefined || newVariantsProblem(variants) !== undefined) return;
+    create.mutate({
+      key,
+      browser,
+      ...(description === "" ? {} : { description }),
+      ...(type === "boolean" ? {} : { type, ...newVariantsBody(variants) }),
+    });
   }
+
+  const issues = create.error instanceof ApiError ? create.error.issues : [];
+  const shownAtFields =
+    issues.length > 0 && issues.every(({ path }) => path === "key" || (type !== "boolean" && /^(values|on|off)/.test(path)));
 
   return (
     <form onSubmit={submit} noValidate>
@@ -63,7 +90,7 @@ function NewFlagForm({ place, onClose }: { place: Place; onClose: () => void }) 
           spellCheck={false}
           value={key}
           onChange={(event) => setKey(event.currentTarget.value)}
-          error={tried && flagKeyProblem(key)}
+          error={(tried && flagKeyProblem(key)) || issues.find(({ path }) => path === "key")?.message}
         />
         <Textarea
           label="Description"
@@ -73,13 +100,28 @@ function NewFlagForm({ place, onClose }: { place: Place; onClose: () => void }) 
           value={description}
           onChange={(event) => setDescription(event.currentTarget.value)}
         />
+        <Select
+          label="What it serves"
+          description={type === "boolean" ? "On or off: all that most flags need." : "Several variants with values of their own."}
+          data={TYPES}
+          allowDeselect={false}
+          value={type}
+          onChange={(next) => {
+            if (!next) return;
+            setType(next as FlagType);
+            setVariants(next === "boolean" ? [] : firstVariants(next as FlagType));
+          }}
+        />
+        {type !== "boolean" && (
+          <NewVariants key={type} type={type} variants={variants} issues={issues} tried={tried} onChange={setVariants} />
+        )}
         <Checkbox
           label="Visible in browsers"
           description="Its rules are sent to browsers, where anybody can read them."
           checked={browser}
           onChange={(event) => setBrowser(event.currentTarget.checked)}
         />
-        {create.isError && (
+        {create.isError && !shownAtFields && (
           <Alert role="alert" color="red" variant="outline">
             {sentenceOfError(create.error)}
           </Alert>

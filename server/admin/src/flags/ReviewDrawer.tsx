@@ -1,15 +1,18 @@
 import { Alert, Badge, Button, Drawer, Group, List, Stack, Text, Title, VisuallyHidden } from "@mantine/core";
 import { IconArrowDown, IconArrowsSort, IconArrowUp, IconEqual } from "@tabler/icons-react";
 import type { Flag } from "../../../src/api-types.ts";
+import { useIssues } from "../problems.tsx";
 import type { Place } from "../queries.ts";
 import { useEnvironment } from "../shell/place.ts";
 import { sentenceFor, stateFor } from "./body.ts";
 import { type ChangeLine, denialsLost, describeChanges, type GroupName } from "./changes.ts";
 import type { Direction } from "./direction.ts";
-import { type FieldName, pick, shown } from "./draft.ts";
+import { type FieldName, pick, shown, splitEdits } from "./draft.ts";
+import { Effect } from "./Effect.tsx";
 import { withRuleNumbers } from "./rules.ts";
 import { StateChip } from "./StateChip.tsx";
 import type { DraftHandle } from "./use-draft.ts";
+import { variantWord } from "./variants.ts";
 
 interface ReviewDrawerProps {
   readonly place: Place;
@@ -39,6 +42,7 @@ export function ReviewDrawer(props: ReviewDrawerProps) {
   const saved = handle.draft.base;
   const lost = denialsLost(saved, next, groupName);
   const { icon: Icon, words } = DIRECTIONS[direction];
+  const issues = useIssues("");
   return (
     <Drawer
       opened={opened}
@@ -84,6 +88,7 @@ export function ReviewDrawer(props: ReviewDrawerProps) {
             ))}
           </List>
         </Stack>
+        <Effect place={place} flag={flag} configuration={splitEdits(handle.draft.edits).configuration} />
         {lost.length > 0 && (
           <Alert
             color="orange"
@@ -100,12 +105,23 @@ export function ReviewDrawer(props: ReviewDrawerProps) {
         )}
         {flag.killed && (
           <Alert color="red" variant="outline">
-            The flag is killed: everybody gets Off until it is restored. This change is kept and counts from then on.
+            The flag is killed: everybody gets {variantWord(saved.off, saved)} until it is restored. This change is kept and counts from
+            then on.
           </Alert>
         )}
         {next.browser && !flag.browser && flag.browserObstacles.length > 0 && (
           <Alert color="orange" variant="outline" title="It cannot be shown in browsers now">
             {flag.browserObstacles.map((obstacle) => withRuleNumbers(obstacle, flag.configuration.rules)).join("; ")}
+          </Alert>
+        )}
+        {issues.length > 0 && (
+          <Alert role="alert" color="red" variant="outline" title="Not saved">
+            <List size="sm">
+              {issues.map((issue) => (
+                <List.Item key={issue}>{withRuleNumbers(issue, next.rules)}</List.Item>
+              ))}
+            </List>
+            Go back to mend it; what is wrong is shown at its field.
           </Alert>
         )}
         {handle.draft.theirs.map((field) => (

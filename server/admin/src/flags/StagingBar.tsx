@@ -4,15 +4,17 @@ import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import type { Flag } from "../../../src/api-types.ts";
 import { ApiError } from "../api.ts";
-import { incomplete } from "../conditions/edit.ts";
+import { useTyped } from "../problems.tsx";
 import { flagQuery, type Place } from "../queries.ts";
 import { useEnvironment } from "../shell/place.ts";
 import { announceChange, sayProblem } from "../undo.tsx";
 import { takeFlag, useFlagActions } from "./actions.tsx";
 import { describeChanges, type GroupName } from "./changes.ts";
 import { directionOf } from "./direction.ts";
-import { type Fields, pick, shown, splitEdits } from "./draft.ts";
+import { pick, shown, splitEdits } from "./draft.ts";
 import { ReviewDrawer } from "./ReviewDrawer.tsx";
+import type { Refused } from "./refused.ts";
+import { firstIncomplete } from "./rules.ts";
 import type { DraftHandle } from "./use-draft.ts";
 
 interface StagingBarProps {
@@ -20,15 +22,17 @@ interface StagingBarProps {
   readonly flag: Flag;
   readonly handle: DraftHandle;
   readonly groupName: GroupName;
+  readonly onRefused: (refused: Refused) => void;
 }
 
 /** The one bar of unsaved edits. What only takes the flag from people can be saved at once; everything else is reviewed first. */
-export function StagingBar({ place, flag, handle, groupName }: StagingBarProps) {
+export function StagingBar({ place, flag, handle, groupName, onRefused }: StagingBarProps) {
   const { draft } = handle;
   const next = shown(draft);
   const lines = describeChanges(draft.base, draft.edits, groupName);
   const direction = directionOf(draft.base, next);
-  const problem = firstProblem(next);
+  const typed = useTyped();
+  const problem = typed ?? firstIncomplete(next.rules, draft.base.rules);
   const { environment } = useEnvironment();
   const [reviewing, setReviewing] = useState(false);
   const { busy, save } = useSave(
@@ -36,6 +40,7 @@ export function StagingBar({ place, flag, handle, groupName }: StagingBarProps) 
     flag,
     handle,
     lines.map(({ what, from, to }) => `${what}: ${from ?? "–"} → ${to ?? "–"}`).join("; "),
+    onRefused,
   );
   const quick = (direction === "fewer" || direction === "none") && draft.theirs.length === 0;
 
@@ -92,16 +97,8 @@ export function StagingBar({ place, flag, handle, groupName }: StagingBarProps) 
   );
 }
 
-function firstProblem(fields: Fields): string | undefined {
-  for (const [index, rule] of fields.rules.entries()) {
-    const [missing] = rule.when ? incomplete(rule.when) : [];
-    if (missing !== undefined) return `Rule ${index + 1}: ${missing}`;
-  }
-  return undefined;
-}
-
 /** Saves the draft against the state that it was made on. After a conflict the draft stands on the newest state, unsaved. */
-function useSave(place: Place, flag: Flag, handle: DraftHandle, summary: string) {
+function useSave(place: Place, flag: Flag, handle: DraftHandle, summary: string, onRefused: (refused: Refused) => void) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const actions = useFlagActions(place);
@@ -133,6 +130,9 @@ function useSave(place: Place, flag: Flag, handle: DraftHandle, summary: string)
           `Not saved: ${isFlag(error.current) ? error.current.updatedBy : "somebody"} changed this flag meanwhile`,
           new Error("Your edits are kept, now on top of the newest state. Look at them again and save."),
         );
+      } else if (error instanceof ApiError && error.issues.length > 0) {
+        // The drawer and the fields say what was refused.
+        onRefused({ issues: error.issues, fields: shown(draft) });
       } else sayProblem("Not saved", error);
       return false;
     } finally {

@@ -1,16 +1,30 @@
 import { Alert, Button, Group, Menu, Paper, SegmentedControl, Stack, Text, Title } from "@mantine/core";
-import { IconPlus, IconUserPlus, IconUsers } from "@tabler/icons-react";
+import { IconBraces, IconPlus, IconUserPlus, IconUsers } from "@tabler/icons-react";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { Configuration, Group as GroupShape } from "../../../src/api-types.ts";
 import { emptyLeaf } from "../conditions/edit.ts";
 import { NewGroupDialog } from "../groups/NewGroupDialog.tsx";
+import { JsonField } from "../JsonField.tsx";
+import { IssueText, useIssues } from "../problems.tsx";
 import type { Place } from "../queries.ts";
 import { MODE_WORDS } from "./changes.ts";
 import { type Edits, type Fields, same } from "./draft.ts";
 import { EveryoneElse } from "./EveryoneElse.tsx";
 import { RuleCard } from "./RuleCard.tsx";
-import { everyoneElse, moveRule, newRule, removeRule, replaceRule, singleGroup, withEveryoneElse, withRule } from "./rules.ts";
+import { asRules, rulesProblem } from "./read-rule.ts";
+import {
+  everyoneElse,
+  moveRule,
+  newRule,
+  removeRule,
+  replaceRule,
+  singleGroup,
+  withEveryoneElse,
+  withEveryoneElseRule,
+  withRule,
+} from "./rules.ts";
+import { isOnOff, variantWord } from "./variants.ts";
 
 interface WhoCardProps {
   readonly place: Place;
@@ -30,6 +44,8 @@ const MODES = (["off", "targeted", "on", "inherit"] as const).map((value) => ({ 
 export function WhoCard({ place, fields, base, groups, groupName, opened, onOpen, onEdit }: WhoCardProps) {
   const navigate = useNavigate();
   const [invite, setInvite] = useState(false);
+  const [asJson, setAsJson] = useState(false);
+  const issues = useIssues("rules", { exactly: true });
   const last = everyoneElse(fields);
   const rules = last.index < 0 ? fields.rules : fields.rules.slice(0, last.index);
   const used = new Set(rules.map(singleGroup));
@@ -61,22 +77,33 @@ export function WhoCard({ place, fields, base, groups, groupName, opened, onOpen
         />
         <ModeNote fields={fields} />
         <Stack gap="sm">
-          {rules.map((rule, index) => (
-            <RuleCard
-              key={rule.id ?? index}
-              rule={rule}
-              index={index}
-              count={rules.length}
-              configuration={fields}
-              groups={groups}
-              groupName={groupName}
-              changed={!base.rules.some((old) => same(old, rule))}
-              startOpen={rule.id !== undefined && opened.has(rule.id)}
-              onChange={(next) => onEdit({ rules: replaceRule(fields.rules, index, next) })}
-              onMove={(by) => onEdit({ rules: moveRule(fields.rules, index, by) })}
-              onRemove={() => onEdit({ rules: removeRule(fields.rules, index) })}
+          {asJson ? (
+            <JsonField
+              label="The rules as JSON, in their order"
+              value={fields.rules}
+              check={rulesProblem}
+              onChange={(value) => editRules(asRules(value))}
             />
-          ))}
+          ) : (
+            rules.map((rule, index) => (
+              <RuleCard
+                key={rule.id ?? index}
+                rule={rule}
+                saved={base.rules.find((old) => old.id !== undefined && old.id === rule.id)}
+                index={index}
+                count={rules.length}
+                configuration={fields}
+                groups={groups}
+                groupName={groupName}
+                changed={!base.rules.some((old) => same(old, rule))}
+                startOpen={rule.id !== undefined && opened.has(rule.id)}
+                onChange={(next) => onEdit({ rules: replaceRule(fields.rules, index, next) })}
+                onMove={(by) => onEdit({ rules: moveRule(fields.rules, index, by) })}
+                onRemove={() => onEdit({ rules: removeRule(fields.rules, index) })}
+              />
+            ))
+          )}
+          <IssueText issues={issues} />
           <Group gap="xs">
             <Menu position="bottom-start">
               <Menu.Target>
@@ -105,13 +132,26 @@ export function WhoCard({ place, fields, base, groups, groupName, opened, onOpen
               Add rule
             </Button>
           </Group>
-          <EveryoneElse
-            percentage={last.percentage}
-            saved={everyoneElse(base).percentage}
-            alone={rules.length === 0}
-            // Whoever picks a percentage wants that percentage, whatever the mode was.
-            onChange={(percentage) => onEdit({ rules: withEveryoneElse(fields, percentage), mode: "targeted" })}
-          />
+          {!asJson && (
+            <EveryoneElse
+              configuration={fields}
+              base={base}
+              // Whoever picks a percentage wants that percentage, whatever the mode was.
+              onPercentage={(percentage) => onEdit({ rules: withEveryoneElse(fields, percentage), mode: "targeted" })}
+              onChange={(change) => onEdit({ rules: withEveryoneElseRule(fields, change), mode: "targeted" })}
+            />
+          )}
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            color="gray"
+            w="fit-content"
+            aria-pressed={asJson}
+            leftSection={<IconBraces size={14} aria-hidden />}
+            onClick={() => setAsJson(!asJson)}
+          >
+            {asJson ? "Back to the fields" : "Advanced: all rules as JSON"}
+          </Button>
         </Stack>
       </Stack>
       <NewGroupDialog
@@ -129,7 +169,7 @@ function ModeNote({ fields }: { fields: Fields }) {
   if (fields.mode === "targeted") {
     return (
       <Text size="sm" c="dimmed">
-        The first rule that applies decides; whoever no rule takes gets Off.
+        The first rule that applies decides; whoever no rule takes gets {variantWord(fields.off, fields)}.
       </Text>
     );
   }
@@ -140,7 +180,12 @@ function ModeNote({ fields }: { fields: Fields }) {
       </Alert>
     );
   }
-  const words = { off: "Nobody gets it.", on: "Everybody gets it, denials included.", inherit: "It follows its parent." }[fields.mode];
+  const isPlain = isOnOff(fields);
+  const words = {
+    off: isPlain ? "Nobody gets it." : `Everybody gets ${variantWord(fields.off, fields)}.`,
+    on: isPlain ? "Everybody gets it, denials included." : `Everybody gets ${variantWord(fields.on, fields)}, denials included.`,
+    inherit: "It follows its parent.",
+  }[fields.mode];
   return (
     <Text size="sm" c="dimmed">
       {words}{" "}

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { denialsLost, describeChanges, percent } from "./changes.ts";
+import { denialsLost, describeChanges, percent, rolloutWords } from "./changes.ts";
 import { allow, configuration, deny, everyone, flag } from "./configuration.test-support.ts";
 import { fieldsOf } from "./draft.ts";
+import { momentWords } from "./schedule.ts";
 
 const name = (key: string) => key[0]?.toUpperCase() + key.slice(1);
 const base = fieldsOf(flag({ configuration: configuration({ rules: [deny("blocked"), allow("staff"), everyone(10)] }) }));
@@ -37,6 +38,57 @@ describe("describeChanges", () => {
       { what: "Owner", from: null, to: "Ana" },
     ]);
   });
+});
+
+describe("of a flag with several variants", () => {
+  const values = { red: "#f00", green: "#0f0", blue: "#00f" };
+  const weights = [
+    { variant: "blue", percentage: 50 },
+    { variant: "green", percentage: 50 },
+  ];
+  const colors = fieldsOf(flag({ type: "string", configuration: configuration({ values, off: "red", on: "blue" }) }));
+  const toBlue = { kind: "variant" as const, variant: "blue" };
+
+  test("variants are named, and a split tells its shares", () => {
+    const rules = [
+      allow("staff", { serve: { kind: "split", weights, salt: "winter" } }),
+      { id: "e", rollout: { percentage: 10 }, serve: toBlue },
+    ];
+    expect(describeChanges(colors, { rules }, name)).toEqual([
+      { what: "Rule 1 added", from: null, to: "Staff: 50 % “blue”, 50 % “green” (salt “winter”)" },
+      { what: "Everyone else", from: "0 %", to: "10 %" },
+    ]);
+    expect(describeChanges({ ...colors, rules }, { rules: [{ id: "e", serve: { kind: "split", weights } }] }, name)).toEqual([
+      { what: "Rule removed", from: "Staff: 50 % “blue”, 50 % “green” (salt “winter”)", to: null },
+      { what: "Everyone else", from: "10 %: “blue”", to: "100 %: 50 % “blue”, 50 % “green”" },
+    ]);
+  });
+
+  test("values, on and off are told one by one", () => {
+    const edits = { values: { red: "#f00", blue: "#00e", black: "" }, on: "black" };
+    expect(describeChanges(colors, edits, name)).toEqual([
+      { what: "Variant “green”", from: '"#0f0"', to: null },
+      { what: "Variant “blue”", from: '"#00f"', to: '"#00e"' },
+      { what: "Variant “black”", from: null, to: '""' },
+      { what: "On variant", from: "blue", to: "black" },
+    ]);
+  });
+});
+
+test("a percentage tells its slice, unit, salt, plan and draw", () => {
+  expect(rolloutWords({ percentage: 10, from: 20, by: "account.key", salt: "winter" })).toBe(
+    "10 % (the slice from 20 % to 30 %, by account.key, salt “winter”)",
+  );
+  expect(rolloutWords({ percentage: 0.5, random: true })).toBe("0.5 % of the checks, at random,");
+  const at = "2026-12-01T09:00:00.000Z";
+  const later = "2026-12-08T09:00:00.000Z";
+  const points = [
+    { at, percentage: 1 },
+    { at: later, percentage: 100 },
+  ];
+  expect(rolloutWords({ percentage: 0, over: { kind: "line", points } })).toBe(
+    `0 %, then 1 % from ${momentWords(at)}, in a straight line to 100 % at ${momentWords(later)},`,
+  );
 });
 
 test("denialsLost names the denials that stop working when everybody gets the flag", () => {

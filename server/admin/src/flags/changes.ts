@@ -2,6 +2,8 @@ import type { Configuration, Rule } from "../../../src/api-types.ts";
 import { inWords } from "../conditions/edit.ts";
 import { type Edits, type Fields, same } from "./draft.ts";
 import { everyoneElse, isDenial, singleGroup } from "./rules.ts";
+import { momentWords, type Rollout, type Schedule } from "./schedule.ts";
+import { variantWord } from "./variants.ts";
 
 export const MODE_WORDS = { off: "Nobody", targeted: "Some", on: "Everybody", inherit: "As parent" } as const;
 
@@ -30,13 +32,23 @@ export function describeChanges(base: Fields, edits: Edits, groupName: GroupName
   if ("detached" in edits) lines.push({ what: "Follows its parent", from: yesNo(!base.detached), to: yesNo(!next.detached) });
   if ("browser" in edits) lines.push({ what: "Visible in browsers", from: yesNo(base.browser), to: yesNo(next.browser) });
   if ("archived" in edits) lines.push({ what: "Archived", from: yesNo(base.archived), to: yesNo(next.archived) });
-  if ("values" in edits) lines.push({ what: "Values", from: JSON.stringify(base.values), to: JSON.stringify(next.values) });
+  if ("values" in edits) lines.push(...valueChanges(base, next));
+  if ("on" in edits) lines.push({ what: "On variant", from: base.on, to: next.on });
+  if ("off" in edits) lines.push({ what: "Off variant", from: base.off, to: next.off });
   if ("key" in edits) lines.push({ what: "Key", from: base.key, to: next.key });
   if ("name" in edits) lines.push({ what: "Name", from: base.name || null, to: next.name || null });
   if ("description" in edits) lines.push({ what: "Description", from: base.description || null, to: next.description || null });
   if ("tags" in edits) lines.push({ what: "Tags", from: base.tags.join(", ") || null, to: next.tags.join(", ") || null });
   if ("owner" in edits) lines.push({ what: "Owner", from: base.owner, to: next.owner });
   return lines;
+}
+
+function valueChanges({ values: before }: Configuration, { values: after }: Configuration): ChangeLine[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const words = (values: Configuration["values"], name: string) => (name in values ? JSON.stringify(values[name]) : null);
+  return names
+    .filter((name) => !same(before[name], after[name]) || name in before !== name in after)
+    .map((name) => ({ what: `Variant “${name}”`, from: words(before, name), to: words(after, name) }));
 }
 
 function ruleChanges(base: Configuration, next: Configuration, groupName: GroupName): ChangeLine[] {
@@ -57,10 +69,25 @@ function ruleChanges(base: Configuration, next: Configuration, groupName: GroupN
   const kept = current.map(([id]) => id).filter((id) => old.has(id));
   const order = [...old.keys()].filter((id) => kept.includes(id));
   if (!same(kept, order)) lines.push({ what: "Order of the rules", from: "as it was", to: "changed" });
-  if (before.percentage !== after.percentage) {
-    lines.push({ what: "Everyone else", from: percent(before.percentage), to: percent(after.percentage) });
-  }
+  lines.push(...everyoneElseChange(before, after, base, next));
   return lines;
+}
+
+type EveryoneElse = ReturnType<typeof everyoneElse>;
+
+function everyoneElseChange(before: EveryoneElse, after: EveryoneElse, base: Configuration, next: Configuration): ChangeLine[] {
+  const what = "Everyone else";
+  const words = ({ rule, percentage }: EveryoneElse, configuration: Configuration) =>
+    rule ? `${rule.rollout ? rolloutWords(rule.rollout) : percent(percentage)}: ${servedWord(rule, configuration)}` : percent(0);
+  const isPlain = [before, after].every(({ rule }) => !rule || (rule.serve.kind === "variant" && rule.serve.variant === next.on));
+  if (isPlain && same(rest(before.rule?.rollout), rest(after.rule?.rollout))) {
+    return before.percentage === after.percentage ? [] : [{ what, from: percent(before.percentage), to: percent(after.percentage) }];
+  }
+  return same(before.rule, after.rule) ? [] : [{ what, from: words(before, base), to: words(after, next) }];
+}
+
+function rest(rollout: Rollout | undefined): object {
+  return { ...rollout, percentage: 0 };
 }
 
 /** Rules without the "everyone else" row, by id. */
@@ -71,19 +98,42 @@ function named(configuration: Configuration, everyoneElseIndex: number): [string
 /** "10 % of beta: On" */
 export function ruleSentence(rule: Rule, configuration: Configuration, groupName: GroupName): string {
   const group = singleGroup(rule);
-  const who = rule.name || (group !== undefined ? groupName(group) : rule.when ? whenSentence(rule, groupName) : "everyone");
-  const part = rule.rollout ? `${percent(rule.rollout.percentage)}${rule.rollout.random ? " (random)" : ""} of ` : "";
+  const who = rule.name || (group !== undefined ? groupName(group) : rule.when ? inWords(rule.when, groupName) : "everyone");
+  const part = rule.rollout ? `${rolloutWords(rule.rollout)} of ` : "";
   return `${part}${who}: ${servedWord(rule, configuration)}`;
 }
 
-function whenSentence(rule: Rule, groupName: GroupName): string {
-  return rule.when ? inWords(rule.when, groupName) : "everyone";
+/** "10 %"; with what makes it another 10 % than that of other rules, and with what becomes of it. */
+export function rolloutWords({ percentage, from = 0, by, salt, random, over }: Rollout): string {
+  if (random) return `${over ? scheduleWords(percentage, over) : percent(percentage)} of the checks, at random,`;
+  const details = [
+    ...(from > 0 ? [`the slice from ${percent(from)}${over ? "" : ` to ${percent(from + percentage)}`}`] : []),
+    ...(by === undefined ? [] : [`by ${by}`]),
+    ...(salt === undefined ? [] : [`salt “${salt}”`]),
+  ];
+  return `${over ? scheduleWords(percentage, over) : percent(percentage)}${details.length > 0 ? ` (${details.join(", ")})` : ""}`;
 }
 
-export function servedWord(rule: Rule, configuration: Configuration): string {
-  if (rule.serve.kind === "split") return rule.serve.weights.map((weight) => `${weight.variant} ${percent(weight.percentage)}`).join(", ");
-  if (isDenial(rule, configuration)) return "Off";
-  return rule.serve.variant === "on" ? "On" : rule.serve.variant;
+const POINTS_NAMED_MAX = 3;
+
+function scheduleWords(before: number, { kind, points }: Schedule): string {
+  const named = points.length > POINTS_NAMED_MAX ? [...points.slice(0, POINTS_NAMED_MAX - 1), ...points.slice(-1)] : points;
+  const told = named.map(({ at, percentage }, index) => {
+    const word = kind === "line" && index > 0 ? "in a straight line to " : "";
+    const skipped = index === POINTS_NAMED_MAX - 1 && points.length > POINTS_NAMED_MAX ? "… " : "";
+    return `${skipped}${word}${percent(percentage)} ${word === "" ? "from" : "at"} ${momentWords(at)}`;
+  });
+  return `${percent(before)}, then ${told.join(", ")},`;
+}
+
+export function servedWord(rule: Pick<Rule, "serve">, configuration: Pick<Configuration, "values" | "off">): string {
+  if (rule.serve.kind === "variant") return variantWord(rule.serve.variant, configuration);
+  const { weights, by, salt } = rule.serve;
+  const details = [...(by === undefined ? [] : [`by ${by}`]), ...(salt === undefined ? [] : [`salt “${salt}”`])];
+  const shares = weights
+    .filter(({ percentage }) => percentage > 0)
+    .map(({ variant, percentage }) => `${percent(percentage)} ${variantWord(variant, configuration)}`);
+  return shares.join(", ") + (details.length > 0 ? ` (${details.join(", ")})` : "");
 }
 
 /** Denials that work now and stop working when everybody gets the flag: mode "on" ignores the rules. */

@@ -37,6 +37,24 @@ describe("directionOf", () => {
     expect(to(change as unknown as Partial<Configuration>)).toBe(direction);
   });
 
+  test("of several variants a person can get another one, which is neither more nor fewer", () => {
+    const green = { kind: "variant" as const, variant: "green" };
+    const colors = configuration({ values: { off: 0, on: 1, green: 2 }, rules: [allow("staff", { serve: green }), everyone(10)] });
+    expect(directionOf(colors, { ...colors, rules: [allow("staff", { serve: green }), everyone(5)] })).toBe("both");
+    expect(directionOf(colors, { ...colors, mode: "on" })).toBe("both");
+    expect(directionOf(colors, { ...colors, mode: "off" })).toBe("fewer");
+    const greenOnly = configuration({ ...colors, rules: [{ ...everyone(10), serve: green }] });
+    expect(directionOf(greenOnly, { ...greenOnly, rules: [{ ...everyone(5), serve: green }] })).toBe("fewer");
+  });
+
+  test("another plan in time, slice, salt or unit can do both", () => {
+    const over = { kind: "line" as const, points: [{ at: "2026-12-01T09:00:00.000Z", percentage: 50 }] };
+    for (const change of [{ over }, { from: 20 }, { salt: "winter" }, { by: "account.key" }, { random: true }]) {
+      const row = { ...everyone(10), rollout: { percentage: 10, ...change } };
+      expect(to({ rules: [deny("blocked"), allow("staff"), row] })).toBe("both");
+    }
+  });
+
   test("what it says holds for every person", () => {
     fc.assert(
       fc.property(anyConfiguration, anyConfiguration, (before, after) => {

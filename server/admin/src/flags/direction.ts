@@ -21,6 +21,9 @@ export function directionOf(base: Configuration, next: Configuration): Direction
 
 function modeDirection(base: Configuration, next: Configuration): Direction {
   if (base.mode === next.mode) return "none";
+  // Between the rules and "everybody" people may also get another variant than they had.
+  if (![...base.rules, ...next.rules].every((rule) => servesAlike(rule, base, next.on)) && next.mode !== "off" && base.mode !== "off")
+    return "both";
   if (next.mode === "off" || base.mode === "on") return "fewer";
   if (next.mode === "on" || base.mode === "off") return "more";
   return "both";
@@ -44,7 +47,7 @@ function rulesDirection(base: Configuration, next: Configuration): Direction {
   const before = base.rules.map((rule) => rule.id);
   const after = next.rules.map((rule) => rule.id);
   const stayed = before.filter((id) => after.includes(id));
-  if (![...base.rules, ...next.rules].every((rule) => servesOneOf(rule, base))) return same(base.rules, next.rules) ? "none" : "both";
+  if (commonVariant([...base.rules, ...next.rules], base) === undefined) return same(base.rules, next.rules) ? "none" : "both";
   if (
     !same(
       stayed,
@@ -64,9 +67,16 @@ function rulesDirection(base: Configuration, next: Configuration): Direction {
   return direction;
 }
 
-/** Only between on and off is there a more and a fewer. */
-function servesOneOf(rule: Rule, { on, off }: Configuration): boolean {
-  return rule.serve.kind === "variant" && (rule.serve.variant === on || rule.serve.variant === off);
+/** Only between one variant and off is there a more and a fewer: of several, people can get another one. */
+function servesAlike(rule: Rule, { off }: Configuration, variant: string): boolean {
+  return rule.serve.kind === "variant" && (rule.serve.variant === variant || rule.serve.variant === off);
+}
+
+/** The variant that all rules but denials serve, if there is such a one. */
+function commonVariant(rules: readonly Rule[], configuration: Configuration): string | undefined {
+  const first = rules.find((rule) => !isDenial(rule, configuration));
+  const variant = first?.serve.kind === "variant" ? first.serve.variant : configuration.on;
+  return rules.every((rule) => servesAlike(rule, configuration, variant)) ? variant : undefined;
 }
 
 function ruleDirection(before: Rule, after: Rule, base: Configuration): Direction {

@@ -1,12 +1,13 @@
 import { Alert, Badge, Button, Group, Modal, Paper, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import type { Condition, Group as GroupShape, PatchGroup } from "../../../src/api-types.ts";
 import { ApiError, sentenceOfError } from "../api.ts";
 import { ConditionBuilder } from "../conditions/ConditionBuilder.tsx";
 import { emptyLeaf, incomplete } from "../conditions/edit.ts";
 import { same } from "../flags/draft.ts";
+import { type Issue, ProblemsProvider, useTyped } from "../problems.tsx";
 import { groupQuery, groupsQuery, type Place } from "../queries.ts";
 import { Failure, Loading } from "../shell/Failure.tsx";
 import { AnchorLink } from "../shell/links.tsx";
@@ -100,7 +101,8 @@ function EditCard({ place, group }: { place: Place; group: GroupShape }) {
   const base = begunOn ?? group;
   const shown = { name: group.name, description: group.description, when: group.when ?? emptyLeaf(), ...edits };
   const changed = Object.entries(edits).filter(([name, value]) => !same(value, group[name as keyof GroupShape]));
-  const missing = group.kind === "conditions" ? incomplete(shown.when as Condition) : [];
+  // Only what was edited: what is stored does not keep a new name from being saved.
+  const missing = group.kind === "conditions" && changed.some(([name]) => name === "when") ? incomplete(shown.when as Condition) : [];
 
   function put(next: PatchGroup) {
     setBegunOn(base);
@@ -120,60 +122,75 @@ function EditCard({ place, group }: { place: Place; group: GroupShape }) {
     },
     onSuccess: stop,
     onError: async (error) => {
+      if (error instanceof ApiError) setRefused({ issues: error.issues, when: shown.when });
       if (!(error instanceof ApiError) || error.status !== 412) return;
       setBegunOn(await client.query({ ...groupQuery(place, group.key), staleTime: 0 }));
     },
   });
 
+  // What was refused stands until the conditions that it was said of are edited.
+  const [refused, setRefused] = useState<{ issues: readonly Issue[]; when: unknown }>();
+  const issues = useMemo(() => (refused && same(refused.when, shown.when) ? refused.issues : []), [refused, shown.when]);
+
   return (
-    <Paper className="sb-card" p="md" component="section" aria-label="Edit the group">
-      <Stack gap="sm">
-        {group.kind === "conditions" && (
-          <>
-            <Title order={2} size="h4">
-              Who is in it
-            </Title>
-            <ConditionBuilder
-              condition={shown.when as Condition}
-              onChange={(when) => put({ when })}
-              groups={(groups.data?.groups ?? []).filter(({ key }) => key !== group.key)}
-              label="In the group when"
-              path="when"
-            />
-          </>
-        )}
-        <TextInput label="Name" maxLength={200} value={shown.name} onChange={(event) => put({ name: event.currentTarget.value })} />
-        <Textarea
-          label="Description"
-          autosize
-          maxLength={5000}
-          value={shown.description}
-          onChange={(event) => put({ description: event.currentTarget.value })}
-        />
-        {group.kind === "conditions" && changed.some(([name]) => name === "when") && group.usedBy.length > 0 && (
-          <Alert color="orange" variant="outline">
-            This changes who gets {group.usedBy.join(", ")}, in {place.environment}.
-          </Alert>
-        )}
-        {write.isError && (
-          <Alert role="alert" color="red" variant="outline">
-            {write.error instanceof ApiError && write.error.status === 412
-              ? `Not saved: ${group.updatedBy} changed this group meanwhile. Your edits are kept; save again to write them over it.`
-              : sentenceOfError(write.error)}
-          </Alert>
-        )}
-        {changed.length > 0 && (
-          <Group>
-            <Button size="sm" loading={write.isPending} disabled={missing.length > 0} onClick={() => write.mutate()}>
-              Save
-            </Button>
-            <Button size="sm" variant="default" onClick={stop}>
-              Discard
-            </Button>
-          </Group>
-        )}
-      </Stack>
-    </Paper>
+    <ProblemsProvider issues={issues}>
+      <Paper className="sb-card" p="md" component="section" aria-label="Edit the group">
+        <Stack gap="sm">
+          {group.kind === "conditions" && (
+            <>
+              <Title order={2} size="h4">
+                Who is in it
+              </Title>
+              <ConditionBuilder
+                condition={shown.when as Condition}
+                onChange={(when) => put({ when })}
+                groups={(groups.data?.groups ?? []).filter(({ key }) => key !== group.key)}
+                label="In the group when"
+                path="when"
+              />
+            </>
+          )}
+          <TextInput label="Name" maxLength={200} value={shown.name} onChange={(event) => put({ name: event.currentTarget.value })} />
+          <Textarea
+            label="Description"
+            autosize
+            maxLength={5000}
+            value={shown.description}
+            onChange={(event) => put({ description: event.currentTarget.value })}
+          />
+          {group.kind === "conditions" && changed.some(([name]) => name === "when") && group.usedBy.length > 0 && (
+            <Alert color="orange" variant="outline">
+              This changes who gets {group.usedBy.join(", ")}, in {place.environment}.
+            </Alert>
+          )}
+          {write.isError && (
+            <Alert role="alert" color="red" variant="outline">
+              {write.error instanceof ApiError && write.error.status === 412
+                ? `Not saved: ${group.updatedBy} changed this group meanwhile. Your edits are kept; save again to write them over it.`
+                : sentenceOfError(write.error)}
+            </Alert>
+          )}
+          {changed.length > 0 && (
+            <SaveButtons busy={write.isPending} incomplete={missing.length > 0} onSave={() => write.mutate()} onDiscard={stop} />
+          )}
+        </Stack>
+      </Paper>
+    </ProblemsProvider>
+  );
+}
+
+/** Not while something is typed that cannot be taken. */
+function SaveButtons(props: { busy: boolean; incomplete: boolean; onSave: () => void; onDiscard: () => void }) {
+  const typed = useTyped();
+  return (
+    <Group>
+      <Button size="sm" loading={props.busy} disabled={props.incomplete || typed !== undefined} onClick={props.onSave}>
+        Save
+      </Button>
+      <Button size="sm" variant="default" onClick={props.onDiscard}>
+        Discard
+      </Button>
+    </Group>
   );
 }
 

@@ -2,9 +2,10 @@ import { Alert, Button, Group, Modal, Radio, Stack, Text, TextInput } from "@man
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import type { Condition, GroupKind, Group as GroupShape } from "../../../src/api-types.ts";
-import { sentenceOfError } from "../api.ts";
+import { ApiError, sentenceOfError } from "../api.ts";
 import { ConditionBuilder } from "../conditions/ConditionBuilder.tsx";
 import { emptyLeaf, incomplete } from "../conditions/edit.ts";
+import { type Issue, ProblemsProvider, useTyped } from "../problems.tsx";
 import { groupsQuery, type Place } from "../queries.ts";
 import { useGroupActions } from "./actions.ts";
 import { groupKeyProblem, KIND_MEANS, KIND_WORDS } from "./kinds.ts";
@@ -19,16 +20,24 @@ interface NewGroupDialogProps {
 }
 
 export function NewGroupDialog(props: NewGroupDialogProps) {
+  const [issues, setIssues] = useState<readonly Issue[]>([]);
   return (
     <Modal opened={props.opened} onClose={props.onClose} title={props.kind === "early-access" ? "New early access" : "New group"} size="lg">
-      <NewGroupForm {...props} />
+      <ProblemsProvider issues={issues}>
+        <NewGroupForm {...props} onRefused={setIssues} />
+      </ProblemsProvider>
     </Modal>
   );
 }
 
 const KINDS = Object.keys(KIND_WORDS) as GroupKind[];
 
-function NewGroupForm({ place, kind: first = "conditions", onClose, onCreated }: NewGroupDialogProps) {
+interface NewGroupFormProps extends NewGroupDialogProps {
+  readonly onRefused: (issues: readonly Issue[]) => void;
+}
+
+function NewGroupForm({ place, kind: first = "conditions", onClose, onCreated, onRefused }: NewGroupFormProps) {
+  const typed = useTyped();
   const actions = useGroupActions(place);
   const groups = useQuery(groupsQuery(place));
   const [kind, setKind] = useState<GroupKind>(first);
@@ -44,12 +53,13 @@ function NewGroupForm({ place, kind: first = "conditions", onClose, onCreated }:
       onClose();
       onCreated(group);
     },
+    onError: (error) => onRefused(error instanceof ApiError ? error.issues : []),
   });
 
   function submit(event: FormEvent) {
     event.preventDefault();
     setTried(true);
-    if (groupKeyProblem(key) !== undefined || (kind === "conditions" && incomplete(when).length > 0)) return;
+    if (typed !== undefined || groupKeyProblem(key) !== undefined || (kind === "conditions" && incomplete(when).length > 0)) return;
     create.mutate({
       key,
       kind,

@@ -1,0 +1,259 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import {
+  ACCOUNT,
+  type Api,
+  environmentPath,
+  folder,
+  keepPictures,
+  openBrowser,
+  root,
+  type Server,
+  signIn,
+  startServer,
+  until,
+  WAIT_MS_MAX,
+  withAccount,
+} from "./world.ts";
+
+/** "Try on a person", and who gains and who loses before saving, as product staff meet them. */
+describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the flag page", () => {
+  const data = folder("explain");
+  const environment = environmentPath("development");
+  let server: Server;
+  let api: Api;
+  let browser: Browser;
+  let page: Page;
+
+  keepPictures(() => ({ explain: page }));
+
+  beforeAll(async () => {
+    server = await startServer({ data: data.path, env: withAccount });
+    api = await signIn(server.url);
+    const on = { kind: "variant", variant: "on" };
+    const off = { kind: "variant", variant: "off" };
+    await api.send("POST", `${environment}/groups`, {
+      key: "staff",
+      kind: "conditions",
+      name: "The staff",
+      when: { op: "endsWith", attribute: "email", values: ["@example.com"] },
+    });
+    await api.send("POST", `${environment}/groups`, { key: "early", kind: "early-access", name: "Early adopters", by: "account.key" });
+    await api.send("POST", `${environment}/groups/early/members`, { add: ["account-7"] });
+    await api.send("POST", "projects/default/flags", { key: "payments" });
+    await api.send("PATCH", `${environment}/flags/payments/configuration`, { mode: "on" });
+    await api.send("POST", "projects/default/flags", { key: "payments:checkout", description: "Pay in one step" });
+    await api.send("PATCH", `${environment}/flags/payments:checkout/configuration`, {
+      mode: "targeted",
+      requires: [{ flag: "payments", variants: ["on"] }],
+      rules: [
+        { id: "banks", name: "Not for banks", when: { op: "in", attribute: "kind", values: ["bank"] }, serve: off },
+        { id: "staff", when: { op: "group", group: "staff" }, serve: on },
+        { id: "early", when: { op: "group", group: "early" }, serve: on },
+        {
+          id: "apps",
+          name: "New apps",
+          when: {
+            op: "all",
+            of: [
+              { op: "semver", attribute: "version", is: ">=", value: "2.1.0" },
+              {
+                op: "any",
+                of: [
+                  { op: "in", attribute: "country", values: ["CH", "LI"] },
+                  { op: "number", attribute: "seats", is: ">", value: 10 },
+                ],
+              },
+            ],
+          },
+          rollout: { percentage: 50 },
+          serve: on,
+        },
+        { id: "some", rollout: { percentage: 10 }, serve: on },
+      ],
+    });
+    browser = await openBrowser(inject("chromium"));
+    page = await (await browser.newContext()).newPage();
+    page.setDefaultTimeout(WAIT_MS_MAX);
+    await page.goto(`${server.url}/sign-in`);
+    await page.getByLabel("Name").fill(ACCOUNT.name);
+    await page.getByLabel(/^Password/).fill(ACCOUNT.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.waitForURL("**/default/development/**");
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+    data.remove();
+  });
+
+  const open = () => page.goto(`${server.url}/default/development/flags/payments:checkout`);
+  const card = () => page.getByRole("region", { name: "Try on a person" });
+  const ruleNamed = (name: string) => card().getByRole("listitem").filter({ hasText: name });
+
+  async function attribute(place: number, name: string, value: string): Promise<void> {
+    await card().getByRole("button", { name: "Add attribute" }).click();
+    await card().getByLabel(`Name of attribute ${place}`).fill(name);
+    await card().getByLabel(`Value of attribute ${place}`).fill(value);
+  }
+
+  it("a person is tried: the sentence, the rules, the conditions with values, the bucket; and it follows unsaved edits", async () => {
+    await open();
+    await card().getByLabel("Key").fill("u1");
+    await attribute(1, "kind", "shop");
+    await attribute(2, "version", "2.4.0");
+    await attribute(3, "seats", "5");
+    await card().getByRole("button", { name: "Try", exact: true }).click();
+    await card().getByText("u1 gets").waitFor();
+    await ruleNamed("Not for banks").getByText("does not apply").waitFor();
+    await ruleNamed("Not for banks").getByText('kind is "shop"').waitFor();
+    await ruleNamed("The staff").getByText("no email").first().waitFor();
+    await ruleNamed("New apps").getByText("seats is 5").waitFor();
+    await ruleNamed("of everyone else")
+      .getByText(/key “u1” falls on [\d.]+ %, inside is the first 10 %/)
+      .waitFor();
+    await card().getByText("payments must serve on; it serves on. Met.").waitFor();
+
+    const evaluated = await api.send<{ variant: string }>("POST", `${environment}/evaluate`, {
+      flag: "payments:checkout",
+      context: { key: "u1", kind: "shop", version: "2.4.0", seats: 5 },
+    });
+    await card().getByText(evaluated.variant.toUpperCase(), { exact: true }).waitFor();
+
+    await page.getByRole("button", { name: "100 %" }).first().click();
+    await card()
+      .getByText(/^On: rule ".*of everyone else" applies\.$/)
+      .waitFor();
+    await card().getByText("With your unsaved edits.").waitFor();
+    await page.getByRole("button", { name: "Discard" }).click();
+  });
+
+  it("JSON says the same as the form, a member of a program by account is in, and what is no JSON is said", async () => {
+    await open();
+    await card().getByLabel("Key").fill("u2");
+    await attribute(1, "plan", "pro");
+    await card().getByText("JSON", { exact: true }).click();
+    const json = card().getByLabel("Context (JSON)");
+    expect(JSON.parse(await json.inputValue())).toEqual({ key: "u2", plan: "pro" });
+    await json.fill("{ key");
+    await card().getByRole("button", { name: "Try", exact: true }).click();
+    await card()
+      .getByText(/^This is not JSON/)
+      .waitFor();
+    await json.fill('{ "key": "u2", "kind": "shop", "account": { "key": "account-7" } }');
+    await card().getByRole("button", { name: "Try", exact: true }).click();
+    await card().getByText('On: rule "Early adopters" applies, because in Early adopters.').waitFor();
+    await ruleNamed("Early adopters").getByText('account.key is "account-7"').waitFor();
+    await ruleNamed("New apps").getByText("not reached").waitFor();
+  });
+
+  it("before saving the review says who gains and who loses, for made-up users and for pasted contexts", async () => {
+    await open();
+    await page.getByRole("button", { name: "25 %" }).first().click();
+    await page.getByRole("button", { name: "Review and save" }).click();
+    const drawer = page.getByRole("dialog");
+    await drawer
+      .getByText(
+        /^Of 10,000 made-up users without attributes, whom "Not for banks" does not concern, about 1,[3-6]00 gain it, none lose it\.$/,
+      )
+      .waitFor();
+    await drawer.getByRole("button", { name: "Compare with your own contexts" }).click();
+    await drawer.getByLabel("Contexts").fill("ana");
+    await drawer.getByRole("button", { name: "Compare", exact: true }).click();
+    await drawer.getByText(/^Line 1 is not a JSON object/).waitFor();
+    const lines = Array.from({ length: 400 }, (_, index) => JSON.stringify({ key: `user-${index}`, kind: "shop" }));
+    await drawer.getByLabel("Contexts").fill(lines.join("\n"));
+    await drawer.getByRole("button", { name: "Compare", exact: true }).click();
+    await drawer.getByText(/^Of 400 contexts, \d+ gain it, none lose it\.$/).waitFor();
+    await drawer
+      .getByText(/^user-\d+: off → on; on: rule ".*" applies, because key "user-\d+" falls on /)
+      .first()
+      .waitFor();
+    await drawer.getByRole("button", { name: "Back to made-up users" }).click();
+    await drawer.getByText(/^Of 10,000 made-up users/).waitFor();
+    await drawer.getByRole("button", { name: "Save", exact: true }).click();
+    await until("25 % are stored", async () => {
+      const flag = await api.get<{ state: { text: string } }>(`${environment}/flags/payments:checkout`);
+      return flag.state.text === "SOME 25 %";
+    });
+    await drawer.waitFor({ state: "hidden" });
+  });
+
+  it("saving does not wait for the count, and taking the flag from people needs no review", async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await page.route("**/effect", async (route) => {
+      await held;
+      await route.abort();
+    });
+    await open();
+    await page.getByRole("button", { name: "50 %" }).first().click();
+    await page.getByRole("button", { name: "Review and save" }).click();
+    await page.getByRole("dialog").getByText("Counting…").waitFor();
+    await page.getByRole("dialog").getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    release();
+    await page.unroute("**/effect");
+    await page.getByRole("button", { name: "1 %", exact: true }).first().click();
+    await page.getByRole("button", { name: "Save now" }).click();
+    await until("1 % is stored", async () => {
+      const flag = await api.get<{ state: { text: string } }>(`${environment}/flags/payments:checkout`);
+      return flag.state.text === "SOME 1 %";
+    });
+  });
+
+  const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+  async function look(name: string): Promise<void> {
+    await page.waitForLoadState("networkidle");
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(`${name} is ${wide} px too wide`).toBe(`${name} is 0 px too wide`);
+    await page.evaluate(axe);
+    const violations = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run(options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+      };
+      const { violations } = await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
+    });
+    expect(violations.map((text) => `${name}: ${text}`)).toEqual([]);
+    if (!process.env.PICTURES_OF_PAGES) return;
+    mkdirSync(join(root, "e2e/artifacts"), { recursive: true });
+    await page.screenshot({ path: join(root, `e2e/artifacts/${name}.png`), fullPage: true });
+  }
+
+  for (const theme of ["light", "dark"] as const) {
+    for (const width of [1280, 360]) {
+      it(`the tree and the review at ${width} px in the ${theme} theme have no horizontal scroll and nothing that axe finds`, async () => {
+        await page.setViewportSize({ width, height: 800 });
+        await page.emulateMedia({ colorScheme: theme });
+        await open();
+        await card().getByLabel("Key").fill("customer-4711");
+        await attribute(1, "kind", "shop");
+        await attribute(2, "version", "2.4.0");
+        await attribute(3, "email", "a.person.with.a.long.name@mail.example");
+        await card().getByRole("button", { name: "Try", exact: true }).click();
+        await ruleNamed("New apps").waitFor();
+        await look(`try-${theme}-${width}`);
+        await page.getByRole("button", { name: "50 %" }).first().click();
+        await page.getByRole("button", { name: "Review and save" }).click();
+        const drawer = page.getByRole("dialog");
+        await drawer.getByRole("button", { name: "Compare with your own contexts" }).click();
+        await drawer
+          .getByLabel("Contexts")
+          .fill('{"key":"a","kind":"shop"}\n{"key":"b","kind":"shop"}\n{"key":"c","kind":"shop"}\n{"key":"d","kind":"shop"}');
+        await drawer.getByRole("button", { name: "Compare", exact: true }).click();
+        await drawer.getByText(/^Of 4 contexts/).waitFor();
+        await look(`review-${theme}-${width}`);
+        await drawer.getByRole("button", { name: "Back", exact: true }).click();
+        await page.getByRole("button", { name: "Discard" }).click();
+      });
+    }
+  }
+});
