@@ -20,6 +20,8 @@ const WORLDS = LONG ? 20 : 10;
 const CONTEXTS = LONG ? 50 : 20;
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 
+vi.setConfig({ testTimeout: LONG ? 600_000 : 60_000 });
+
 interface Round {
   readonly entries: readonly Entry[];
   readonly asks: readonly { readonly flag: string; readonly context: Context; readonly now: number }[];

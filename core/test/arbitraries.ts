@@ -266,3 +266,28 @@ export function ruledFlag(choice: ConditionChoice): fc.Arbitrary<FlagEntry> {
     rules: onForTheRest ? [...rules, rest] : rules,
   }));
 }
+
+/** An entry of which one field, at any depth, is replaced by any JSON, or to which one is added; but for the fields named, without which it is no entry. */
+export function spoiled<T extends object>(entry: fc.Arbitrary<T>, but: readonly string[] = []): fc.Arbitrary<T> {
+  return fc
+    .tuple(entry, fc.string(), fc.jsonValue())
+    .chain(([entry, name, junk]) =>
+      fc
+        .constantFrom(...pathsOf(entry).filter(([first]) => !but.includes(first ?? "")), [but.includes(name) ? "more" : name])
+        .map((path) => replaced(entry, path, junk) as T),
+    );
+}
+
+type Path = readonly string[];
+
+function pathsOf(value: unknown, at: Path = []): Path[] {
+  if (typeof value !== "object" || value === null) return at.length > 0 ? [at] : [];
+  return [...(at.length > 0 ? [at] : []), ...Object.entries(value).flatMap(([name, inner]) => pathsOf(inner, [...at, name]))];
+}
+
+function replaced(value: unknown, [name, ...rest]: Path, junk: unknown): unknown {
+  if (name === undefined) return junk;
+  if (Array.isArray(value)) return value.map((one, index) => (String(index) === name ? replaced(one, rest, junk) : one));
+  const holder = value as Record<string, unknown>;
+  return { ...holder, [name]: replaced(holder[name], rest, junk) };
+}
