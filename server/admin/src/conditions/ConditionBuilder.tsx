@@ -239,34 +239,38 @@ function LeafEditor({ negated, nots, leaf, groups, label, path, onChange, onRemo
   const operator = operatorOf({ negated, nots, leaf });
   return (
     <Stack gap={2}>
-      <Group gap={6} align="flex-start">
-        {leaf.op !== "group" && "attribute" in leaf && (
-          <Autocomplete
+      <Group gap={6} align="flex-start" wrap="nowrap">
+        <Group gap={6} align="flex-start" flex={1} miw={0}>
+          {leaf.op !== "group" && "attribute" in leaf && (
+            <Autocomplete
+              size="xs"
+              flex="1 1 110px"
+              miw={90}
+              maw={200}
+              aria-label={`${label}: attribute`}
+              placeholder="attribute"
+              data={ATTRIBUTES}
+              value={leaf.attribute ?? ""}
+              onChange={(attribute) => put({ ...leaf, attribute })}
+            />
+          )}
+          <Select
             size="xs"
-            flex="1 1 110px"
-            miw={90}
+            flex="1 1 130px"
+            miw={120}
             maw={200}
-            aria-label={`${label}: attribute`}
-            placeholder="attribute"
-            data={ATTRIBUTES}
-            value={leaf.attribute ?? ""}
-            onChange={(attribute) => put({ ...leaf, attribute })}
+            aria-label={`${label}: comparison`}
+            data={operatorChoices(operator)}
+            allowDeselect={false}
+            value={operator}
+            onChange={(id) => id && onChange(withOperator(leaf, id as OperatorId))}
           />
-        )}
-        <Select
-          size="xs"
-          flex="1 1 150px"
-          miw={130}
-          maw={200}
-          aria-label={`${label}: comparison`}
-          data={operatorChoices(operator)}
-          allowDeselect={false}
-          value={operator}
-          onChange={(id) => id && onChange(withOperator(leaf, id as OperatorId))}
-        />
-        <Box flex="3 1 180px" miw={0}>
-          <Operand leaf={leaf} label={label} groups={groups} onChange={put} />
-        </Box>
+          {leaf.op !== "exists" && (
+            <Box flex="3 1 180px" miw={0}>
+              <Operand leaf={leaf} label={label} groups={groups} onChange={put} />
+            </Box>
+          )}
+        </Group>
         <ActionIcon variant="subtle" color="gray" aria-label={`${label}: remove`} onClick={onRemove}>
           <IconX size={16} aria-hidden />
         </ActionIcon>

@@ -82,7 +82,7 @@ export function ValueList({ leaf, label, onChange }: ValueListProps) {
           Ranges such as 10.0.0.0/8 or 2001:db8::/32, or single addresses.
         </Text>
       ) : (
-        <IgnoreCase leaf={leaf} onChange={onChange} />
+        (leaf.op !== "in" || kind === "text" || leaf.ignoreCase) && <IgnoreCase leaf={leaf} onChange={onChange} />
       )}
     </Stack>
   );

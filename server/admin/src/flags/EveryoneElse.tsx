@@ -1,7 +1,7 @@
 import { Badge, Button, Group, NumberInput, Paper, Slider, Stack, Text } from "@mantine/core";
 import type { Configuration, Rule } from "../../../src/api-types.ts";
 import { IssueText, useIssues } from "../problems.tsx";
-import { percent, rolloutWords, servedWord } from "./changes.ts";
+import { percent, ruleSentence } from "./changes.ts";
 import { same } from "./draft.ts";
 import { RolloutOptions } from "./RolloutOptions.tsx";
 import { everyoneElse } from "./rules.ts";
@@ -26,6 +26,9 @@ export function EveryoneElse({ configuration, base, onPercentage, onChange }: Ev
   const who = alone ? "Everyone" : "Everyone else";
   const serve: Rule["serve"] = rule?.serve ?? { kind: "variant", variant: configuration.on };
   const rollout = rule?.rollout ?? { percentage };
+  // Its name, which only the API gives it, is not what people know this row by.
+  const { name: _, ...unnamed } = rule ?? { rollout, serve };
+  const sentence = ruleSentence(unnamed, configuration, String, who.toLowerCase());
   const issues = useIssues(index < 0 ? undefined : `rules.${index}`);
   const isChanged = percentage !== saved.percentage || (rule !== undefined && !same(rule, saved.rule));
   return (
@@ -33,7 +36,7 @@ export function EveryoneElse({ configuration, base, onPercentage, onChange }: Ev
       <Stack gap="sm">
         <Group gap={8}>
           <Text size="sm" fw={600}>
-            {rolloutWords(rollout)} of {who.toLowerCase()}: {servedWord({ serve }, configuration)}
+            {sentence}
           </Text>
           {isChanged && (
             <Badge color="indigo" size="sm">
@@ -44,7 +47,7 @@ export function EveryoneElse({ configuration, base, onPercentage, onChange }: Ev
         {rollout.over ? (
           <NumberInput
             size="xs"
-            w={190}
+            w={220}
             label="Percentage before the first row"
             min={0}
             max={100}

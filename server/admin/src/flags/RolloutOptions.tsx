@@ -27,7 +27,7 @@ export function RolloutOptions({ rollout, saved, label, withSlice, onChange }: R
         variant="subtle"
         aria-expanded={open}
         aria-controls={id}
-        aria-label={`${label}: percentage in time, slices, salt`}
+        aria-label={`${label}: change it with time, slices, salt`}
         rightSection={open ? <IconChevronUp size={14} aria-hidden /> : <IconChevronDown size={14} aria-hidden />}
         onClick={() => setOpen(!open)}
       >

@@ -51,10 +51,10 @@ export function RuleCard({
     <Paper className="sb-card" p="sm" component="section" aria-label={label}>
       <Group justify="space-between" align="center" gap="xs">
         <Group gap={8} miw={0} flex="1 1 200px">
-          <Text fw={700} size="sm" c="dimmed" aria-hidden>
-            {index + 1}
-          </Text>
           <Text size="sm" fw={600}>
+            <Text component="span" size="sm" fw={700} c="dimmed" mr={8} aria-hidden>
+              {index + 1}
+            </Text>
             {isRuleDrawn(rule) ? ruleSentence(rule, configuration, groupName) : "A rule that is edited as JSON"}
           </Text>
           {denial && (

@@ -103,7 +103,7 @@ function Fields({ rule, saved, label, path, configuration, groups, onChange }: R
         <NumberInput
           size="xs"
           label={rollout.over ? "Percentage before the first row" : "Percentage of them"}
-          w={190}
+          w={rollout.over ? 220 : 150}
           min={0}
           max={100}
           decimalScale={3}

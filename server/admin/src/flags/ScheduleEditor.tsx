@@ -4,6 +4,7 @@ import { useId, useState } from "react";
 import { useNow } from "../time.tsx";
 import { percent } from "./changes.ts";
 import {
+  instant,
   instantOf,
   localText,
   momentWords,
@@ -88,12 +89,11 @@ function Points({ rollout, over, label, onChange }: PointsProps) {
             // biome-ignore lint/suspicious/noArrayIndexKey: see above
             key={index}
             gap={6}
-            wrap="nowrap"
           >
             <TextInput
               size="xs"
               type="datetime-local"
-              flex="1 1 170px"
+              flex="1 1 200px"
               miw={0}
               maw={220}
               aria-label={`${row}, date and time`}
@@ -152,14 +152,14 @@ function RampFields({ kind, label, onFill }: { kind: Schedule["kind"]; label: st
   const [from, setFrom] = useState(1);
   const [to, setTo] = useState(100);
   const [days, setDays] = useState(7);
-  const [start, setStart] = useState(() => localText(new Date().toISOString()));
+  const [start, setStart] = useState(() => localText(instant(Date.now())));
   const startMs = Date.parse(instantOf(start) ?? "");
-  const percentage = { size: "xs", w: 84, min: 0, max: 100, decimalScale: 3, suffix: " %", hideControls: true } as const;
+  const ends = { size: "xs", w: 84, min: 0, max: 100, decimalScale: 3, suffix: " %", hideControls: true } as const;
   return (
     <Stack gap={4} className="sb-nested" role="group" aria-label={`${label}: fill in a plan`}>
       <Group gap={6} align="flex-end">
-        <NumberInput {...percentage} label="From" value={from} onChange={(value) => typeof value === "number" && setFrom(value)} />
-        <NumberInput {...percentage} label="to" value={to} onChange={(value) => typeof value === "number" && setTo(value)} />
+        <NumberInput {...ends} label="From" value={from} onChange={(value) => typeof value === "number" && setFrom(value)} />
+        <NumberInput {...ends} label="to" value={to} onChange={(value) => typeof value === "number" && setTo(value)} />
         <NumberInput
           size="xs"
           w={84}

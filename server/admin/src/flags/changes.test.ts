@@ -79,7 +79,7 @@ test("a percentage tells its slice, unit, salt, plan and draw", () => {
   expect(rolloutWords({ percentage: 10, from: 20, by: "account.key", salt: "winter" })).toBe(
     "10 % (the slice from 20 % to 30 %, by account.key, salt “winter”)",
   );
-  expect(rolloutWords({ percentage: 0.5, random: true })).toBe("0.5 % of the checks, at random,");
+  expect(rolloutWords({ percentage: 0.5, random: true })).toBe("a random 0.5 % of the checks");
   const at = "2026-12-01T09:00:00.000Z";
   const later = "2026-12-08T09:00:00.000Z";
   const points = [
@@ -87,7 +87,7 @@ test("a percentage tells its slice, unit, salt, plan and draw", () => {
     { at: later, percentage: 100 },
   ];
   expect(rolloutWords({ percentage: 0, over: { kind: "line", points } })).toBe(
-    `0 %, then 1 % from ${momentWords(at)}, in a straight line to 100 % at ${momentWords(later)},`,
+    `0 %; from ${momentWords(at)} 1 %; in a straight line to 100 % at ${momentWords(later)}`,
   );
 });
 

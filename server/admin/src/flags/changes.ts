@@ -95,35 +95,39 @@ function named(configuration: Configuration, everyoneElseIndex: number): [string
   return configuration.rules.flatMap((rule, index) => (index === everyoneElseIndex ? [] : [[rule.id ?? `rule-${index + 1}`, rule]]));
 }
 
-/** "10 % of beta: On" */
-export function ruleSentence(rule: Rule, configuration: Configuration, groupName: GroupName): string {
+/** "10 % of beta: On"; of a percentage that changes with time "beta: On for 1 %, from 1 Dec 10 %". */
+export function ruleSentence(rule: Rule, configuration: Configuration, groupName: GroupName, everyone = "everyone"): string {
   const group = singleGroup(rule);
-  const who = rule.name || (group !== undefined ? groupName(group) : rule.when ? inWords(rule.when, groupName) : "everyone");
-  const part = rule.rollout ? `${rolloutWords(rule.rollout)} of ` : "";
-  return `${part}${who}: ${servedWord(rule, configuration)}`;
+  const who = rule.name || (group !== undefined ? groupName(group) : rule.when ? inWords(rule.when, groupName) : everyone);
+  const served = servedWord(rule, configuration);
+  const { rollout } = rule;
+  if (!rollout) return `${who}: ${served}`;
+  return rollout.over ? `${who}: ${served} for ${rolloutWords(rollout)}` : `${rolloutWords(rollout)} of ${who}: ${served}`;
 }
 
 /** "10 %"; with what makes it another 10 % than that of other rules, and with what becomes of it. */
 export function rolloutWords({ percentage, from = 0, by, salt, random, over }: Rollout): string {
-  if (random) return `${over ? scheduleWords(percentage, over) : percent(percentage)} of the checks, at random,`;
+  const size = over ? scheduleWords(percentage, over) : percent(percentage);
+  if (random) return over ? `${size}, of the checks at random` : `a random ${size} of the checks`;
   const details = [
-    ...(from > 0 ? [`the slice from ${percent(from)}${over ? "" : ` to ${percent(from + percentage)}`}`] : []),
+    ...(from > 0 ? [over ? `slices from ${percent(from)}` : `the slice from ${percent(from)} to ${percent(from + percentage)}`] : []),
     ...(by === undefined ? [] : [`by ${by}`]),
     ...(salt === undefined ? [] : [`salt “${salt}”`]),
   ];
-  return `${over ? scheduleWords(percentage, over) : percent(percentage)}${details.length > 0 ? ` (${details.join(", ")})` : ""}`;
+  return details.length > 0 ? `${size} (${details.join(", ")})` : size;
 }
 
 const POINTS_NAMED_MAX = 3;
 
 function scheduleWords(before: number, { kind, points }: Schedule): string {
-  const named = points.length > POINTS_NAMED_MAX ? [...points.slice(0, POINTS_NAMED_MAX - 1), ...points.slice(-1)] : points;
+  const isCut = points.length > POINTS_NAMED_MAX;
+  const named = isCut ? [...points.slice(0, POINTS_NAMED_MAX - 1), ...points.slice(-1)] : points;
   const told = named.map(({ at, percentage }, index) => {
-    const word = kind === "line" && index > 0 ? "in a straight line to " : "";
-    const skipped = index === POINTS_NAMED_MAX - 1 && points.length > POINTS_NAMED_MAX ? "… " : "";
-    return `${skipped}${word}${percent(percentage)} ${word === "" ? "from" : "at"} ${momentWords(at)}`;
+    const skipped = isCut && index === POINTS_NAMED_MAX - 1 ? "… " : "";
+    if (kind === "line" && index > 0) return `${skipped}in a straight line to ${percent(percentage)} at ${momentWords(at)}`;
+    return `${skipped}from ${momentWords(at)} ${percent(percentage)}`;
   });
-  return `${percent(before)}, then ${told.join(", ")},`;
+  return [percent(before), ...told].join("; ");
 }
 
 export function servedWord(rule: Pick<Rule, "serve">, configuration: Pick<Configuration, "values" | "off">): string {

@@ -82,7 +82,7 @@ export function rolloutProblem({ percentage, from = 0, over }: Rollout): string 
 }
 
 /** Whole minutes, in UTC, as they are stored. */
-function instant(ms: number): string {
+export function instant(ms: number): string {
   return new Date(Math.floor(ms / 60_000) * 60_000).toISOString();
 }
 

@@ -14,7 +14,7 @@ export function isOnOff({ values }: Pick<Configuration, "values">): boolean {
 /** What a variant is called on screen: On and Off of a boolean flag; of others their name, and that it is the safe value. */
 export function variantWord(variant: string, configuration: Pick<Configuration, "values" | "off">): string {
   if (isOnOff(configuration)) return variant === "on" ? "On" : variant === "off" ? "Off" : variant;
-  return variant === configuration.off ? `“${variant}” (off)` : `“${variant}”`;
+  return variant === configuration.off && variant !== "off" ? `“${variant}” (off)` : `“${variant}”`;
 }
 
 /** The off variant last, the on variant first. */
