@@ -4,7 +4,7 @@ import type { Context, Evaluation, Json, Position, Reason } from "./model.ts";
 import { formatPosition } from "./position.ts";
 import type { Acknowledgement, UsageReport } from "./protocol.ts";
 import { createEventReader } from "./sse.ts";
-import { createState, flagKeys, type State } from "./state.ts";
+import { createState, flagKeys, type State, warm } from "./state.ts";
 import { createSync, type LostCause, type SyncAction, type SyncEvent, type SyncStatus, stepSync } from "./sync.ts";
 import { type CountedUsage, countUp, createUsageCounts } from "./usage-counts.ts";
 
@@ -352,6 +352,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
 
   let drop = () => {};
   let cancelTimer = () => {};
+  let cancelWarm = () => {};
   let connection = 0;
   const queue: SyncEvent[] = [];
   let stepping = false;
@@ -443,6 +444,9 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       }
       case "status":
         told(action.status);
+        cancelWarm();
+        // The first change should find at once whom it reaches.
+        if (action.status !== "closed") cancelWarm = ports.after(0, () => warm(state), false);
         break;
       case "problem":
         say(action.code, action.sentence);

@@ -1,3 +1,4 @@
+import { isObject } from "./attribute.ts";
 import type { Hex64 } from "./model.ts";
 
 export const ZERO64: Hex64 = "0000000000000000";
@@ -20,6 +21,25 @@ export function digestOf(entries: Iterable<{ readonly fp: Hex64 }>): Hex64 {
   for (const { fp } of entries) {
     high ^= Number.parseInt(fp.slice(0, 8), 16);
     low ^= Number.parseInt(fp.slice(8), 16);
+  }
+  return hex32(high) + hex32(low);
+}
+
+/** The same of entries as they came, checked on the way; undefined if one of them is no entry. */
+export function digestOfWire(entries: readonly unknown[]): Hex64 | undefined {
+  let high = 0;
+  let low = 0;
+  for (const entry of entries) {
+    if (!isObject(entry) || typeof entry.kind !== "string" || typeof entry.key !== "string") return undefined;
+    const { fp } = entry;
+    if (typeof fp !== "string" || fp.length !== 16) return undefined;
+    for (let i = 0; i < 16; i++) {
+      const code = fp.charCodeAt(i);
+      const digit = code >= 48 && code <= 57 ? code - 48 : code >= 97 && code <= 102 ? code - 87 : -1;
+      if (digit < 0) return undefined;
+      if (i < 8) high ^= digit << (28 - 4 * i);
+      else low ^= digit << (60 - 4 * i);
+    }
   }
   return hex32(high) + hex32(low);
 }

@@ -42,7 +42,7 @@ export function createSlots(regex?: RegexEngine): SlotMaps {
     flag(key) {
       let slot = flags.get(key);
       if (!slot) {
-        slot = { key, entry: undefined, plan: undefined, alias: undefined, usage: undefined };
+        slot = newFlagSlot(key, undefined);
         flags.set(key, slot);
       }
       return slot;
@@ -56,6 +56,10 @@ export function createSlots(regex?: RegexEngine): SlotMaps {
       return slot;
     },
   };
+}
+
+export function newFlagSlot(key: string, entry: unknown): FlagSlot {
+  return { key, entry, plan: undefined, alias: undefined, usage: undefined };
 }
 
 /** Follows aliases to the slot that holds a flag; undefined when none does. */

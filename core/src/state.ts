@@ -1,6 +1,7 @@
 import { isObject } from "./attribute.ts";
 import type { RegexEngine } from "./conditions.ts";
-import { digestOf, isHex64, xor64, ZERO64 } from "./digest.ts";
+import { digestOfWire, isHex64, xor64, ZERO64 } from "./digest.ts";
+import { type AnyEntry, EntryTable } from "./entries.ts";
 import { type Entry, type EntryId, entryId, type Hex64, type Position, type UnknownEntry } from "./model.ts";
 import { isCount } from "./parse.ts";
 import { isNewer } from "./position.ts";
@@ -43,8 +44,6 @@ export type Applied =
 /** Emergency kills beyond this many are ignored, and so many settled ids are remembered: far more than people can press in an outage. */
 const EMERGENCY_MAX = 10_000;
 
-type AnyEntry = Entry | UnknownEntry;
-
 interface Held extends State {
   position: Position | undefined;
   digest: Hex64;
@@ -52,10 +51,11 @@ interface Held extends State {
   environment: string;
   project: string;
   size: number;
-  entries: Map<EntryId, AnyEntry>;
+  entries: EntryTable;
   emergency: Set<string>;
   slots: SlotMaps;
-  references: ReferenceIndex;
+  /** Made when a change first asks who depends on what: the first state of a program needs none. */
+  references: ReferenceIndex | undefined;
   kills: Map<string, string>;
   settled: Set<string>;
 }
@@ -66,6 +66,7 @@ export interface StateOptions {
 }
 
 export function createState({ regex }: StateOptions = {}): State {
+  const slots = createSlots(regex);
   const state: Held = {
     position: undefined,
     digest: ZERO64,
@@ -73,10 +74,10 @@ export function createState({ regex }: StateOptions = {}): State {
     environment: "",
     project: "",
     size: 0,
-    entries: new Map(),
+    entries: new EntryTable(slots),
     emergency: new Set(),
-    slots: createSlots(regex),
-    references: new ReferenceIndex(),
+    slots,
+    references: undefined,
     kills: new Map(),
     settled: new Set(),
   };
@@ -86,7 +87,7 @@ export function createState({ regex }: StateOptions = {}): State {
 /** A state that holds just these entries, at position 0.0: for previews and tests. Their fingerprints are not looked at. */
 export function loadEntries(entries: Iterable<Entry | UnknownEntry>, options?: StateOptions): State {
   const state = held(createState(options));
-  fill(state, entries);
+  replace(state, tableOf([...entries], options?.regex));
   state.position = { generation: 0, revision: 0 };
   return state;
 }
@@ -94,24 +95,41 @@ export function loadEntries(entries: Iterable<Entry | UnknownEntry>, options?: S
 /** Replaces the whole state. A snapshot of the position that the state is at is applied too; an older one is stale. */
 export function applySnapshot(holder: State, frame: SnapshotFrame): Applied {
   const state = held(holder);
-  if (!isPosition(frame) || !areEntries(frame.entries)) return { kind: "mismatch" };
+  if (!isPosition(frame) || !Array.isArray(frame.entries)) return { kind: "mismatch" };
   const { generation, revision } = frame;
   if (state.position && isNewer(state.position, { generation, revision })) return { kind: "stale" };
-  // An entry that comes twice would count twice.
-  const incoming = new Map(frame.entries.map((entry) => [entryId(entry), entry]));
-  if (incoming.size !== frame.entries.length || digestOf(incoming.values()) !== frame.digest) return { kind: "mismatch" };
+  // Nothing is touched before the digest agrees. An entry that comes twice would count twice.
+  if (digestOfWire(frame.entries) !== frame.digest) return { kind: "mismatch" };
+  const incoming = tableOf(frame.entries, state.slots.regex);
+  if (!incoming.isWhole) return { kind: "mismatch" };
 
-  const touched = new Set<NodeId>();
-  for (const [id, entry] of incoming) if (state.entries.get(id)?.fp !== entry.fp) addNode(touched, entry);
-  for (const [id, entry] of state.entries) if (!incoming.has(id)) addNode(touched, entry);
-  fill(state, incoming.values());
-  // What depends on them now is enough: whoever no longer depends on one of them was touched itself.
-  const changed = state.references.closure(touched);
-  settle(state, frame.settled, changed);
+  const before = state.entries;
+  const hadReferences = before.size > 0;
+  replace(state, incoming);
+  // A first state changes every answer; later what depends on a change is found by who refers to whom.
+  const changed = hadReferences ? changedSince(state, before) : undefined;
+  const settled = settle(state, frame.settled);
   moveTo(state, { generation, revision }, frame.digest, frame.factsAt);
   state.environment = typeof frame.environment === "string" ? frame.environment : "";
   state.project = typeof frame.project === "string" ? frame.project : "";
+  if (changed === undefined) return { kind: "applied", changed: askableKeys(state) };
+  for (const node of settled) changed.add(node);
   return { kind: "applied", changed: flagKeysOf(changed) };
+}
+
+/** What may answer differently than before a snapshot; who no longer depends on a changed entry was changed itself. */
+function changedSince(state: Held, before: EntryTable): Set<NodeId> {
+  const touched = new Set<NodeId>();
+  for (const [id, entry] of state.entries) if (before.get(id)?.fp !== entry.fp) addNode(touched, entry);
+  for (const [id, entry] of before) if (!state.entries.has(id)) addNode(touched, entry);
+  return references(state).closure(touched);
+}
+
+/** Keys that can be asked for: of flags, and old ones. */
+function askableKeys({ slots }: Held): string[] {
+  const keys: string[] = [];
+  for (const { key, entry, alias } of slots.flags.values()) if (entry !== undefined || alias !== undefined) keys.push(key);
+  return keys;
 }
 
 /** Applies one change-set, whole or not at all. */
@@ -133,11 +151,12 @@ export function applyChange(holder: State, frame: ChangeFrame): Applied {
     if (old) addNode(touched, old);
   }
   for (const entry of frame.put) addNode(touched, entry);
+  references(state);
   for (const id of frame.remove) remove(state, id);
   for (const entry of frame.put) put(state, entry);
   // What depends on them now is enough: whoever no longer depends on one of them was touched itself.
-  const changed = state.references.closure(touched);
-  settle(state, frame.settled, changed);
+  const changed = references(state).closure(touched);
+  for (const node of settle(state, frame.settled)) changed.add(node);
   moveTo(state, { generation, revision: to }, frame.digest, frame.factsAt);
   sweep(state);
   return { kind: "applied", changed: flagKeysOf(changed) };
@@ -157,14 +176,19 @@ export function setEmergency(holder: State, kills: readonly EmergencyKill[]): re
     state.emergency.add(kill.flag);
     touched.add(`flag:${kill.flag}`);
   }
-  return flagKeysOf(state.references.closure(touched));
+  return touched.size === 0 ? [] : flagKeysOf(references(state).closure(touched));
 }
 
 /** The keys of all flags, without the old keys of renamed ones, in the order in which they came. */
 export function flagKeys(state: State): string[] {
   const keys: string[] = [];
-  for (const entry of state.entries.values()) if (entry.kind === "flag") keys.push(entry.key);
+  for (const { key, entry } of state.slots.flags.values()) if (entry !== undefined) keys.push(key);
   return keys;
+}
+
+/** Finds out who refers to whom now, so that the first change need not wait for it; for a moment in which nobody waits. */
+export function warm(holder: State): void {
+  references(held(holder));
 }
 
 // A State is only ever made by createState, which makes a Held one.
@@ -178,61 +202,68 @@ function moveTo(state: Held, position: Position, digest: Hex64, factsAt: number 
   if (typeof factsAt === "number") state.factsAt = factsAt;
 }
 
-function fill(state: Held, entries: Iterable<AnyEntry>): void {
-  state.entries = new Map();
-  state.slots = createSlots(state.slots.regex);
-  state.references = new ReferenceIndex();
+interface Table {
+  /** False if an entry came twice. */
+  readonly isWhole: boolean;
+  readonly slots: SlotMaps;
+  readonly entries: EntryTable;
+}
+
+function tableOf(all: readonly AnyEntry[], regex: RegexEngine | undefined): Table {
+  const slots = createSlots(regex);
+  const entries = new EntryTable(slots);
+  return { isWhole: entries.fill(all), slots, entries };
+}
+
+function replace(state: Held, { slots, entries }: Table): void {
+  state.slots = slots;
+  state.entries = entries;
+  state.references = undefined;
   state.size = 0;
-  for (const entry of entries) put(state, entry);
+  for (const { entry } of slots.flags.values()) if (entry !== undefined) state.size++;
+}
+
+function references(state: Held): ReferenceIndex {
+  if (state.references) return state.references;
+  const index = new ReferenceIndex();
+  state.references = index;
+  for (const entry of state.entries.values()) link(index, entry);
+  return index;
+}
+
+function link(index: ReferenceIndex, entry: AnyEntry): void {
+  const node = nodeOf(entry.kind, entry.key);
+  if (node !== undefined) index.add(node, referencesOf(entry));
 }
 
 function put(state: Held, entry: AnyEntry): void {
-  const id = entryId(entry);
-  const old = state.entries.get(id);
+  const old = state.entries.put(entry);
   if (old) unlink(state, old);
   else if (entry.kind === "flag") state.size++;
-  state.entries.set(id, entry);
-  const node = nodeOf(entry.kind, entry.key);
-  if (node !== undefined) state.references.add(node, referencesOf(entry));
-  setSlot(state.slots, entry, entry);
+  link(references(state), entry);
 }
 
 function remove(state: Held, id: EntryId): void {
-  const old = state.entries.get(id);
+  const old = state.entries.remove(id);
   if (!old) return;
   unlink(state, old);
-  state.entries.delete(id);
   if (old.kind === "flag") state.size--;
-  setSlot(state.slots, old, undefined);
 }
 
 function unlink(state: Held, old: AnyEntry): void {
   const node = nodeOf(old.kind, old.key);
   if (node === undefined) return;
-  state.references.remove(node, referencesOf(old));
+  references(state).remove(node, referencesOf(old));
   // A flag and an alias of one key are one node: what the other one refers to stays.
   const twin = state.entries.get(entryId({ kind: old.kind === "flag" ? "alias" : "flag", key: old.key }));
-  if (twin && old.kind !== "group") state.references.add(node, referencesOf(twin));
-}
-
-function setSlot(slots: SlotMaps, { kind, key }: AnyEntry, entry: AnyEntry | undefined): void {
-  if (kind === "flag") {
-    const slot = slots.flag(key);
-    slot.entry = entry;
-    slot.plan = undefined;
-  } else if (kind === "group") {
-    const slot = slots.group(key);
-    slot.entry = entry;
-    slot.plan = undefined;
-  } else if (kind === "alias") {
-    const target = entry && "flag" in entry && typeof entry.flag === "string" ? entry.flag : undefined;
-    slots.flag(key).alias = target === undefined ? undefined : slots.flag(target);
-  }
+  if (twin && old.kind !== "group") references(state).add(node, referencesOf(twin));
 }
 
 /** Slots of keys that are gone stay, since compiled flags may refer to them; when they outnumber the living, all are made anew. */
 function sweep(state: Held): void {
-  if (state.slots.flags.size + state.slots.groups.size > state.entries.size * 4 + 1_000) fill(state, state.entries.values());
+  if (state.slots.flags.size + state.slots.groups.size > state.entries.size * 4 + 1_000) {
+    replace(state, tableOf([...state.entries.values()], state.slots.regex));
+  }
 }
 
 function digestAfter(state: Held, { remove, put }: ChangeFrame): Hex64 {
@@ -244,21 +275,24 @@ function digestAfter(state: Held, { remove, put }: ChangeFrame): Hex64 {
   return digest;
 }
 
-function settle(state: Held, ids: readonly string[] | undefined, changed: Set<NodeId>): void {
-  if (!Array.isArray(ids) || ids.length === 0) return;
+/** Answers what may answer differently now. */
+function settle(state: Held, ids: readonly string[] | undefined): ReadonlySet<NodeId> {
+  const changed = new Set<NodeId>();
+  if (!Array.isArray(ids) || ids.length === 0) return changed;
   for (const id of ids) {
     state.settled.delete(id);
     state.settled.add(id);
     const flag = state.kills.get(id);
     if (flag === undefined) continue;
     state.kills.delete(id);
-    for (const node of state.references.closure([`flag:${flag}`])) changed.add(node);
+    for (const node of references(state).closure([`flag:${flag}`])) changed.add(node);
   }
   for (const id of state.settled) {
     if (state.settled.size <= EMERGENCY_MAX) break;
     state.settled.delete(id);
   }
   state.emergency = new Set(state.kills.values());
+  return changed;
 }
 
 function addNode(nodes: Set<NodeId>, entry: AnyEntry): void {
