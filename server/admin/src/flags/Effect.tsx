@@ -107,9 +107,9 @@ function ContextsForm({ onCompare }: { onCompare: (contexts: readonly Context[])
 }
 
 const KINDS = [
-  { kind: "gains", icon: IconArrowUp, words: "gain it" },
-  { kind: "loses", icon: IconArrowDown, words: "lose it" },
-  { kind: "changes", icon: IconArrowsExchange, words: "get another variant" },
+  { kind: "gains", icon: IconArrowUp, words: "Gain it" },
+  { kind: "loses", icon: IconArrowDown, words: "Lose it" },
+  { kind: "changes", icon: IconArrowsExchange, words: "Get another variant" },
 ] as const;
 const EXAMPLES_SHOWN = 5;
 
@@ -123,7 +123,7 @@ function Examples({ answer }: { answer: EffectAnswer }) {
         <Group gap={6}>
           <Icon size={16} aria-hidden />
           <Text size="sm" fw={600}>
-            {answer.counts[kind].toLocaleString("en-US")} {words}
+            {words}: {answer.counts[kind].toLocaleString("en-US")}
           </Text>
         </Group>
         <List size="xs" spacing={4}>

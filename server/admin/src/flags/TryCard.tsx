@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Button, Group, JsonInput, Paper, SegmentedControl, Stack, Text, TextInput, Title } from "@mantine/core";
+import { ActionIcon, Alert, Button, Group, Paper, SegmentedControl, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
 import { IconPlus, IconX } from "@tabler/icons-react";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
@@ -119,14 +119,15 @@ function ContextForm({ onTry }: { onTry: (context: Context) => void }) {
           onChange={(next) => turnTo(next as "rows" | "json")}
         />
         {form === "json" ? (
-          <JsonInput
+          <Textarea
             label="Context (JSON)"
             placeholder={'{ "key": "4711", "plan": "pro" }'}
             autosize
             minRows={3}
             maxRows={12}
             value={json}
-            onChange={setJson}
+            styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 13 } }}
+            onChange={(event) => setJson(event.currentTarget.value)}
             error={problem}
           />
         ) : (
@@ -189,7 +190,9 @@ interface RowProps {
 }
 
 function Row({ row, place, onChange, onRemove }: RowProps) {
-  const kind = row.text.trim() === "" ? undefined : kindOf(typedValue(row.text));
+  const value = typedValue(row.text);
+  // Worth a word only where what is typed is not simply a text: 5 is a number, "5" is a text.
+  const kind = value === row.text.trim() ? undefined : kindOf(value);
   return (
     <Group gap={6} wrap="nowrap" align="flex-start">
       <TextInput
