@@ -2,7 +2,7 @@ import { isInRange, parseAddress, parseRange } from "./addresses.ts";
 import { attributeReader, isObject, ownKey, ownValue } from "./attribute.ts";
 import { unitOf } from "./bucket.ts";
 import { instantOf, isInstant, msOfDate, parseDate } from "./dates.ts";
-import { compareVersions, parseVersion } from "./semver.ts";
+import { compareVersions, parseVersion, VERSION_LENGTH_MAX } from "./semver.ts";
 import { sipHashWith, sipKey } from "./siphash.ts";
 import type { FlagSlot, GroupSlot } from "./slots.ts";
 
@@ -58,15 +58,33 @@ export const ARRAY_LENGTH_MAX = 10_000;
 /** Flags and groups that one evaluation looks at; past it a group is unknown and a required flag is not met. */
 export const STEPS_MAX = 10_000;
 
+/**
+ * What one evaluation may spend on texts, lists and units, counted in characters that are compared with one value, or as many as take as long
+ * (some 3 ns). What costs more than is left is unknown: no context, however large, keeps a program busy for long.
+ */
+export const EFFORT_MAX = 1_000_000;
+/** So many searches of the longest text that its patterns allow may be made by one evaluation; the worst patterns need 3 ms for each. */
+export const SEARCHES_MAX = 4;
+/** What things cost in characters, as measured. */
+const EFFORT = { element: 16, parsedCharacter: 30, range: 32, hashedCharacter: 50 } as const;
+
 // Evaluation is synchronous, so one counter serves all; as an argument it would cost an object for each evaluation.
-const steps = { left: 0 };
+const steps = { left: 0, effort: 0 };
 
 export function allowSteps(): void {
   steps.left = STEPS_MAX;
+  steps.effort = EFFORT_MAX;
 }
 
 export function takeStep(): boolean {
   return steps.left-- > 0;
+}
+
+/** False if that costs more than is left; then nothing is taken, so that what costs little goes on. */
+export function spend(effort: number): boolean {
+  if (effort > steps.effort) return false;
+  steps.effort -= effort;
+  return true;
 }
 
 /** Compiles a condition off the wire to one of its questions. Throws `Unreadable` for anything that it does not know. */
@@ -221,6 +239,7 @@ function clockLeaf(test: Test): Leaf {
 function anyElement(values: readonly unknown[], test: Test): Verdict {
   let verdict: Verdict = values.length > ARRAY_LENGTH_MAX ? UNKNOWN : FALSE;
   const length = Math.min(values.length, ARRAY_LENGTH_MAX);
+  if (!spend(length * EFFORT.element)) return UNKNOWN;
   for (let i = 0; i < length; i++) {
     const one = test(values[i]);
     if (one === TRUE) return TRUE;
@@ -242,7 +261,10 @@ function inTest(values: readonly unknown[], ignoreCase: boolean): Test {
   const hasNumbers = types.size === 0 || types.has("number");
   const hasBooleans = types.size === 0 || types.has("boolean");
   return (value) => {
-    if (typeof value === "string") return hasTexts ? verdict(listed.has(ignoreCase ? value.toLowerCase() : value)) : UNKNOWN;
+    if (typeof value === "string") {
+      if (!hasTexts || (ignoreCase && !spend(value.length))) return UNKNOWN;
+      return verdict(listed.has(ignoreCase ? value.toLowerCase() : value));
+    }
     if (typeof value === "boolean") return hasBooleans ? verdict(listed.has(value)) : UNKNOWN;
     return hasNumbers && Number.isFinite(value) ? verdict(listed.has(value)) : UNKNOWN;
   };
@@ -253,8 +275,11 @@ function textTest(op: "contains" | "startsWith" | "endsWith", values: readonly u
     if (typeof value !== "string") throw new Unreadable(`a value of "${op}" is not a text`);
     return ignoreCase ? value.toLowerCase() : value;
   });
+  const longest = op === "contains" ? Number.POSITIVE_INFINITY : wanted.reduce((most, one) => Math.max(most, one.length), 0);
   return (value) => {
     if (typeof value !== "string") return UNKNOWN;
+    const compared = Math.min(value.length, longest) * wanted.length;
+    if (!spend(ignoreCase ? compared + value.length : compared)) return UNKNOWN;
     const given = ignoreCase ? value.toLowerCase() : value;
     for (const one of wanted) {
       if (op === "contains" ? given.includes(one) : op === "startsWith" ? given.startsWith(one) : given.endsWith(one)) return TRUE;
@@ -283,8 +308,9 @@ function patternTest({ values, ignoreCase, textLengthMax }: Wire, regex: RegexEn
       throw new Unreadable(`${JSON.stringify(pattern)} is no regular expression`);
     }
   });
+  const perCharacter = EFFORT_MAX / (SEARCHES_MAX * (Math.max(longest, 0) + 1));
   return (given) => {
-    if (typeof given !== "string" || given.length > longest) return UNKNOWN;
+    if (typeof given !== "string" || given.length > longest || !spend(given.length * perCharacter)) return UNKNOWN;
     for (const finds of searches) if (finds(given)) return TRUE;
     return FALSE;
   };
@@ -295,7 +321,7 @@ function versionTest(is: unknown, value: string): Test {
   if (!wanted) throw new Unreadable(`${JSON.stringify(value)} is no semantic version`);
   const compare = comparison(is);
   return (given) => {
-    const version = typeof given === "string" ? parseVersion(given) : undefined;
+    const version = typeof given === "string" && spendOnParsing(given) ? parseVersion(given) : undefined;
     return version ? verdict(compare(compareVersions(version, wanted), 0)) : UNKNOWN;
   };
 }
@@ -308,7 +334,7 @@ function dateTest({ is, value, at }: Wire): Test {
   const compare = comparison(is);
   return (given) => {
     if (typeof given === "string") {
-      const date = parseDate(given);
+      const date = spendOnParsing(given) ? parseDate(given) : undefined;
       if (!date) return UNKNOWN;
       return verdict(date.offset === undefined ? compare(date.localMs, written.localMs) : compare(instantOf(date), at));
     }
@@ -324,11 +350,16 @@ function addressTest(values: readonly unknown[]): Test {
     return range;
   });
   return (given) => {
-    const address = typeof given === "string" ? parseAddress(given) : undefined;
-    if (!address) return UNKNOWN;
+    const address = typeof given === "string" && spendOnParsing(given) ? parseAddress(given) : undefined;
+    if (!address || !spend(ranges.length * EFFORT.range)) return UNKNOWN;
     for (const range of ranges) if (isInRange(address, range)) return TRUE;
     return FALSE;
   };
+}
+
+/** Longer texts than a version may have are refused at a glance. */
+function spendOnParsing(text: string): boolean {
+  return text.length > VERSION_LENGTH_MAX || spend(text.length * EFFORT.parsedCharacter);
 }
 
 function comparison(is: unknown): (a: number, b: number) => boolean {
@@ -353,7 +384,7 @@ function compileList(wire: unknown): Leaf {
   const members: ReadonlySet<unknown> = new Set(wire.members);
   return leaf(wire.by === undefined ? "key" : text(wire.by, "by"), (value) => {
     const unit = unitOf(value);
-    return unit === undefined ? UNKNOWN : verdict(members.has(sipHashWith(key, unit)));
+    return unit === undefined || !spend(unit.length * EFFORT.hashedCharacter) ? UNKNOWN : verdict(members.has(sipHashWith(key, unit)));
   });
 }
 

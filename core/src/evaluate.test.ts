@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import * as worlds from "../test/arbitraries.ts";
 import { endOf, reference } from "../test/references.ts";
 import { rolloutBucket } from "./bucket.ts";
-import { ARRAY_LENGTH_MAX, STEPS_MAX } from "./conditions.ts";
+import { ARRAY_LENGTH_MAX, SEARCHES_MAX, STEPS_MAX } from "./conditions.ts";
 import { REQUIREMENT_DEPTH_MAX } from "./evaluate.ts";
 import {
   BUCKETS,
@@ -12,6 +12,7 @@ import {
   type Evaluation,
   evaluate,
   type FlagEntry,
+  type GroupEntry,
   loadEntries,
   type Rule,
   typeMatches,
@@ -439,6 +440,104 @@ describe("bounds", () => {
     const state = loadEntries(wide);
     expect(evaluate(state, `f${levels}`, {}).reason.kind).toBe("PREREQUISITE_FAILED");
     expect(isOn(evaluate(state, "f3", {}))).toBe(true);
+  });
+
+  describe("what a large context costs", () => {
+    const of = (op: string, more: object): Condition => ({ op, attribute: "x", ...more }) as Condition;
+    const texts = (count: number, length: number): string[] => Array.from({ length: count }, (_, i) => String(i).padStart(length, "v"));
+    const dates = { is: ">", value: "2026-12-01", at: Date.parse("2026-12-01") };
+
+    // Each of these would take from 5 ms to minutes; where it is known all the same, the answer would be false.
+    test.each<[string, Condition, unknown]>([
+      ["a text of 10 MB, ten values", of("contains", { values: texts(10, 10) }), "v".repeat(10_000_000)],
+      ["a text of 10 MB in any case", of("in", { values: ["z"], ignoreCase: true }), "v".repeat(10_000_000)],
+      ["a thousand characters, ten thousand values", of("contains", { values: texts(10_000, 10) }), "v".repeat(1_000)],
+      ["long beginnings, ten thousand values", of("startsWith", { values: texts(10_000, 1_000) }), "v".repeat(1_000)],
+      ["ten thousand texts, a hundred values", of("contains", { values: texts(100, 10).map((one) => `z${one}`) }), texts(10_000, 99)],
+      [
+        "ten thousand versions",
+        of("semver", { is: ">", value: "9.0.0" }),
+        texts(10_000, 9).map((one) => `1.0.0-${"a.".repeat(100)}${one}`),
+      ],
+      ["ten thousand dates", of("date", dates), Array(10_000).fill("2020-01-01T00:00:00.000000+01:00")],
+      [
+        "ten thousand addresses, a thousand ranges",
+        of("cidr", { values: texts(1_000, 1).map((i) => `10.0.${i.length}.0/24`) }),
+        Array(10_000).fill("10.200.0.1"),
+      ],
+      ["ten thousand searches", of("matches", { values: ["[ab]*a[ab]{15}c"], textLengthMax: 900 }), Array(10_000).fill("ab".repeat(450))],
+      ["ten thousand units", { op: "group", group: "list" }, texts(10_000, 40)],
+      ["a unit of 1 MB", { op: "group", group: "list" }, "v".repeat(1_000_000)],
+    ])("%s: unknown", (_name, when, x) => {
+      const group: GroupEntry = { kind: "group", key: "list", fp: ZERO64, list: { hashKey: "00".repeat(16), by: "x", members: [] } };
+      const ask = (serve: Rule["serve"], rest: Rule[]): boolean =>
+        isOn(
+          evaluate(loadEntries([group, flag("f", { rules: [{ id: "r", when, serve }, ...rest] })], { regex: worlds.regex }), "f", { x }),
+        );
+      expect(ask(serveOn, [])).toBe(false);
+      expect(ask(serveOff, [{ id: "rest", serve: serveOn }])).toBe(false);
+    });
+
+    test("a unit of 1 MB is none", () => {
+      const rollout = { to: BUCKETS - 1 };
+      const split: Rule["serve"] = {
+        kind: "split",
+        weights: [
+          { variant: "on", weight: 99_999 },
+          { variant: "off", weight: 1 },
+        ],
+      };
+      const state = loadEntries([
+        flag("rollout", { rules: [{ id: "r", rollout, serve: serveOn }] }),
+        flag("by", { rules: [{ id: "r", rollout: { ...rollout, by: "account.key" }, serve: serveOn }] }),
+        flag("split", { rules: [{ id: "r", serve: split }] }),
+      ]);
+      for (const [length, on] of [
+        [10_000, true],
+        [1_000_000, false],
+      ] as const) {
+        const key = "v".repeat(length);
+        for (const name of ["rollout", "by", "split"]) expect(isOn(evaluate(state, name, { key, account: { key } })), name).toBe(on);
+      }
+    });
+
+    test("the searches of one evaluation are few, over all rules and elements, and the next evaluation has its own", () => {
+      let searched = 0;
+      const regex = () => (text: string) => {
+        searched += text.length;
+        return false;
+      };
+      const when = of("matches", { values: ["a"], textLengthMax: 100 });
+      const rules = Array.from({ length: 20 }, (_, i): Rule => ({ id: `r${i}`, when, serve: serveOn }));
+      const state = loadEntries([flag("f", { rules })], { regex });
+      for (const x of ["v".repeat(100), Array(1_000).fill("v".repeat(100))]) {
+        searched = 0;
+        evaluate(state, "f", { x });
+        expect(searched).toBeGreaterThanOrEqual(300);
+        expect(searched).toBeLessThanOrEqual(SEARCHES_MAX * 101);
+      }
+    });
+
+    test("what is too long takes nothing from what is not, and common things never run out", () => {
+      const long = of("contains", { values: texts(10, 10) });
+      const short: Condition = { op: "semver", attribute: "app", is: ">=", value: "2.0.0" };
+      const of50 = Array.from({ length: 50 }, (_, i): Rule => ({ id: `r${i}`, when: long, serve: serveOn }));
+      const state = loadEntries([flag("f", { rules: [...of50, { id: "last", when: short, serve: serveOn }] })]);
+      expect(evaluate(state, "f", { x: "v".repeat(10_000_000), app: "2.1.0" }).reason).toEqual({ kind: "TARGETING_MATCH", ruleId: "last" });
+      const conditions: Condition[] = [
+        of("contains", { values: texts(100, 10) }),
+        of("in", { values: texts(100, 10), ignoreCase: true }),
+        of("endsWith", { values: ["@shop.example"] }),
+        of("matches", { values: ["^x[a-z]+@shop"], textLengthMax: 1_000 }),
+      ];
+      // Two hundred rules over an ordinary text; the last one is for everyone who is known not to be in them.
+      const denials = Array.from(
+        { length: 200 },
+        (_, i): Rule => ({ id: `d${i}`, when: conditions[i % conditions.length] as Condition, serve: serveOff }),
+      );
+      const common = loadEntries([flag("f", { rules: [...denials, { id: "rest", serve: serveOn }] })], { regex: worlds.regex });
+      expect(isOn(evaluate(common, "f", { x: "ada.lovelace@example.org" }))).toBe(true);
+    });
   });
 
   test("groups that fan out are cut off", () => {

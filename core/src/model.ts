@@ -26,6 +26,7 @@ export type DateComparison = "<" | "<=" | ">" | ">=";
 /**
  * A condition is true, false or unknown for a context (see `evaluate.ts`). `op` says which kind it is.
  * A string operator is true if any of `values` fits; `ignoreCase` folds both sides with `toLowerCase`.
+ * What would take long to look at (megabytes of text, ten thousand elements) is unknown: see `EFFORT_MAX` in `conditions.ts`.
  */
 export type Condition =
   | { readonly op: "all"; readonly of: readonly Condition[] }

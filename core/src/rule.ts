@@ -21,6 +21,7 @@ import {
   type Predicate,
   type Question,
   type Slots,
+  spend,
   TRUE,
   text,
   UNKNOWN,
@@ -227,7 +228,7 @@ function compileSlice(wire: unknown, salt: string): Slice | undefined {
 function keySlice(prefix: HashPrefix, from: Threshold, to: Threshold): Slice {
   return (context) => {
     try {
-      const unit = unitOf(ownKey(context));
+      const unit = usable(unitOf(ownKey(context)));
       if (unit === undefined) return UNKNOWN;
       return isInside(prefix, unit, from, to) ? TRUE : FALSE;
     } catch {
@@ -268,11 +269,20 @@ function unitReader(by: unknown): (context: unknown) => string | undefined {
   const read = attributeReader(by === undefined ? "key" : text(by, "by"));
   return (context) => {
     try {
-      return unitOf(read(context));
+      return usable(unitOf(read(context)));
     } catch {
       return undefined; // A getter or a proxy of the caller threw: no usable unit.
     }
   };
+}
+
+/** A unit that is longer costs effort; who has shorter ones never runs out of it. */
+const UNIT_LENGTH_FREE = 256;
+/** A character of a unit, hashed, takes as long as comparing so many. */
+const UNIT_CHARACTER_EFFORT = 4;
+
+function usable(unit: string | undefined): string | undefined {
+  return unit === undefined || unit.length <= UNIT_LENGTH_FREE || spend(unit.length * UNIT_CHARACTER_EFFORT) ? unit : undefined;
 }
 
 function compileSchedule(wire: unknown, before: number): (now: number) => number {
