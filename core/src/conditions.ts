@@ -229,7 +229,8 @@ function existsLeaf(attribute: string): Leaf {
 function clockLeaf(test: Test): Leaf {
   return (_context, { clock }) => {
     try {
-      return clock ? test(clock()) : UNKNOWN;
+      const now: unknown = clock?.();
+      return typeof now === "number" ? test(now) : UNKNOWN;
     } catch {
       return UNKNOWN;
     }

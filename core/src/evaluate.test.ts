@@ -15,6 +15,7 @@ import {
   type GroupEntry,
   loadEntries,
   type Rule,
+  type Schedule,
   typeMatches,
   unitOf,
   unreadableBecause,
@@ -389,6 +390,47 @@ describe("hostile contexts", () => {
     expect(verdictOf({ op: "not", of: when }, context)).toBe(expected === undefined ? undefined : !expected);
   });
 
+  describe("values that pretend to be others are unknown to every operator", () => {
+    const operators: Condition[] = [
+      { op: "in", attribute: "x", values: ["a", 6, true] },
+      { op: "contains", attribute: "x", values: [""] },
+      { op: "number", attribute: "x", is: "!=", value: 5 },
+      { op: "semver", attribute: "x", is: "!=", value: "0.0.1" },
+      { op: "date", attribute: "x", is: "<", value: "9000-01-01", at: Date.parse("9000-01-01") },
+      { op: "cidr", attribute: "x", values: ["0.0.0.0/0", "::/0"] },
+      { op: "matches", attribute: "x", values: [""], textLengthMax: 100 },
+    ];
+    test.each<[string, unknown]>([
+      ["an object that says it is a Date", { [Symbol.toStringTag]: "Date", getTime: () => 5, valueOf: () => 5 }],
+      ["an object that throws when asked what it is", Object.defineProperty({}, Symbol.toStringTag, { get: throwing })],
+      ["an object that becomes a text", { toString: () => "1.0.0" }],
+      ["an object that becomes a number", { [Symbol.toPrimitive]: () => 6, valueOf: () => 6 }],
+      ["an invalid Date", new Date(Number.NaN)],
+      ["what inherits from a Date", Object.create(new Date(5))],
+      ["a Date behind a proxy", new Proxy(new Date(5), {})],
+      ["a number in an object", Object(6)],
+      ["a text in an object", Object("a")],
+      ["a BigInt", 10n],
+      ["a symbol", Symbol("a")],
+      ["a function", () => "a"],
+      ["not a number", Number.NaN],
+      ["something like an array", { length: 1, 0: "a" }],
+      ["bytes", new Uint8Array([6])],
+      ["a set", new Set(["a"])],
+      ["a regular expression", /a/],
+      ["an array that holds itself", Array.from({ length: 1 }, (_, __, self: unknown[] = []) => self.push(self) && self)],
+      ["an array without elements, but with a length", new Array(5)],
+      ["an array whose elements throw", Object.defineProperty([0], 0, { get: throwing })],
+    ])("%s", (_name, x) => {
+      for (const operator of operators) expect(verdictOf(operator, { x }), operator.op).toBeUndefined();
+    });
+
+    test("a Date of a class that lies about its time is taken at its own time", () => {
+      const lying = Object.assign(new Date(5), { getTime: throwing, valueOf: throwing, toString: throwing });
+      expect(verdictOf({ op: "date", attribute: "x", is: "<", value: "1970-01-02", at: 86_400_000 }, { x: lying })).toBe(true);
+    });
+  });
+
   test("a unit whose getter throws is no usable unit", () => {
     const state = loadEntries([flag("f", { rules: [{ id: "r", rollout: { to: 99_999 }, serve: serveOn }] })]);
     expect(evaluate(state, "f", Object.defineProperty({}, "key", { get: throwing })).reason).toEqual({ kind: "DEFAULT" });
@@ -397,6 +439,20 @@ describe("hostile contexts", () => {
   test("a source of random numbers that throws cannot break the caller", () => {
     const state = loadEntries([flag("f", { rules: [{ id: "r", rollout: { to: 5, random: true }, serve: serveOn }] })]);
     expect(isOn(evaluate(state, "f", {}, { random: throwing }))).toBe(false);
+  });
+
+  test("a clock that gives anything but whole milliseconds, or throws, leaves the time unknown, to conditions and schedules alike", () => {
+    const until: Condition = { op: "date", is: "<", value: "9000-01-01", at: Date.parse("9000-01-01") };
+    const over: Schedule = { kind: "steps", points: [{ at: -8.64e15, to: BUCKETS }] };
+    const state = loadEntries([
+      flag("date", { rules: [{ id: "r", when: until, serve: serveOn }] }),
+      flag("schedule", { rules: [{ id: "r", rollout: { to: 0, over }, serve: serveOn }] }),
+    ]);
+    const ask = (clock: unknown): boolean[] =>
+      ["date", "schedule"].map((key) => isOn(evaluate(state, key, {}, { clock } as EvaluateOptions)));
+    expect(ask(() => 0)).toEqual([true, true]);
+    const given = ["2026-12-01", new Date(0), 5n, null, undefined, [0], Number.NaN, 0.5, 1e300, Number.NEGATIVE_INFINITY];
+    for (const clock of [...given.map((now) => () => now), throwing, 5, null, undefined]) expect(ask(clock)).toEqual([false, false]);
   });
 
   test("a getter that asks for the same flag again ends, and the next evaluation is not affected", () => {
