@@ -19,6 +19,24 @@ import {
   withAccount,
 } from "./world.ts";
 
+/** Longer than the page has tags for. */
+const LONG_LIST = { op: "in", attribute: "plan", values: Array.from({ length: 150 }, (_, index) => `plan-${index}`) };
+const SPLIT = {
+  kind: "split",
+  weights: [
+    { variant: "blue", percentage: 50 },
+    { variant: "green", percentage: 50 },
+  ],
+};
+const POINTS = [
+  { at: "2026-01-01T00:00:00.000Z", percentage: 1 },
+  { at: "2099-01-01T00:00:00.000Z", percentage: 100 },
+];
+
+interface Saved {
+  readonly configuration: { readonly rules: readonly { readonly when?: unknown; readonly rollout?: unknown; readonly serve: unknown }[] };
+}
+
 /** The admin UI and /kill as people use them: tasks within their budgets of interactions, both themes, a phone, a screen reader, two people at once. */
 describe.skipIf(inject("chromium") === "")("the admin UI", () => {
   const data = folder("admin");
@@ -58,6 +76,26 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
         { name: "Not for banks", when: { op: "in", attribute: "kind", values: ["bank"] }, serve: off },
         { name: "Staff", when: { op: "group", group: "staff" }, serve: on },
         { rollout: { percentage: 10 }, serve: on },
+      ],
+    });
+    const colors = { red: "#d00", green: "#0a0", blue: "#00d" };
+    await api.send("POST", "projects/default/flags", { key: "banner-color", type: "string", values: colors, off: "red", on: "blue" });
+    await api.send("PATCH", `${environment}/flags/banner-color/configuration`, {
+      mode: "targeted",
+      rules: [
+        {
+          when: {
+            op: "any",
+            of: [
+              { op: "matches", attribute: "email", values: ["@example\\.com$"] },
+              { op: "all", of: [{ op: "semver", attribute: "version", is: ">=", value: "2.3.0" }, LONG_LIST] },
+              { op: "date", is: ">=", value: "2026-12-01T09:30", zone: "Europe/Zurich" },
+            ],
+          },
+          rollout: { percentage: 10, from: 20, by: "account.key", salt: "winter" },
+          serve: SPLIT,
+        },
+        { rollout: { percentage: 0, over: { kind: "line", points: POINTS } }, serve: { kind: "variant", variant: "blue" } },
       ],
     });
     await api.send("POST", "projects/default/flags", { key: "search" });
@@ -146,7 +184,7 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
 
   it("find a flag: at most 2 interactions", async () => {
     await open("flags");
-    await page.getByText("32 flags").waitFor();
+    await page.getByText("33 flags").waitFor();
     const eva = person();
     await page.getByLabel("Search flags").focus();
     await eva.type(page.getByLabel("Search flags"), "one step");
@@ -221,9 +259,153 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
     expect(((await answer.json()) as { issues: { message: string }[] }).issues[0]?.message).toContain("banks");
   });
 
+  const rulesOf = async (flag: string) => (await api.get<Saved>(`${environment}/flags/${flag}`)).configuration.rules;
+  async function reviewAndSave(): Promise<void> {
+    await page.getByRole("button", { name: "Review and save" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Save", exact: true }).click();
+  }
+  async function choose(field: Locator, option: string): Promise<void> {
+    await field.click();
+    await page.getByRole("option", { name: option, exact: true }).click();
+  }
+
+  it("a flag of three texts is made, given out in shares, and served", async () => {
+    await open("flags");
+    await page.getByRole("button", { name: "New flag" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Key").fill("button-color");
+    await choose(dialog.getByRole("combobox", { name: "What it serves" }), "Text");
+    await dialog.getByLabel("Off variant, name").fill("red");
+    await dialog.getByLabel("On variant, name").fill("blue");
+    await dialog.getByRole("button", { name: "Add variant" }).click();
+    await dialog.getByRole("button", { name: "Create" }).click();
+    await dialog.getByText("Enter a name.").waitFor();
+    await dialog.getByLabel("Variant 3, name").fill("green");
+    await dialog.getByLabel("Value").nth(2).fill("#0a0");
+    await dialog.getByRole("button", { name: "Create" }).click();
+    await page.waitForURL("**/flags/button-color");
+
+    await page.getByRole("button", { name: "100 %" }).click();
+    await choose(page.getByRole("combobox", { name: "Everyone: they get" }), "Shares of several");
+    await page.getByLabel("Everyone: share of green").fill("30.5");
+    await page.getByLabel("Everyone: share of red").fill("0");
+    await page
+      .getByText(/Everyone|Rule 1: The shares add up to/)
+      .first()
+      .waitFor();
+    expect(await page.getByRole("button", { name: "Review and save" }).isDisabled()).toBe(true);
+    await page.getByRole("button", { name: "Everyone: the rest goes to blue" }).click();
+    await reviewAndSave();
+    await until("the shares are stored", async () => (await rulesOf("button-color")).length === 1);
+    expect((await rulesOf("button-color"))[0]?.serve).toEqual({
+      kind: "split",
+      weights: [
+        { variant: "blue", percentage: 69.5 },
+        { variant: "green", percentage: 30.5 },
+        { variant: "red", percentage: 0 },
+      ],
+    });
+    const served = await Promise.all(
+      Array.from({ length: 100 }, (_, index) =>
+        api.send<{ variant: string }>("POST", `${environment}/evaluate`, { flag: "button-color", context: { key: `u${index}` } }),
+      ),
+    );
+    expect([...new Set(served.map(({ variant }) => variant))].sort()).toEqual(["blue", "green"]);
+    const { sentence } = await api.get<{ sentence: string }>(`${environment}/flags/button-color`);
+    await page.getByText(sentence).waitFor(); // The page makes its sentence itself, and must not say anything else.
+  });
+
+  it("a percentage rises by itself along a line", async () => {
+    await api.send("POST", "projects/default/flags", { key: "slow-start" });
+    await open("flags/slow-start");
+    await page.getByRole("button", { name: "Everyone: change it with time, slices, salt" }).click();
+    await page.getByRole("radio", { name: "In a line" }).click();
+    const plan = page.getByRole("group", { name: "Everyone: fill in a plan" });
+    await plan.getByLabel("From").fill("5");
+    await plan.getByLabel("to", { exact: true }).fill("50");
+    await plan.getByLabel("over days").fill("10");
+    await plan.getByLabel("beginning").fill("2026-01-01T09:00");
+    await plan.getByRole("button", { name: "Fill in the rows" }).click();
+    await page.getByLabel("Everyone: row 2, percentage").fill("60.125");
+    await page.getByText("Now 60.125 %; the plan is done.").waitFor();
+    await page.getByLabel("Everyone: row 2, date and time").fill("2099-01-01T09:00");
+    await page.getByText(/^Now \d.* %; on the way to 60.125 %/).waitFor();
+    await reviewAndSave();
+    await until("the plan is stored", async () => (await rulesOf("slow-start")).length === 1);
+    const instantOf = (local: string) => page.evaluate((text) => new Date(text).toISOString(), local);
+    expect((await rulesOf("slow-start"))[0]?.rollout).toEqual({
+      percentage: 0,
+      over: {
+        kind: "line",
+        points: [
+          { at: await instantOf("2026-01-01T09:00"), percentage: 5 },
+          { at: await instantOf("2099-01-01T09:00"), percentage: 60.125 },
+        ],
+      },
+    });
+    await page
+      .getByText(/^SOME \d/)
+      .first()
+      .waitFor();
+  });
+
+  it("a pattern that the server refuses is said at its field, and saved when it is mended", async () => {
+    await api.send("POST", "projects/default/flags", { key: "by-pattern" });
+    await open("flags/by-pattern");
+    await page.getByRole("button", { name: "Add rule" }).click();
+    const line = "Rule 1 applies when, condition 1";
+    const values = page.getByRole("combobox", { name: `${line}: values` });
+    await page.getByRole("combobox", { name: `${line}: attribute` }).fill("email");
+    await choose(page.getByRole("combobox", { name: `${line}: comparison` }), "matches a pattern");
+    await values.fill("a(b");
+    await values.press("Enter");
+    await reviewAndSave();
+    await page.getByRole("dialog").getByText("Not saved", { exact: true }).waitFor();
+    await page.getByRole("dialog").getByRole("button", { name: "Back" }).click();
+    const rule = page.getByRole("region", { name: "Rule 1" });
+    await rule.getByText(/"a\(b" is no regular expression in RE2 syntax/).waitFor();
+    expect(await rulesOf("by-pattern")).toEqual([]);
+
+    await values.press("Backspace");
+    await values.fill("@example\\.com$");
+    await values.press("Enter");
+    await rule.getByText(/is no regular expression/).waitFor({ state: "hidden" });
+    await reviewAndSave();
+    await until("the rule is stored", async () => (await rulesOf("by-pattern")).length === 1);
+    expect((await rulesOf("by-pattern"))[0]?.when).toEqual({ op: "matches", attribute: "email", values: ["@example\\.com$"] });
+  });
+
+  it("what the page has no fields for stays as it is when other things are saved, and is edited as JSON", async () => {
+    const before = await rulesOf("banner-color");
+    await open("flags/banner-color");
+    await page.getByRole("button", { name: "Rule 1: edit" }).click();
+    await page.getByLabel("Rule 1: share of green").fill("40");
+    await page.getByRole("button", { name: "Rule 1: the rest goes to blue" }).click();
+    await reviewAndSave();
+    await until("the shares are stored", async () => JSON.stringify(await rulesOf("banner-color")) !== JSON.stringify(before));
+    const [first, ...others] = await rulesOf("banner-color");
+    expect({ ...first, serve: SPLIT }).toEqual(before[0]);
+    expect(others).toEqual(before.slice(1));
+
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    const json = page.getByLabel("Rule 1 applies when, condition 2, condition 2, as JSON");
+    await json.fill('{ "op": "in", "attribute": "plan"');
+    await page
+      .getByText(/Not JSON/)
+      .first()
+      .waitFor();
+    await json.fill('{ "op": "in", "attribute": "plan", "values": [5, "5", true] }');
+    await reviewAndSave();
+    await until("the list is stored", async () => JSON.stringify(await rulesOf("banner-color")).includes('[5,"5",true]'));
+    await page.getByRole("dialog").waitFor({ state: "hidden" });
+    await page.getByRole("button", { name: "Undo" }).last().click();
+    await until("the list is back", async () => JSON.stringify(await rulesOf("banner-color")).includes("plan-149"));
+  });
+
   const PAGES = {
     flags: "flags",
     flag: "flags/new-checkout",
+    rules: "flags/banner-color",
     groups: "groups",
     group: "groups/staff",
     members: "groups/early-adopters",
@@ -260,6 +442,7 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
         for (const [name, path] of Object.entries(PAGES)) {
           await open(path);
           await page.getByRole("heading", { level: 1 }).waitFor();
+          if (name === "rules") await page.getByRole("button", { name: "Rule 1: edit" }).click();
           await look(page, `${name}-${theme}-${width}`);
         }
         await page.goto(`${server.url}/default/production/flags/new-checkout`);
