@@ -196,6 +196,28 @@ describe("evaluate", () => {
     });
   });
 
+  test("the first of many rules that applies decides, as a naive interpreter says", () => {
+    const decided = new Set<string>();
+    fc.assert(
+      fc.property(worlds.listedRules, fc.array(worlds.context, { minLength: 1, maxLength: 5 }), worlds.now, (rules, contexts, now) => {
+        const variants = { none: 0, red: 1 };
+        const entry = flag("f", { type: "number", variants, off: "none", on: "red", rules });
+        const state = loadEntries([entry], { regex: worlds.regex });
+        for (const context of contexts) {
+          const first = rules.find(({ when, rollout, serve }) => {
+            const verdict = rollout?.to === 0 ? false : when ? reference(when, context, now) : true;
+            return serve.kind === "variant" && serve.variant === "none" ? verdict !== false : verdict === true;
+          });
+          const { reason } = evaluate(state, "f", context, at(now));
+          expect(reason).toEqual(first ? { kind: "TARGETING_MATCH", ruleId: first.id } : { kind: "DEFAULT" });
+          if (first) decided.add(first.id);
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(decided.size).toBeGreaterThan(10);
+  });
+
   test("raising a percentage never takes a flag away, lowering never gives it", () => {
     fc.assert(
       fc.property(fc.nat(BUCKETS), fc.nat(BUCKETS), worlds.context, fc.string(), (a, b, context, salt) => {

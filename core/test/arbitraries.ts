@@ -267,6 +267,41 @@ export function ruledFlag(choice: ConditionChoice): fc.Arbitrary<FlagEntry> {
   }));
 }
 
+/** Many rules, most of which list values: what an evaluator would put into an index. `red` is on and `none` is off. */
+export const listedRules: fc.Arbitrary<Rule[]> = fc
+  .array(
+    fc.record({
+      when: fc.option(listing(), { nil: undefined, freq: 20 }),
+      variant: fc.constantFrom("red", "red", "red", "none"),
+      to: fc.constantFrom(undefined, undefined, 0, BUCKETS),
+    }),
+    { minLength: 3, maxLength: 70 },
+  )
+  .map((rules) =>
+    rules.map(({ when, variant, to }, index) => ({
+      id: `r${index}`,
+      ...(when && { when }),
+      ...(to !== undefined && { rollout: { to } }),
+      serve: { kind: "variant", variant },
+    })),
+  );
+
+function listing(): fc.Arbitrary<Condition> {
+  const values = fc.oneof(scalar, fc.constantFrom(...units));
+  const one: fc.Arbitrary<Condition> = fc.record({
+    op: fc.constant("in" as const),
+    attribute: fc.constantFrom(...ATTRIBUTES, "key"),
+    values: fc.array(values, { minLength: 1, maxLength: 3 }),
+    ignoreCase: fc.constantFrom(false, false, true),
+  });
+  return fc.oneof(
+    { weight: 5, arbitrary: one },
+    { weight: 3, arbitrary: fc.record({ op: fc.constantFrom("all" as const, "any" as const), of: fc.array(one, { maxLength: 3 }) }) },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant("not" as const), of: one }) },
+    { weight: 1, arbitrary: condition({ exists: true, groups: [] }, 2) },
+  );
+}
+
 /** An entry of which one field, at any depth, is replaced by any JSON, or to which one is added; but for the fields named, without which it is no entry. */
 export function spoiled<T extends object>(entry: fc.Arbitrary<T>, but: readonly string[] = []): fc.Arbitrary<T> {
   return fc
