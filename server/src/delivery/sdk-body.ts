@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { problem } from "../errors.ts";
-import { checkText, validationProblem } from "../http/route.ts";
+import { checkText } from "../http/route.ts";
+import { validationProblem } from "../http/validation.ts";
 
 /** Bodies that SDKs send. Browsers send them as text/plain (so that no preflight is needed), so the bytes decide, not the type. */
 export const SDK_BODY_BYTES_MAX = 64 * 1024;
@@ -34,6 +35,6 @@ export async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> 
     throw problem("MALFORMED_JSON", "The body cannot be read as JSON; send an object as the API describes it.", { cause });
   }
   const result = schema.safeParse(json);
-  if (!result.success) throw validationProblem(result.error, "json");
+  if (!result.success) throw validationProblem(result.error, "json", json);
   return result.data;
 }

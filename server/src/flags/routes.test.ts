@@ -275,6 +275,85 @@ describe("bad input to flag routes", () => {
   });
 });
 
+describe("limits and types that only the model knows", () => {
+  const nested = (depth: number): object => (depth === 1 ? { op: "exists", attribute: "a" } : { op: "not", of: nested(depth - 1) });
+
+  test.each<[what: string, type: string, configuration: object, status: number, message: RegExp]>([
+    [
+      "depth",
+      "boolean",
+      { rules: [{ when: nested(9), serve: ON }] },
+      422,
+      /^conditions nest 9 deep, at most 8 are allowed; put some of them into a group$/,
+    ],
+    [
+      "the size of patterns",
+      "boolean",
+      { rules: [{ when: { op: "matches", attribute: "a", values: ["(a{100}){9}"] }, serve: ON }] },
+      400,
+      /have a size of \d+, the most is 400; use fewer repetitions/,
+    ],
+    [
+      "a pattern that is none",
+      "boolean",
+      { rules: [{ when: { op: "matches", attribute: "a", values: ["(a"] }, serve: ON }] },
+      400,
+      /"\(a" is no regular expression in RE2 syntax/,
+    ],
+    [
+      "a zone that is none",
+      "boolean",
+      { rules: [{ when: { op: "date", is: ">", value: "2026-12-01", zone: "Mars" }, serve: ON }] },
+      400,
+      /"Mars" is not a time zone; write one as/,
+    ],
+    [
+      "a date that is none",
+      "boolean",
+      { rules: [{ when: { op: "date", is: ">", value: "2026-02-30" }, serve: ON }] },
+      422,
+      /^"2026-02-30" is not a date; write one as/,
+    ],
+    [
+      "a version that is none",
+      "boolean",
+      { rules: [{ when: { op: "semver", attribute: "v", is: ">", value: "1.x" }, serve: ON }] },
+      422,
+      /^"1.x" is not a semantic version; write one as/,
+    ],
+    [
+      "an address that is none",
+      "boolean",
+      { rules: [{ when: { op: "cidr", attribute: "ip", values: ["10.0.0.0/33"] }, serve: ON }] },
+      422,
+      /^"10.0.0.0\/33" is neither an IP address nor a range; write one as/,
+    ],
+    ["a text in a number flag", "number", { values: { a: 1, b: "2" } }, 422, /^variant "b" has the value "2", which is not a number/],
+    ["a number in a text flag", "string", { values: { a: "1", b: 2 } }, 422, /^variant "b" has the value 2, which is not a string/],
+    [
+      "other values of a boolean flag",
+      "boolean",
+      { values: { on: "yes", off: false } },
+      422,
+      /^a boolean flag has the variants on = true and off = false/,
+    ],
+    [
+      "weights that do not add up",
+      "boolean",
+      { rules: [{ id: "w", name: "Split", serve: { kind: "split", weights: [{ variant: "on", percentage: 99 }] } }] },
+      422,
+      /^weights of rule "Split" add up to 99000, expected 100000$/,
+    ],
+  ])("refuse %s", async (what, type, configuration, status, message) => {
+    const key = what.replaceAll(" ", "-");
+    const values = type === "number" ? { a: 1, b: 2 } : { a: "1", b: "2" };
+    await newFlag(key, type === "boolean" ? {} : { type, values, off: "a", on: "b" });
+    const answer = await call<Problem>("PATCH", `${DEV}/flags/${key}/configuration`, configuration);
+    expect(answer.status).toBe(status);
+    expect(answer.body.issues?.map((issue) => issue.message)).toEqual([expect.stringMatching(message)]);
+  });
+});
+
 describe("groups", () => {
   test("are made, edited, filled, paged and deleted", async () => {
     const made = await call<GroupWritten>("POST", `${DEV}/groups`, { key: "staff", kind: "list", name: "Staff" });

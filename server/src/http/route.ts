@@ -1,9 +1,10 @@
 import { createRoute, OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
-import type { ZodError, z } from "zod";
+import type { z } from "zod";
 import type { TokenScope } from "../api-types.ts";
-import { type Issue, type Problem, problem, problemResponse } from "../errors.ts";
+import { type Problem, problem, problemResponse } from "../errors.ts";
+import { validationProblem } from "./validation.ts";
 import { hasHalfCharacter } from "./whole-characters.ts";
 
 /** What a route needs of its caller. `none` is open to everybody. */
@@ -42,7 +43,8 @@ export const ACTION_FIELD = "x-signalbox-action";
 export function createApi(): OpenAPIHono<ApiEnv> {
   const api = new OpenAPIHono<ApiEnv>({
     defaultHook: (result) => {
-      if (!result.success) throw validationProblem(result.error, result.target);
+      // The library hands on what was sent, which its type does not say.
+      if (!result.success) throw validationProblem(result.error, result.target, (result as { data?: unknown }).data);
     },
   });
   api.onError((error, c) => problemResponse(asHttpProblem(error), c.get("requestId") ?? "none"));
@@ -141,24 +143,4 @@ export function asHttpProblem(error: unknown): unknown {
   if (!(error instanceof HTTPException) || error.status >= 500) return error;
   if (/json/i.test(error.message)) return problem("MALFORMED_JSON", "The body cannot be read as JSON.", { cause: error });
   return problem("BAD_REQUEST", "The request cannot be understood.", { cause: error });
-}
-
-const ISSUES_MAX = 50;
-
-/** One issue for each field; `target` is where it was found: `json`, `query`, `param`, `header`. */
-export function validationProblem(error: Pick<ZodError, "issues">, target: string): Problem {
-  const issues: Issue[] = error.issues.slice(0, ISSUES_MAX).flatMap((issue) => {
-    if (issue.code === "unrecognized_keys") {
-      return issue.keys.map((key) => ({ path: pathOf([...issue.path, key]), message: `"${key}" is not a field here` }));
-    }
-    return [{ path: pathOf(issue.path), message: issue.message }];
-  });
-  const first = issues[0];
-  const where = target === "json" ? "body" : target;
-  const detail = first ? `${where}${first.path === "" ? "" : ` field ${first.path}`}: ${first.message}` : `${where}: not as expected`;
-  return problem("VALIDATION_FAILED", detail, { issues });
-}
-
-function pathOf(path: readonly PropertyKey[]): string {
-  return path.map(String).join(".");
 }
