@@ -1,7 +1,7 @@
 import { Textarea } from "@mantine/core";
 import { useState } from "react";
 import { same } from "./flags/draft.ts";
-import { useTypedProblem } from "./problems.tsx";
+import { useRound, useTypedProblem } from "./problems.tsx";
 
 interface JsonFieldProps {
   readonly label: string;
@@ -21,8 +21,9 @@ interface JsonFieldProps {
 /** A JSON value as text. While the text cannot be taken the value stays what it was, the field says why, and the page cannot be saved. */
 export function JsonField({ label, description, hideLabel = false, value, maxRows = 24, check, error, notJson, onChange }: JsonFieldProps) {
   // What is typed holds for the value that it was typed over, or that it stands for: another value is shown as it is.
-  const [typed, setTyped] = useState<{ text: string; over: unknown }>();
-  const mine = typed !== undefined && same(typed.over, value) ? typed.text : undefined;
+  const [typed, setTyped] = useState<{ text: string; over: unknown; round: number }>();
+  const round = useRound();
+  const mine = typed !== undefined && typed.round === round && same(typed.over, value) ? typed.text : undefined;
   const problem = mine === undefined ? undefined : jsonProblem(mine, check, notJson);
   useTypedProblem(problem === undefined ? undefined : `${label}: ${problem}`);
   return (
@@ -40,9 +41,9 @@ export function JsonField({ label, description, hideLabel = false, value, maxRow
       error={problem ?? error}
       onChange={(event) => {
         const text = event.currentTarget.value;
-        if (jsonProblem(text, check, notJson) !== undefined) return setTyped({ text, over: value });
+        if (jsonProblem(text, check, notJson) !== undefined) return setTyped({ text, over: value, round });
         const next: unknown = JSON.parse(text);
-        setTyped({ text, over: next });
+        setTyped({ text, over: next, round });
         onChange(next);
       }}
     />

@@ -11,13 +11,15 @@ interface Problems {
   readonly issues: readonly Issue[];
   /** The first thing on the page that is typed but cannot be taken, such as JSON that does not end. */
   readonly typed: string | undefined;
+  /** Raised when unsaved edits are dropped, and with them what is typed. */
+  readonly round: number;
   readonly report: (id: string, problem: string | undefined) => void;
 }
 
-const Context = createContext<Problems>({ issues: [], typed: undefined, report: () => {} });
+const Context = createContext<Problems>({ issues: [], typed: undefined, round: 0, report: () => {} });
 
 /** Brings the server's refusals to their fields, and what fields cannot take to the button that saves. */
-export function ProblemsProvider({ issues, children }: { issues: readonly Issue[]; children: ReactNode }) {
+export function ProblemsProvider({ issues, round = 0, children }: { issues: readonly Issue[]; round?: number; children: ReactNode }) {
   const [typed, setTyped] = useState<ReadonlyMap<string, string>>(new Map());
   const report = useCallback((id: string, problem: string | undefined) => {
     setTyped((old) => {
@@ -27,7 +29,7 @@ export function ProblemsProvider({ issues, children }: { issues: readonly Issue[
       return next;
     });
   }, []);
-  const value = useMemo(() => ({ issues, typed: [...typed.values()][0], report }), [issues, typed, report]);
+  const value = useMemo(() => ({ issues, typed: [...typed.values()][0], round, report }), [issues, typed, round, report]);
   return <Context value={value}>{children}</Context>;
 }
 
@@ -40,6 +42,10 @@ export function useTypedProblem(problem: string | undefined): void {
     report(id, problem);
     return () => report(id, undefined);
   }, [id, problem, report]);
+}
+
+export function useRound(): number {
+  return useContext(Context).round;
 }
 
 export function useTyped(): string | undefined {

@@ -56,6 +56,8 @@ export function ValueList({ leaf, label, onChange }: ValueListProps) {
           data={leaf.op === "in" && kind === "boolean" ? ["yes", "no"] : []}
           // A comma is part of many patterns.
           splitChars={leaf.op === "matches" ? ["\n"] : [",", "\n"]}
+          // Upper and lower case are two values, and \\d is another pattern than \\D.
+          isDuplicate={(tag, tags) => tags.includes(tag)}
           acceptValueOnBlur
           value={tagsOf(leaf.values)}
           onChange={put}

@@ -40,6 +40,7 @@ test("incomplete says what is missing, wherever it is", () => {
   expect(incomplete({ op: "semver", attribute: "version", is: ">=", value: "" })).toEqual(["Enter the version of version."]);
   expect(incomplete({ op: "date", is: ">=", value: "1 Dec" })).toEqual(["Enter a date, such as 2026-12-01 or 2026-12-01T09:30."]);
   expect(incomplete({ op: "date", is: ">=", value: "2026-12-01" })).toEqual([]);
+  expect(incomplete({ op: "of a newer server", attribute: 5, values: null } as never)).toEqual([]);
   const deep = Array.from({ length: 8 }).reduce<Condition>((of) => ({ op: "all", of: [of] }), leaf);
   expect(incomplete(deep)).toEqual(["Conditions nest 9 deep, the most is 8: put some of them into a group."]);
 });

@@ -78,9 +78,12 @@ function missing(condition: Condition): string[] {
       return parseDate(condition.value) ? [] : ["Enter a date, such as 2026-12-01 or 2026-12-01T09:30."];
     }
     default: {
-      if ("attribute" in condition && condition.attribute.trim() === "") return ["Name the attribute."];
+      // Of an operator that the page does not know, fields can hold anything.
+      if ("attribute" in condition && String(condition.attribute).trim() === "") return ["Name the attribute."];
       if (condition.op === "semver" && condition.value.trim() === "") return [`Enter the version of ${condition.attribute}.`];
-      return "values" in condition && condition.values.length === 0 ? [`Enter at least one value for ${condition.attribute}.`] : [];
+      return "values" in condition && Array.isArray(condition.values) && condition.values.length === 0
+        ? [`Enter at least one value for ${condition.attribute}.`]
+        : [];
     }
   }
 }

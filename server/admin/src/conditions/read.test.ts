@@ -27,6 +27,8 @@ describe("conditionProblem", () => {
 test("what the page has no fields for is not drawn, so that nothing of it is lost", () => {
   expect(isDrawn({ op: "in", attribute: "plan", values: ["pro"], ignoreCase: true })).toBe(true);
   expect(isDrawn({ op: "in", attribute: "plan", values: Array.from({ length: 101 }, String) })).toBe(false);
+  expect(isDrawn({ op: "in", attribute: "plan", values: ["pro", ""] })).toBe(false);
+  expect(isDrawn({ op: "in", attribute: "plan", values: ["pro", "pro"] })).toBe(false);
   expect(isDrawn({ op: "exists", attribute: "plan", since: 1 } as never)).toBe(false);
   expect(isDrawn({ op: "of a newer server" } as never)).toBe(false);
 });

@@ -49,7 +49,10 @@ export function isDrawn(leaf: Leaf): boolean {
   if (!KNOWN.includes(op) || conditionProblem(leaf) !== undefined) return false;
   const fields = ["attribute", "values", "ignoreCase", "is", "value", "zone", "group"];
   if (!Object.keys(rest).every((field) => fields.includes(field))) return false;
-  return !("values" in leaf) || leaf.values.length <= TAGS_MAX;
+  if (!("values" in leaf)) return true;
+  // Each tag has a text of its own.
+  const { values } = leaf as { readonly values: readonly unknown[] };
+  return values.length <= TAGS_MAX && !values.includes("") && new Set(values).size === values.length;
 }
 
 export function asCondition(value: unknown): Condition {

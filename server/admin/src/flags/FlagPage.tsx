@@ -41,7 +41,15 @@ export function FlagPage() {
 }
 
 function Page({ place, flag, groups }: { place: Place; flag: Flag; groups: readonly GroupShape[] }) {
-  const handle = useDraft(place, flag);
+  const draft = useDraft(place, flag);
+  const [round, setRound] = useState(0);
+  const handle = {
+    ...draft,
+    discard() {
+      draft.discard();
+      setRound((last) => last + 1);
+    },
+  };
   const fields = shown(handle.draft);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const [refused, setRefused] = useState<Refused>();
@@ -54,7 +62,7 @@ function Page({ place, flag, groups }: { place: Place; flag: Flag; groups: reado
   const unsaved = Object.keys(handle.draft.edits).length > 0;
 
   return (
-    <ProblemsProvider issues={issues}>
+    <ProblemsProvider issues={issues} round={round}>
       <Stack gap="lg">
         <Header place={place} flag={flag} />
         <KilledNote place={place} flag={flag} />

@@ -3,6 +3,7 @@ import { IconX } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { FlagSummary } from "../../../src/api-types.ts";
+import { ApiError } from "../api.ts";
 import { IssueText, useIssues } from "../problems.tsx";
 import { flagQuery, flagsQuery, type Place } from "../queries.ts";
 import type { Edits, Fields } from "./draft.ts";
@@ -28,7 +29,10 @@ export function NeedsCard({ place, flagKey, fields, onEdit }: NeedsCardProps) {
   const colonParent = flagKey.includes(":") ? flagKey.slice(0, flagKey.lastIndexOf(":")) : undefined;
 
   const parent = fields.parent ?? colonParent;
-  const isParentMissing = list.data !== undefined && parent !== undefined && !flags.some(({ key }) => key === parent);
+  // One that is not in the list can be the old key of a renamed flag, which goes on answering.
+  const isUnlisted = list.data !== undefined && parent !== undefined && !flags.some(({ key }) => key === parent);
+  const found = useQuery({ ...flagQuery(place, parent ?? ""), enabled: isUnlisted });
+  const isParentMissing = isUnlisted && found.error instanceof ApiError && found.error.status === 404;
 
   /** With its on variant; others are chosen in the row that appears. */
   async function require({ key, type }: FlagSummary) {
@@ -104,7 +108,7 @@ export function NeedsCard({ place, flagKey, fields, onEdit }: NeedsCardProps) {
             flex="1 1 220px"
             maw={340}
             data={[
-              ...(fields.parent !== null && isParentMissing ? [fields.parent] : []),
+              ...(fields.parent !== null && isUnlisted ? [fields.parent] : []),
               ...flags.filter(({ key }) => key !== flagKey).map(({ key }) => key),
             ]}
             value={fields.parent}

@@ -5,7 +5,6 @@ import type { Configuration, Group as GroupShape, Rule } from "../../../src/api-
 import { useIssues } from "../problems.tsx";
 import { ruleSentence } from "./changes.ts";
 import { RuleEditor } from "./RuleEditor.tsx";
-import { isRuleDrawn } from "./read-rule.ts";
 import { isDenial, singleGroup } from "./rules.ts";
 
 interface RuleCardProps {
@@ -55,7 +54,7 @@ export function RuleCard({
             <Text component="span" size="sm" fw={700} c="dimmed" mr={8} aria-hidden>
               {index + 1}
             </Text>
-            {isRuleDrawn(rule) ? ruleSentence(rule, configuration, groupName) : "A rule that is edited as JSON"}
+            {ruleSentence(rule, configuration, groupName)}
           </Text>
           {denial && (
             <Badge color="red" variant="outline" size="sm" className="sb-denial">

@@ -20,10 +20,10 @@ const UNITS = ["key", "account.key", "session", "device"];
 
 /** Who counts as one, and with what the draw is mixed. */
 export function UnitFields<T extends Unit>({ of, saved, label, what, onChange }: UnitFieldsProps<T>) {
-  const isRedrawn = saved !== undefined && (saved.by !== of.by || saved.salt !== of.salt);
+  const isRedrawn = saved !== undefined && ((saved.by ?? "key") !== (of.by ?? "key") || saved.salt !== of.salt);
   function put(field: keyof Unit, value: string) {
     const { [field]: _, ...rest } = of;
-    onChange((value === "" || (field === "by" && value === "key") ? rest : { ...rest, [field]: value }) as T);
+    onChange((value === "" ? rest : { ...rest, [field]: value }) as T);
   }
   return (
     <Stack gap={6}>
@@ -36,7 +36,9 @@ export function UnitFields<T extends Unit>({ of, saved, label, what, onChange }:
           description="One draw for each of these: with account.key a whole account gets the same."
           aria-label={`${label}: counts by`}
           data={UNITS}
-          value={of.by ?? "key"}
+          placeholder="key"
+          maxLength={100}
+          value={of.by ?? ""}
           onChange={(value) => put("by", value)}
         />
         <Stack gap={4} flex="1 1 200px" maw={320}>

@@ -1,5 +1,6 @@
 import { BUCKETS, type FlagEntry, sentenceOf, stateOf, type Rule as WireRule } from "@signalbox/core";
 import type { Configuration, Flag, FlagState, Rule } from "../../../src/api-types.ts";
+import { ruleProblem } from "./read-rule.ts";
 
 type FlagBody = Omit<FlagEntry, "fp">;
 type WireRollout = NonNullable<WireRule["rollout"]>;
@@ -25,7 +26,8 @@ export function bodyOf(flag: Pick<Flag, "key" | "type" | "killed">, configuratio
     killed: flag.killed !== null,
     archived: configuration.archived,
     salt: flag.key,
-    rules: configuration.rules.map(ruleBody),
+    // What this page cannot read it says nothing of.
+    rules: configuration.rules.filter((rule) => ruleProblem(rule) === undefined).map(ruleBody),
     requires: configuration.requires,
     ...(configuration.parent === null ? {} : { parent: configuration.parent }),
     detached: configuration.detached,

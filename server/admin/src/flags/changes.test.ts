@@ -91,6 +91,16 @@ test("a percentage tells its slice, unit, salt, plan and draw", () => {
   );
 });
 
+test("a rule that cannot be read is told as one, and is not an obstacle to telling others", () => {
+  const newer = allow("newer", { serve: { kind: "of a newer server" } as never });
+  const rules = [newer, everyone(25)];
+  const fields = { ...base, rules: [newer, everyone(10)] };
+  expect(describeChanges(fields, { rules }, name)).toEqual([{ what: "Everyone else", from: "10 %", to: "25 %" }]);
+  expect(describeChanges(fields, { rules: [everyone(10)] }, name)).toEqual([
+    { what: "Rule removed", from: "a rule that is edited as JSON", to: null },
+  ]);
+});
+
 test("denialsLost names the denials that stop working when everybody gets the flag", () => {
   expect(denialsLost(base, { ...base, mode: "on" }, name)).toEqual(["Blocked: Off"]);
   expect(denialsLost(base, base, name)).toEqual([]);

@@ -1,6 +1,7 @@
 import type { Configuration, Rule } from "../../../src/api-types.ts";
 import { inWords } from "../conditions/edit.ts";
 import { type Edits, type Fields, same } from "./draft.ts";
+import { ruleProblem } from "./read-rule.ts";
 import { everyoneElse, isDenial, singleGroup } from "./rules.ts";
 import { momentWords, type Rollout, type Schedule } from "./schedule.ts";
 import { variantWord } from "./variants.ts";
@@ -97,6 +98,7 @@ function named(configuration: Configuration, everyoneElseIndex: number): [string
 
 /** "10 % of beta: On"; of a percentage that changes with time "beta: On for 1 %, from 1 Dec 10 %". */
 export function ruleSentence(rule: Rule, configuration: Configuration, groupName: GroupName, everyone = "everyone"): string {
+  if (ruleProblem(rule) !== undefined) return "a rule that is edited as JSON";
   const group = singleGroup(rule);
   const who = rule.name || (group !== undefined ? groupName(group) : rule.when ? inWords(rule.when, groupName) : everyone);
   const served = servedWord(rule, configuration);

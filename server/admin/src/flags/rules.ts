@@ -1,7 +1,7 @@
 import type { Condition, Configuration, Rule } from "../../../src/api-types.ts";
 import { incomplete } from "../conditions/edit.ts";
 import { same } from "./draft.ts";
-import { isRuleDrawn } from "./read-rule.ts";
+import { isRuleDrawn, ruleProblem } from "./read-rule.ts";
 import { type Rollout, rolloutProblem } from "./schedule.ts";
 import { splitProblem } from "./split.ts";
 
@@ -83,6 +83,8 @@ export function moveRule(rules: Rules, index: number, by: -1 | 1): Rules {
 
 /** What keeps a rule from being saved, as a sentence; undefined when nothing that this page knows of does. */
 export function ruleIncomplete(rule: Rule): string | undefined {
+  const unreadable = ruleProblem(rule);
+  if (unreadable !== undefined) return unreadable;
   const [missing] = rule.when ? incomplete(rule.when) : [];
   return missing ?? (rule.rollout && rolloutProblem(rule.rollout)) ?? (rule.serve.kind === "split" ? splitProblem(rule.serve) : undefined);
 }

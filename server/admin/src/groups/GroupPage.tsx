@@ -97,6 +97,7 @@ function EditCard({ place, group }: { place: Place; group: GroupShape }) {
   const groups = useQuery(groupsQuery(place));
   const { save } = useGroupActions(place);
   const [edits, setEdits] = useState<PatchGroup>({});
+  const [round, setRound] = useState(0);
   const [begunOn, setBegunOn] = useState<GroupShape>();
   const base = begunOn ?? group;
   const shown = { name: group.name, description: group.description, when: group.when ?? emptyLeaf(), ...edits };
@@ -110,6 +111,7 @@ function EditCard({ place, group }: { place: Place; group: GroupShape }) {
   }
 
   function stop() {
+    setRound((last) => last + 1);
     setBegunOn(undefined);
     setEdits({});
   }
@@ -133,7 +135,7 @@ function EditCard({ place, group }: { place: Place; group: GroupShape }) {
   const issues = useMemo(() => (refused && same(refused.when, shown.when) ? refused.issues : []), [refused, shown.when]);
 
   return (
-    <ProblemsProvider issues={issues}>
+    <ProblemsProvider issues={issues} round={round}>
       <Paper className="sb-card" p="md" component="section" aria-label="Edit the group">
         <Stack gap="sm">
           {group.kind === "conditions" && (
