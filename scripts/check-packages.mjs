@@ -47,9 +47,12 @@ const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
 for (const [path, entry] of Object.entries(lock.packages)) {
   if (entry.resolved?.startsWith("http")) problems.push(`package-lock.json records a download address for ${path}`);
 }
-const sqlite = lock.packages["node_modules/better-sqlite3"]?.version ?? "";
-if (!sqlite.startsWith("12."))
-  problems.push(`package-lock.json holds better-sqlite3 ${sqlite}; 13.x crashes Node 20, so it has to be 12.x`);
+const drivers = Object.entries(lock.packages).filter(([path]) => path.endsWith("node_modules/better-sqlite3"));
+if (drivers.length === 0) problems.push("package-lock.json holds no better-sqlite3");
+for (const [path, { version }] of drivers) {
+  if (!version.startsWith("12."))
+    problems.push(`package-lock.json holds better-sqlite3 ${version} at ${path}; 13.x crashes Node 20, so it has to be 12.x`);
+}
 
 for (const problem of problems) console.error(problem);
 process.exit(problems.length > 0 ? 1 : 0);

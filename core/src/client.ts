@@ -1,7 +1,7 @@
 import { type EvaluateOptions, evaluate, evaluateSlot, typeMatches } from "./evaluate.ts";
 import type { Trace } from "./explain.ts";
 import type { Context, Evaluation, Json, Position, Reason } from "./model.ts";
-import { formatPosition } from "./position.ts";
+import { formatPosition, isNewer } from "./position.ts";
 import type { Acknowledgement, UsageReport } from "./protocol.ts";
 import { createEventReader } from "./sse.ts";
 import { createState, flagKeys, type State, warm } from "./state.ts";
@@ -131,6 +131,8 @@ export interface ClientOptions {
 }
 
 export interface Client extends Flags {
+  /** Resolves with true when the state is at this position or beyond, with false when `timeoutMs` are over first, or at once when closed. */
+  reached(position: Position, timeoutMs: number): Promise<boolean>;
   /** Tells the sync machine of something that only the SDK can see: `wake` or `sleep`. */
   tell(event: SyncEvent): void;
   /** What was counted and not sent, as bodies of reports, for a page that goes away. */
@@ -371,6 +373,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
         const thrown = quietly(() => perform(action));
         if (thrown !== undefined) warn(`${action.kind} failed: ${describe(thrown)}`);
       }
+      for (const look of [...arrivals]) look();
     }
     stepping = false;
   }
@@ -462,6 +465,29 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     cancel();
   }
 
+  const arrivals = new Set<() => void>();
+
+  function isAt(position: Position): boolean {
+    return state.position !== undefined && !isNewer(position, state.position);
+  }
+
+  function reached(position: Position, timeoutMs: number): Promise<boolean> {
+    if (isAt(position)) return Promise.resolve(true);
+    if (closed !== undefined) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const look = () => {
+        if (isAt(position) || closed !== undefined) done();
+      };
+      const done = () => {
+        cancel();
+        arrivals.delete(look);
+        resolve(isAt(position));
+      };
+      const cancel = ports.after(timeoutMs, done, true);
+      arrivals.add(look);
+    });
+  }
+
   // The first request leaves after the caller's line is done, so that creating never does I/O.
   const cancelStart = ports.after(0, () => dispatch({ kind: "start" }), false);
 
@@ -532,6 +558,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       return closed;
     },
     tell: dispatch,
+    reached,
     drain() {
       const bodies: string[] = [];
       for (let usage = counts.take(); usage !== undefined; usage = counts.take()) bodies.push(body(usage));

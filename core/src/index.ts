@@ -13,6 +13,7 @@ export {
 } from "./check.ts";
 export {
   type Change,
+  type Client,
   createClient,
   type Events,
   type Explanation,

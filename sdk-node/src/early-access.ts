@@ -1,4 +1,4 @@
-import { readDetail } from "@signalbox/core";
+import { type Client, readDetail } from "@signalbox/core";
 import type { Transport } from "./transport.ts";
 
 /** A group that units join and leave by themselves. */
@@ -9,7 +9,10 @@ export interface EarlyAccessGroup {
   readonly joined: boolean;
 }
 
-/** `revision` is the one from which on flags answer accordingly; it is on its way to every program when this returns. */
+/**
+ * `revision` is the one from which on flags answer accordingly. This program is there when this returns, so that the next read knows it;
+ * only if the stream is slow or down is it still on its way, after two seconds. To other programs it is on its way.
+ */
 export interface Membership {
   readonly group: string;
   readonly joined: boolean;
@@ -27,7 +30,10 @@ export interface EarlyAccess {
   leave(group: string, unit: string | number): Promise<Membership>;
 }
 
-export function createEarlyAccess(transport: Transport, server: string): EarlyAccess {
+/** How long joining and leaving wait for this program to have the change. */
+const ARRIVAL_MS_MAX = 2_000;
+
+export function createEarlyAccess(transport: Transport, server: string, { reached }: Pick<Client, "reached">): EarlyAccess {
   async function call(method: "GET" | "POST", path: string, body?: object): Promise<Fields> {
     const { status, text } = await transport.call(method, path, body).catch((cause: unknown) => {
       throw new Error(`signalbox: ${server} could not be asked about early access; try again`, { cause });
@@ -42,12 +48,14 @@ export function createEarlyAccess(transport: Transport, server: string): EarlyAc
     const answer = await call("POST", `early-access/${encodeURIComponent(checkedText("group", group))}/${verb}`, {
       unit: checkedUnit(unit),
     });
-    return {
+    const membership: Membership = {
       group: String(answer.group),
       joined: answer.joined === true,
       generation: Number(answer.generation),
       revision: Number(answer.revision),
     };
+    await reached(membership, ARRIVAL_MS_MAX);
+    return membership;
   }
 
   return {

@@ -415,6 +415,21 @@ describe("early access", () => {
     const posts = server.requests.filter((request) => request.method === "POST").map((request) => [request.path, request.body]);
     expect(posts[0]).toEqual(["early-access/beta/join", '{"unit":"7"}']);
   });
+
+  test("joining returns when this program has the change, so that the next read knows it", async () => {
+    const server = await serve([flag("beta", "off")]);
+    const { flags } = follow(server);
+    await flags.ready();
+    server.answer("early-access", (_request, response) => {
+      const step = server.step([flag("beta", "on")]);
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ group: "beta", joined: true, generation: step.generation, revision: step.to }));
+      // Later than the answer: it has reached the program by then.
+      setImmediate(() => server.say("change", step));
+    });
+    await flags.earlyAccess.join("beta", "u1");
+    expect(flags.isOn("beta", { key: "u1" })).toBe(true);
+  });
 });
 
 describe("lifecycle", () => {

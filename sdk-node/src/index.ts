@@ -94,7 +94,7 @@ export function createFlags(options: NodeFlagsOptions): NodeFlags {
     on: client.on,
     flush: client.flush,
     close,
-    earlyAccess: createEarlyAccess(transport, server),
+    earlyAccess: createEarlyAccess(transport, server, client),
     [ASYNC_DISPOSE]: close,
   };
   return flags;

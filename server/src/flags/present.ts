@@ -28,8 +28,8 @@ export function summaryOf(environment: EnvironmentModel, flag: FlagRecord, usage
     state: stateWord(flag),
     killed,
     seen: usage.seen(environment.info.id, identity.key),
-    updatedAt,
-    updatedBy,
+    // A kill is a change too, and the last one is the one that people ask about.
+    ...(killed && killed.at > updatedAt ? { updatedAt: killed.at, updatedBy: killed.by } : { updatedAt, updatedBy }),
   };
 }
 

@@ -44,7 +44,9 @@ export function obstaclesOf(environment: EnvironmentModel, key: string): string[
   if (!flag) return [];
   const obstacles = browserObstacles(serverFlag(flag), environment.states.server.entries, markedFlags(environment));
   // The projection decides by itself what may leave; a marked flag must never be missing from it without a word.
-  if (obstacles.length === 0 && !browserFlag({ ...flag, body: { ...flag.body, browser: true } }, environment.groups)) {
+  // A flag that cannot be saved anyway (a group that is not there) is missing from it for a reason that is told already.
+  const isWhole = obstacles.length === 0 && checkFlag(serverFlag(flag), environment.states.server.entries).problems.length === 0;
+  if (isWhole && !browserFlag({ ...flag, body: { ...flag.body, browser: true } }, environment.groups)) {
     return ["with its groups written out, the conditions of a rule are too large for browsers; use fewer groups in groups"];
   }
   return obstacles;

@@ -59,6 +59,14 @@ describe("/kill", () => {
     },
   );
 
+  it("shows the environment that an address names, also without a project, and says when there is none", async () => {
+    const page = await (await get("/kill?environment=development")).text();
+    expect(page).toContain("/kill/confirm?project=default&amp;environment=development&amp;flag=new-search&amp;do=kill");
+    expect(page).not.toContain("environment=production&amp;flag=");
+    const wrong = await get("/kill?environment=nowhere");
+    expect([wrong.status, await wrong.text()]).toEqual([404, expect.stringContaining("nowhere")]);
+  });
+
   it("kills in two presses, tells who has applied it, and restores", async () => {
     expect(await (await get("/kill")).text()).toContain(
       "/kill/confirm?project=default&amp;environment=production&amp;flag=new-search&amp;do=kill",

@@ -103,9 +103,13 @@ export function killPage({ auth, api, addressOf }: KillPageDeps) {
     if (!session) return askToSignIn(c);
     const projects = await places(session);
     const wanted = { project: c.req.query("project"), environment: c.req.query("environment") };
+    // A link that names only the environment means the first project: it must never show another environment than it names.
     const place =
-      wanted.project && wanted.environment
-        ? await placeOf(session, { project: wanted.project, environment: wanted.environment })
+      wanted.project || wanted.environment
+        ? await placeOf(session, {
+            project: wanted.project ?? firstPlace(projects).project.key,
+            environment: wanted.environment ?? firstPlace(projects).environment.key,
+          })
         : firstPlace(projects);
     const search = (c.req.query("search") ?? "").slice(0, 100);
     const { flags } = await ask<FlagList>(session, `${pathOf(place)}/flags?search=${encodeURIComponent(search)}`);

@@ -26,6 +26,7 @@ ul.environments a { display: inline-flex; align-items: center; min-height: 44px;
 ul.environments a[aria-current] { font-weight: 700; border: 3px solid var(--act); }
 ul.flags { list-style: none; margin: 1rem 0; padding: 0; border-top: 1px solid var(--line); }
 ul.flags li { display: flex; gap: .8rem; align-items: center; justify-content: space-between; padding: .7rem 0; border-bottom: 1px solid var(--line); }
+ul.flags li > a.act { flex: none; white-space: nowrap; }
 .what { min-width: 0; }
 .name { display: block; color: var(--soft); }
 .state { display: inline-block; padding: 0 .45em; border: 1px solid currentColor; border-radius: .3em; font-size: .85em; font-weight: 700; white-space: nowrap; color: var(--soft); }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -75,6 +75,12 @@ describe.each(["better-sqlite3", "libsql"] as const)("openSqlite over %s", (driv
     expect(() => failing.immediate()).toThrow("no");
     expect([raw.inTransaction, raw.prepare("select count(*) from t").pluck().get()]).toEqual([false, 0]);
     close();
+  });
+
+  it("says that a file is no database, and what to do", async () => {
+    const file = join(folder, "d.db");
+    writeFileSync(file, "this is a text, and far longer than the header of a database would be. ".repeat(20));
+    await expect(openSqlite(file, { driver })).rejects.toThrow(/is not a Signalbox database or is damaged: put a backup in its place/);
   });
 
   it("says in one sentence what to do when the file cannot be opened", async () => {

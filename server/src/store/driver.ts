@@ -53,7 +53,9 @@ export async function openSqlite(file: string, options: { driver?: SqliteDriver 
   } catch (error) {
     raw?.close();
     throw new SqliteUnavailable(
-      `The database ${file} cannot be opened (${messageOf(error)}): check that its folder exists, can be written and has space left.`,
+      isNoDatabase(error)
+        ? `${file} is not a Signalbox database or is damaged: put a backup in its place, or name another folder with SIGNALBOX_DATA.`
+        : `The database ${file} cannot be opened (${messageOf(error)}): check that its folder exists, can be written and has space left.`,
       { cause: error },
     );
   }
@@ -129,4 +131,8 @@ function numbers(version: string): number[] {
 function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.split("\n", 1)[0] ?? message;
+}
+
+function isNoDatabase(error: unknown): boolean {
+  return /not a database|malformed/i.test(messageOf(error));
 }

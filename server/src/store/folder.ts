@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openSqlite, type SqliteDriver } from "./driver.ts";
 import { StoreUnusable } from "./rows.ts";
@@ -10,6 +10,9 @@ export function prepareFolder(directory: string): void {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
+    if (existsSync(directory) && !statSync(directory).isDirectory()) {
+      throw new StoreUnusable(`SIGNALBOX_DATA names ${directory}, which is a file: name a folder.`, { cause: error });
+    }
     const why = error instanceof Error ? error.message : String(error);
     throw new StoreUnusable(
       `The data folder ${directory} cannot be written (${why}): give this user the right to write there, or name another folder with SIGNALBOX_DATA.`,

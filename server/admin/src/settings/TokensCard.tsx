@@ -34,7 +34,7 @@ export function TokensCard() {
           </Button>
         </Group>
         <Text size="sm" c="dimmed">
-          For the command line and the API, in every environment: <code>signalbox kill new-search -e production --token …</code>
+          For the command line and the API, in every environment: <code>npx signalbox kill new-search -e production --token …</code>
         </Text>
         {tokens.isError && <Text size="sm">{sentenceOfError(tokens.error)}</Text>}
         <Box component="ul" className="sb-list" aria-labelledby="tokens-title">
