@@ -30,6 +30,7 @@ export type Group = z.infer<typeof groups.group>;
 export type GroupKind = z.infer<typeof groups.groupKind>;
 export type GroupList = z.infer<typeof groups.groupList>;
 export type GroupWritten = z.infer<typeof groups.groupWritten>;
+export type MembersWritten = z.infer<typeof groups.membersWritten>;
 export type CreateGroup = z.input<typeof groups.createGroup>;
 export type PatchGroup = z.input<typeof groups.patchGroup>;
 export type Member = z.infer<typeof groups.member>;

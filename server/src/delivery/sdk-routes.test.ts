@@ -189,7 +189,7 @@ describe("early access", () => {
 
   test("is listed, joined and left with a server key", async () => {
     await parts.createEarlyAccess("beta");
-    expect(await list("u1")).toEqual({ groups: [{ group: "beta", name: expect.any(String), description: "", joined: false }] });
+    expect(await list("u1")).toEqual({ groups: [{ group: "beta", name: expect.any(String), description: "", by: "key", joined: false }] });
     const joined = await post("/sdk/v1/early-access/beta/join", { unit: "u1" });
     const { generation, revision } = parts.store.feed.state(parts.development.id, "server");
     expect(await joined.json()).toEqual({ group: "beta", joined: true, generation, revision });

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { problem, problemResponse } from "../errors.ts";
+import { BY_THEMSELVES } from "../groups/decide.ts";
 import type { Members } from "../groups/members.ts";
 import { type ApiEnv, asHttpProblem } from "../http/route.ts";
 import type { Store } from "../store/store.ts";
@@ -149,5 +150,5 @@ function serverKey(c: Context<SdkEnv>): SdkKeyInfo {
 async function membershipOf(c: Context<SdkEnv>): Promise<{ environmentId: number; group: string; unit: string; by: string }> {
   const { environment } = serverKey(c);
   const { unit } = await readBody(c, membershipBody);
-  return { environmentId: environment.id, group: c.req.param("group") ?? "", unit, by: "early access" };
+  return { environmentId: environment.id, group: c.req.param("group") ?? "", unit, by: BY_THEMSELVES };
 }

@@ -1,10 +1,20 @@
-import { sipHash } from "@signalbox/core";
+import { evaluate, loadEntries, sipHash } from "@signalbox/core";
 import { describe, expect, test } from "vitest";
 import { configure, createFlag } from "../flags/decide.ts";
 import type { Member, ProjectModel } from "../store/model.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { after, currentOf, development, emptyProject } from "../store/test-project.ts";
-import { changeMembers, createGroup, deleteGroup, groupEtag, MEMBERS_MAX, type NewGroup, patchGroup } from "./decide.ts";
+import {
+  BY_THEMSELVES,
+  changeMembers,
+  createGroup,
+  deleteGroup,
+  groupEtag,
+  MEMBERS_MAX,
+  movesOf,
+  type NewGroup,
+  patchGroup,
+} from "./decide.ts";
 
 const HASH_KEY = "000102030405060708090a0b0c0d0e0f";
 const PRO = { op: "in", attribute: "plan", values: ["pro"] } as const;
@@ -75,6 +85,27 @@ describe("patchGroup", () => {
     expect(development(edited).states.browser.entries.get("flag:uses-pro")).toMatchObject({
       rules: [{ id: "r", when: { op: "in", attribute: "plan", values: ["team"] } }],
     });
+  });
+
+  test("takes effect in every flag that uses it, in one revision", () => {
+    const using = ["a", "b"].flatMap((key) => [
+      (current: Current) => createFlag(current, { key }),
+      (current: Current) => {
+        const rules = [{ id: "r", when: { op: "group", group: "pro" }, serve: { kind: "variant", variant: "on" } }] as const;
+        return configure(current, "development", key, { mode: "targeted", rules }, undefined);
+      },
+    ]);
+    const project = after(emptyProject(), create({ key: "pro", kind: "conditions", when: PRO }), ...using);
+    const edited = after(project, patch("pro", { when: { op: "in", attribute: "plan", values: ["team"] } }));
+    expect(development(edited).revision).toBe(development(project).revision + 1);
+    const served = (of: ProjectModel, key: string) => {
+      const answer = evaluate(loadEntries(development(of).states.server.entries.values()), key, { plan: "team" });
+      return answer.served ? answer.variant : undefined;
+    };
+    expect(["a", "b"].map((key) => [served(project, key), served(edited, key)])).toEqual([
+      ["off", "on"],
+      ["off", "on"],
+    ]);
   });
 
   test("reaches flags through groups in groups", () => {
@@ -152,6 +183,51 @@ describe("changeMembers", () => {
     const again = after(outcome.applied.project, members("beta", ["ann"], [], left));
     expect(groupIn(again, "beta").list).toEqual([hash("ann")]);
   });
+
+  test("keeps out who has left by themselves, unless staff say so; who was taken out by staff comes back as any other", () => {
+    const project = after(emptyProject(), create({ key: "beta", kind: "early-access" }));
+    const left: Member[] = [
+      { unit: "ann", state: "left", at: 1, by: BY_THEMSELVES },
+      { unit: "bob", state: "left", at: 1, by: "staff" },
+    ];
+    const known = new Map(left.map((member) => [member.unit, member]));
+    const change = { add: ["ann", "bob", "cy"], remove: [] };
+    expect(movesOf({ kind: "early-access" }, change, known, "group.members")).toEqual({
+      coming: ["bob", "cy"],
+      going: [],
+      keptOut: ["ann"],
+    });
+    expect(movesOf({ kind: "early-access" }, { ...change, rejoin: true }, known, "group.members").coming).toEqual(["ann", "bob", "cy"]);
+    expect(movesOf({ kind: "early-access" }, change, known, "early-access.join").coming).toEqual(["ann", "bob", "cy"]);
+    expect(groupIn(after(project, members("beta", ["ann", "bob"], [], left)), "beta").list).toEqual([hash("bob")]);
+    expect(decided(project, members("beta", ["ann"], [], left)).kind).toBe("unchanged");
+  });
+
+  test("remembers that somebody left whom staff had taken out before", () => {
+    const project = after(emptyProject(), create({ key: "beta", kind: "early-access" }));
+    const known = new Map<string, Member>([["bob", { unit: "bob", state: "left", at: 1, by: "staff" }]]);
+    const leave = (current: Current) =>
+      changeMembers({ ...current, by: BY_THEMSELVES }, "development", "beta", { add: [], remove: ["bob"] }, known, "early-access.leave");
+    const outcome = decided(project, leave);
+    if (outcome.kind !== "changed") expect.fail(outcome.kind);
+    expect(outcome.edits).toMatchObject([{ put: [{ unit: "bob", state: "left", by: BY_THEMSELVES }] }]);
+  });
+
+  test("holds 100,000 members, and tells each of them from everybody else", () => {
+    const units = Array.from({ length: MEMBERS_MAX }, (_, i) => `customer-${i}`);
+    const full = after(emptyProject(), create({ key: "g", kind: "list" }), ...flagUsing("g"), members("g", units, []));
+    const on = after(full, (current) => configure(current, "development", "uses-g", { mode: "targeted" }, undefined));
+    const environment = development(on);
+    expect(environment.bytes.server).toBeLessThan(2 * 1024 * 1024);
+    const state = loadEntries(environment.states.server.entries.values());
+    const isOn = (key: string) => {
+      const answer = evaluate(state, "uses-g", { key });
+      return answer.served && answer.variant === "on";
+    };
+    expect(units.filter((unit) => !isOn(unit))).toEqual([]);
+    for (let i = 0; i < 10_000; i++) expect(isOn(`stranger-${i}`)).toBe(false);
+    expect(issuesOf(decided(full, members("g", ["one-more"], [])))).toContain("would have 100001 members, the most is 100000");
+  }, 30_000);
 
   test("is unchanged when everybody is where they should be", () => {
     const project = after(emptyProject(), create({ key: "g", kind: "list" }));

@@ -10,8 +10,10 @@ import { flagsUsing, groupsIn } from "../store/project.ts";
 /** What may become of groups: pure functions of the committed state and the request. The store writes what they say. */
 
 const GROUPS_MAX = 1_000;
-/** Units in one group. The list travels whole to every server program, 19 bytes for each unit. */
-export const MEMBERS_MAX = 50_000;
+/** Units in one group. The list travels whole to every server program, 19 bytes for each unit: 1.9 of the 8 MiB that a projection may have. */
+export const MEMBERS_MAX = 100_000;
+/** Who is named where units join and leave by themselves, through a program. */
+export const BY_THEMSELVES = "early access";
 
 export interface NewGroup {
   readonly key: string;
@@ -108,11 +110,44 @@ export function deleteGroup(current: Current, environmentKey: string, key: strin
 export interface MemberChange {
   readonly add: readonly string[];
   readonly remove: readonly string[];
+  /** Adds also those who have left early access by themselves; staff say so on purpose. */
+  readonly rejoin?: boolean | undefined;
 }
+
+/** What a change does to whom; the others are where they should be already. */
+export interface MemberMoves {
+  readonly coming: readonly string[];
+  readonly going: readonly string[];
+  /** They have left early access by themselves and stay out: a list that is imported again does not bring them back. */
+  readonly keptOut: readonly string[];
+}
+
+/** `known` are the rows of these units as they are. */
+export function movesOf(
+  group: Pick<GroupRecord, "kind">,
+  { add, remove, rejoin }: MemberChange,
+  known: ReadonlyMap<string, Member>,
+  action: MembersAction,
+): MemberMoves {
+  const hasLeft = (unit: string) => {
+    const member = known.get(unit);
+    return member?.state === "left" && member.by === BY_THEMSELVES;
+  };
+  const isHeld = group.kind === "early-access" && action === "group.members" && !rejoin;
+  const wanted = [...new Set(add)].filter((unit) => known.get(unit)?.state !== "member");
+  return {
+    coming: isHeld ? wanted.filter((unit) => !hasLeft(unit)) : wanted,
+    going: [...new Set(remove)].filter((unit) => known.get(unit)?.state === "member"),
+    keptOut: isHeld ? wanted.filter(hasLeft) : [],
+  };
+}
+
+export type MembersAction = "group.members" | "early-access.join" | "early-access.leave";
 
 /**
  * Puts units into a group and takes units out, as one step. `known` are the rows of these units as they are. Who leaves an
- * early-access group is remembered as having left; from a list the row goes. A unit in both lists is refused.
+ * early-access group is remembered as having left, and comes back only by joining or if staff say `rejoin`; from a list the row goes.
+ * A unit in both lists is refused.
  */
 export function changeMembers(
   current: Current,
@@ -120,7 +155,7 @@ export function changeMembers(
   key: string,
   change: MemberChange,
   known: ReadonlyMap<string, Member>,
-  action: "group.members" | "early-access.join" | "early-access.leave",
+  action: MembersAction,
 ): Outcome {
   const { project, now, by } = current;
   const environment = findEnvironment(project, environmentKey);
@@ -131,17 +166,16 @@ export function changeMembers(
       { path: "", message: `the group "${key}" has conditions and no list; edit its conditions, or make a group of kind "list"` },
     ]);
   }
-  const both = change.add.find((unit) => change.remove.includes(unit));
+  const removed = new Set(change.remove);
+  const both = change.add.find((unit) => removed.has(unit));
   if (both !== undefined) {
     return refused("GROUP_REFUSED", [
       { path: "remove", message: `"${both}" is to be added and removed at once; name it in one of the two` },
     ]);
   }
-  const state = (unit: string) => known.get(unit)?.state;
-  const coming = [...new Set(change.add)].filter((unit) => state(unit) !== "member");
-  const going = [...new Set(change.remove)].filter((unit) => state(unit) === "member");
-  // A leave of somebody who never joined is remembered too: it says that this person does not want in.
-  const declined = action === "early-access.leave" ? change.remove.filter((unit) => state(unit) === undefined) : [];
+  const { coming, going } = movesOf(group, change, known, action);
+  // A leave of somebody who never joined, or whom staff had taken out, is remembered too: it says that this person does not want in.
+  const declined = action === "early-access.leave" ? change.remove.filter((unit) => isUndecided(known.get(unit))) : [];
   if (coming.length + going.length + declined.length === 0) return { kind: "unchanged" };
   const size = group.list.length + coming.length - going.length;
   if (size > MEMBERS_MAX && coming.length > 0) {
@@ -153,24 +187,28 @@ export function changeMembers(
     ]);
   }
   const added = coming.map((unit) => sipHash(group.hashKey, unit));
-  const removed = going.map((unit) => sipHash(group.hashKey, unit));
+  const gone = going.map((unit) => sipHash(group.hashKey, unit));
   const remembered = group.kind === "early-access" ? [...going, ...declined] : [];
   const edits: Edit[] = [
     {
       kind: "members",
       environmentId: environment.info.id,
-      group: { ...group, list: changedList(group.list, added, removed) },
+      group: { ...group, list: changedList(group.list, added, gone) },
       put: [
         ...coming.map((unit): Member => ({ unit, state: "member", at: now, by })),
         ...remembered.map((unit): Member => ({ unit, state: "left", at: now, by })),
       ],
       drop: group.kind === "early-access" ? [] : going,
-      hashes: [...added, ...removed],
+      hashes: [...added, ...gone],
     },
   ];
-  const after = { added, removed: [...removed, ...declined.map((unit) => sipHash(group.hashKey, unit))], members: size };
+  const after = { added, removed: [...gone, ...declined.map((unit) => sipHash(group.hashKey, unit))], members: size };
   const before = { members: group.list.length };
   return { kind: "changed", action, target: key, edits, applied: applyEdits(project, edits), before, after };
+}
+
+function isUndecided(member: Member | undefined): boolean {
+  return member === undefined || (member.state === "left" && member.by !== BY_THEMSELVES);
 }
 
 function save(

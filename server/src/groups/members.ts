@@ -6,7 +6,7 @@ import type { Outcome } from "../store/outcome.ts";
 import type { Database, Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
-import { changeMembers, type MemberChange } from "./decide.ts";
+import { changeMembers, type MemberChange, type MemberMoves, type MembersAction, movesOf } from "./decide.ts";
 
 export interface Participation {
   readonly environmentId: number;
@@ -27,6 +27,8 @@ export interface Program {
   readonly group: string;
   readonly name: string;
   readonly description: string;
+  /** The attribute whose value joins: `key`, `account.key`. */
+  readonly by: string;
   readonly joined: boolean;
 }
 
@@ -37,9 +39,15 @@ export interface Members {
   /** The early-access groups of an environment, and whether the unit is in. */
   programs(environmentId: number, unit: string): readonly Program[];
   /** Staff adds and removes, in groups by list and of early access. */
-  change(request: MembersRequest): Promise<{ readonly outcome: Outcome; readonly environment: EnvironmentModel }>;
+  change(request: MembersRequest): Promise<Changed>;
   /** Rows in the order of their units, those who have left included. */
   page(group: GroupRecord, after: string | undefined, limit: number): readonly Member[];
+}
+
+export interface Changed {
+  readonly outcome: Outcome;
+  readonly environment: EnvironmentModel;
+  readonly moves: MemberMoves;
 }
 
 export interface MembersRequest {
@@ -47,7 +55,7 @@ export interface MembersRequest {
   readonly group: string;
   readonly by: string;
   readonly change: MemberChange;
-  readonly action: "group.members" | "early-access.join" | "early-access.leave";
+  readonly action: MembersAction;
 }
 
 export function createMembers({ db, projects, write }: Pick<Store, "db" | "projects" | "write">): Members {
@@ -61,15 +69,17 @@ export function createMembers({ db, projects, write }: Pick<Store, "db" | "proje
 
   const change: Members["change"] = async ({ environmentId, group, by, change, action }) => {
     const { info } = environment(environmentId);
+    let moves: MemberMoves = { coming: [], going: [], keptOut: [] };
     const { outcome } = await write({ project: info.projectKey, by }, (current, tx) => {
-      const groupId = current.project.environments.find((each) => each.info.id === environmentId)?.groups.get(group)?.id;
-      const known = groupId === undefined ? new Map<string, Member>() : readMembers(tx, groupId, [...change.add, ...change.remove]);
+      const record = current.project.environments.find((each) => each.info.id === environmentId)?.groups.get(group);
+      const known = record === undefined ? new Map<string, Member>() : readMembers(tx, record.id, [...change.add, ...change.remove]);
+      if (record) moves = movesOf(record, change, known, action);
       return changeMembers(current, info.key, group, change, known, action);
     });
     // Read from the outcome: another write may have gone on since.
     const after =
       outcome.kind === "changed" ? outcome.applied.project.environments.find((each) => each.info.id === environmentId) : undefined;
-    return { outcome, environment: after ?? environment(environmentId) };
+    return { outcome, environment: after ?? environment(environmentId), moves };
   };
 
   async function participate(who: Participation, joining: boolean): Promise<Joined> {
@@ -100,9 +110,9 @@ export function createMembers({ db, projects, write }: Pick<Store, "db" | "proje
     programs(environmentId, unit) {
       return [...environment(environmentId).groups.values()]
         .filter(({ kind }) => kind === "early-access")
-        .map(({ id, key, name, description }) => {
+        .map(({ id, key, name, description, by }) => {
           const joined = readMembers(db, id, [unit]).get(unit)?.state === "member";
-          return { group: key, name, description, joined };
+          return { group: key, name, description, by, joined };
         });
     },
     change,

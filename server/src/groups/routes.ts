@@ -69,7 +69,7 @@ const changeMembersRoute = apiRoute("edit", {
   path: `${ENVIRONMENT}/groups/{group}/members`,
   summary: "Adds and removes members in one step",
   request: { params: groupParams, body: body(shapes.changeMembers) },
-  responses: { 200: written },
+  responses: { 200: answer(shapes.membersWritten, "the group as it is now, the revision, and who moved") },
 });
 
 /** The group routes of the admin API. */
@@ -147,17 +147,18 @@ export function groupRoutes({ store, members }: { readonly store: Store; readonl
   });
   api.openapi(changeMembersRoute, async (c) => {
     const place = c.req.valid("param");
-    const { add = [], remove = [] } = c.req.valid("json");
+    const { add = [], remove = [], rejoin } = c.req.valid("json");
     const { info } = at(place);
-    const { outcome, environment } = await members.change({
+    const { outcome, environment, moves } = await members.change({
       environmentId: info.id,
       group: place.group,
       by: c.var.identity.name,
-      change: { add, remove },
+      change: { add, remove, rejoin },
       action: "group.members",
     });
     if (outcome.kind === "missing" || outcome.kind === "invalid") throw problemOf(outcome);
-    return c.json(writtenGroup(environment, place.group, outcome), 200);
+    const moved = { added: [...moves.coming], removed: [...moves.going], keptOut: [...moves.keptOut] };
+    return c.json({ ...writtenGroup(environment, place.group, outcome), ...moved }, 200);
   });
   return api;
 }

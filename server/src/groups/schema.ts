@@ -23,7 +23,11 @@ export const createGroup = z.strictObject({
 export const patchGroup = z.strictObject({ name: name.optional(), description: description.optional(), when: condition.optional() });
 
 export const unit = z.string().min(1).max(200);
-export const changeMembers = z.strictObject({ add: z.array(unit).max(10_000).optional(), remove: z.array(unit).max(10_000).optional() });
+export const changeMembers = z.strictObject({
+  add: z.array(unit).max(10_000).optional(),
+  remove: z.array(unit).max(10_000).optional(),
+  rejoin: z.boolean().optional().describe("adds also those who have left early access by themselves, who are kept out otherwise"),
+});
 
 export const group = z.object({
   key: groupKey,
@@ -41,6 +45,11 @@ export const group = z.object({
 });
 export const groupList = z.object({ environment: z.string(), revision: z.number(), groups: z.array(group) });
 export const groupWritten = z.object({ group, revision: z.number(), changed: z.boolean() });
+export const membersWritten = groupWritten.extend({
+  added: z.array(z.string()).describe("who came in; the others were in already"),
+  removed: z.array(z.string()).describe("who went out"),
+  keptOut: z.array(z.string()).describe("who was not added, because they have left early access by themselves"),
+});
 export const member = z.object({ unit, state: z.enum(["member", "left"]), at: z.number(), by: z.string() });
 /** Ordered by unit; `next` is the cursor of the following page, null at the end. */
 export const memberList = z.object({ members: z.array(member), next: z.string().nullable() });

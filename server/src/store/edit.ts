@@ -140,7 +140,7 @@ function splitId(id: EntryId): [kind: string, key: string] {
   return [id.slice(0, colon), id.slice(colon + 1)];
 }
 
-/** A list of 50,000 is not hashed again because one unit came. */
+/** A list of 100,000 is not hashed again because one unit came. */
 function memberEntry(before: EnvironmentModel, group: GroupRecord, hashes: readonly Hex64[]): Entry | undefined {
   const entry = before.states.server.entries.get(`group:${group.key}`);
   return entry && { ...serverGroup(group), fp: fingerprintAfter(entry.fp, hashes) };

@@ -1,7 +1,7 @@
-import { ActionIcon, Badge, Box, Button, Group, Paper, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
+import { ActionIcon, Alert, Badge, Box, Button, Group, Paper, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
 import { IconSearch, IconX } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
-import { useDeferredValue, useState } from "react";
+import { useDeferredValue, useMemo, useState } from "react";
 import type { Group as GroupShape, MemberList } from "../../../src/api-types.ts";
 import { call } from "../api.ts";
 import { groupPath, type Place } from "../queries.ts";
@@ -11,6 +11,7 @@ import { membersKey, useGroupActions } from "./actions.ts";
 import { cursorBefore, unitsOf } from "./units.ts";
 
 const PAGE = 100;
+const KEPT_OUT_SHOWN = 5;
 
 /** The units of a list, or who has joined and left early access. Staff can add and remove in both. */
 export function MembersCard({ place, group }: { place: Place; group: GroupShape }) {
@@ -19,7 +20,8 @@ export function MembersCard({ place, group }: { place: Place; group: GroupShape 
   const [search, setSearch] = useState("");
   const prefix = useDeferredValue(search.trim());
   const early = group.kind === "early-access";
-  const pasted = unitsOf(text);
+  const pasted = useMemo(() => unitsOf(text), [text]);
+  const many = group.members.toLocaleString("en-US");
 
   const list = useInfiniteQuery({
     queryKey: [...membersKey(place, group.key), prefix],
@@ -33,9 +35,18 @@ export function MembersCard({ place, group }: { place: Place; group: GroupShape 
   });
   const shown = (list.data?.pages ?? []).flatMap((page) => page.members).filter(({ unit }) => unit.startsWith(prefix));
 
+  const [keptOut, setKeptOut] = useState<readonly string[]>([]);
   const add = useMutation({
     mutationFn: () => members(group.key, "add", pasted.units),
-    onSuccess: () => setText(""),
+    onSuccess: (kept) => {
+      setText("");
+      setKeptOut(kept);
+    },
+    onError: (error) => sayProblem("Not all were added", error),
+  });
+  const addAnyway = useMutation({
+    mutationFn: () => members(group.key, "add", keptOut, true),
+    onSuccess: () => setKeptOut([]),
     onError: (error) => sayProblem("Not added", error),
   });
   const remove = useMutation({
@@ -47,7 +58,7 @@ export function MembersCard({ place, group }: { place: Place; group: GroupShape 
     <Paper className="sb-card" p="md" component="section" aria-labelledby="members">
       <Stack gap="md">
         <Title order={2} size="h4" id="members">
-          {early ? `Early adopters (${group.members} joined)` : `Members (${group.members})`}
+          {early ? `Early adopters (${many} joined)` : `Members (${many})`}
         </Title>
         <form
           onSubmit={(event) => {
@@ -74,11 +85,35 @@ export function MembersCard({ place, group }: { place: Place; group: GroupShape 
             />
             <Group>
               <Button type="submit" size="xs" loading={add.isPending} disabled={pasted.units.length === 0}>
-                {pasted.units.length > 1 ? `Add ${pasted.units.length}` : "Add"}
+                {pasted.units.length > 1 ? `Add ${pasted.units.length.toLocaleString("en-US")}` : "Add"}
               </Button>
             </Group>
           </Stack>
         </form>
+        {keptOut.length > 0 && (
+          <Alert
+            color="orange"
+            variant="outline"
+            role="alert"
+            title={keptOut.length === 1 ? "1 stays out" : `${keptOut.length.toLocaleString("en-US")} stay out`}
+          >
+            <Stack gap="xs" align="flex-start">
+              <Text size="sm">
+                {keptOut.slice(0, KEPT_OUT_SHOWN).join(", ")}
+                {keptOut.length > KEPT_OUT_SHOWN && ` and ${(keptOut.length - KEPT_OUT_SHOWN).toLocaleString("en-US")} more`} left early
+                access by themselves, so they were not added again.
+              </Text>
+              <Group gap="xs">
+                <Button size="xs" variant="default" loading={addAnyway.isPending} onClick={() => addAnyway.mutate()}>
+                  Add them anyway
+                </Button>
+                <Button size="xs" variant="subtle" onClick={() => setKeptOut([])}>
+                  Leave them out
+                </Button>
+              </Group>
+            </Stack>
+          </Alert>
+        )}
         <TextInput
           aria-label="Search members"
           placeholder="Starts with…"

@@ -1,8 +1,9 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
-import type { CreateGroup, Group, GroupList, GroupWritten, PatchGroup } from "../../../src/api-types.ts";
+import type { CreateGroup, Group, GroupList, GroupWritten, MembersWritten, PatchGroup } from "../../../src/api-types.ts";
 import { call } from "../api.ts";
 import { groupPath, groupQuery, groupsQuery, type Place, pathOf, placeKey } from "../queries.ts";
 import { announceChange } from "../undo.tsx";
+import { pagesOf } from "./units.ts";
 
 export function takeGroup(client: QueryClient, place: Place, group: Group): void {
   client.setQueryData(groupQuery(place, group.key).queryKey, group);
@@ -18,6 +19,15 @@ export function membersKey(place: Place, group: string) {
   return [...placeKey(place), "members", group] as const;
 }
 
+interface MembersEdit {
+  readonly add?: readonly string[];
+  readonly remove?: readonly string[];
+  /** Adds also those who have left early access by themselves. */
+  readonly rejoin?: boolean;
+}
+
+type Moved = Pick<MembersWritten, "added" | "removed" | "keptOut">;
+
 export function useGroupActions(place: Place) {
   const client = useQueryClient();
 
@@ -32,19 +42,32 @@ export function useGroupActions(place: Place) {
     announceChange({ title: `Saved the group ${group.key} in ${place.environment}`, undo: () => patch(saved, back) });
   }
 
-  async function changeMembers(group: string, change: { add?: readonly string[]; remove?: readonly string[] }): Promise<void> {
-    const written = await call<GroupWritten>("POST", `${groupPath(place, group)}/members`, { body: change });
-    takeGroup(client, place, written.group);
+  /** In parts that the server takes, one after the other; if one fails, those before it are done, and the page shows them. */
+  async function changeMembers(group: string, { add = [], remove = [], rejoin }: MembersEdit): Promise<Moved> {
+    const moved: Moved = { added: [], removed: [], keptOut: [] };
+    const bodies = [
+      ...pagesOf(add).map((page) => ({ add: page, ...(rejoin && { rejoin }) })),
+      ...pagesOf(remove).map((page) => ({ remove: page })),
+    ];
+    for (const body of bodies) {
+      const written = await call<MembersWritten>("POST", `${groupPath(place, group)}/members`, { body });
+      takeGroup(client, place, written.group);
+      moved.added.push(...written.added);
+      moved.removed.push(...written.removed);
+      moved.keptOut.push(...written.keptOut);
+    }
+    return moved;
   }
 
-  /** Adds or removes, and offers to do the opposite. */
-  async function members(group: string, verb: "add" | "remove", units: readonly string[]): Promise<void> {
-    await changeMembers(group, { [verb]: units });
-    const what = units.length === 1 ? units[0] : `${units.length} keys`;
-    announceChange({
-      title: verb === "add" ? `Added ${what} to ${group}` : `Removed ${what} from ${group}`,
-      undo: () => changeMembers(group, { [verb === "add" ? "remove" : "add"]: units }),
-    });
+  /** Adds or removes, and offers to do the opposite to those who moved. Answers who was kept out, having left by themselves. */
+  async function members(group: string, verb: "add" | "remove", units: readonly string[], rejoin = false): Promise<readonly string[]> {
+    const { added, removed, keptOut } = await changeMembers(group, { [verb]: units, rejoin });
+    const moved = verb === "add" ? added : removed;
+    const what = moved.length === 1 ? moved[0] : `${moved.length.toLocaleString("en-US")} keys`;
+    const title = verb === "add" ? `Added ${what} to ${group}` : `Removed ${what} from ${group}`;
+    if (moved.length === 0) announceChange({ title: `Nobody was ${verb === "add" ? "added to" : "removed from"} ${group}` });
+    else announceChange({ title, undo: () => changeMembers(group, { [verb === "add" ? "remove" : "add"]: moved }) });
+    return keptOut;
   }
 
   async function destroy(group: Group): Promise<void> {
