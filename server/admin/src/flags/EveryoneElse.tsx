@@ -28,7 +28,7 @@ export function EveryoneElse({ configuration, base, onPercentage, onChange }: Ev
   const rollout = rule?.rollout ?? { percentage };
   // Its name, which only the API gives it, is not what people know this row by.
   const { name: _, ...unnamed } = rule ?? { rollout, serve };
-  const sentence = ruleSentence(unnamed, configuration, String, rollout.over ? who : who.toLowerCase());
+  const sentence = ruleSentence(unnamed, configuration, String, who);
   const issues = useIssues(index < 0 ? undefined : `rules.${index}`);
   const isChanged = percentage !== saved.percentage || (rule !== undefined && !same(rule, saved.rule));
   return (

@@ -97,14 +97,15 @@ function named(configuration: Configuration, everyoneElseIndex: number): [string
 }
 
 /** "10 % of beta: On"; of a percentage that changes with time "beta: On for 1 %, from 1 Dec 10 %". */
-export function ruleSentence(rule: Rule, configuration: Configuration, groupName: GroupName, everyone = "everyone"): string {
+export function ruleSentence(rule: Rule, configuration: Configuration, groupName: GroupName, everyone = "Everyone"): string {
   if (ruleProblem(rule) !== undefined) return "a rule that is edited as JSON";
   const group = singleGroup(rule);
   const who = rule.name || (group !== undefined ? groupName(group) : rule.when ? inWords(rule.when, groupName) : everyone);
+  const inside = who === everyone ? everyone.toLowerCase() : who;
   const served = servedWord(rule, configuration);
   const { rollout } = rule;
   if (!rollout) return `${who}: ${served}`;
-  return rollout.over ? `${who}: ${served} for ${rolloutWords(rollout)}` : `${rolloutWords(rollout)} of ${who}: ${served}`;
+  return rollout.over ? `${who}: ${served} for ${rolloutWords(rollout)}` : `${rolloutWords(rollout)} of ${inside}: ${served}`;
 }
 
 /** "10 %"; with what makes it another 10 % than that of other rules, and with what becomes of it. */

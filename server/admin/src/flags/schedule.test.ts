@@ -59,6 +59,9 @@ test("rampPoints: a line has two ends, steps stop where people look", () => {
   const given = { from: 1, to: 100, days: 10, startMs: start };
   expect(rampPoints("line", given)).toEqual([at(0, 1), at(240, 100)]);
   expect(rampPoints("steps", given)).toEqual([at(0, 1), at(48, 5), at(96, 10), at(144, 25), at(192, 50), at(240, 100)]);
+  const week = rampPoints("steps", { ...given, days: 7 });
+  expect(week.map(({ at }) => (Date.parse(at) - start) / 24 / HOUR_MS)).toEqual([0, 1, 3, 4, 6, 7]);
+  expect(rampPoints("steps", { ...given, days: 0.5 })[1]).toEqual(at(2.4, 5));
   expect(rampPoints("steps", { ...given, from: 50, to: 0 }).map(({ percentage }) => percentage)).toEqual([50, 25, 10, 5, 1, 0]);
 });
 

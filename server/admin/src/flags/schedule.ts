@@ -40,12 +40,16 @@ export interface Ramp {
 /** The percentages at which people stop and look. */
 const STOPS = [1, 5, 10, 25, 50];
 
-/** A line has two ends; steps stop on the way, at equal distances in time. */
+/**
+ * A line has two ends; steps stop on the way, at equal distances in time. With a day for each they are whole days, so that each comes
+ * at the time of day that somebody chose to be there.
+ */
 export function rampPoints(kind: Schedule["kind"], { from, to, days, startMs }: Ramp): Point[] {
   const between = kind === "line" ? [] : STOPS.filter((stop) => stop > Math.min(from, to) && stop < Math.max(from, to));
   const stops = [from, ...(from <= to ? between : between.toReversed()), to];
-  const stepMs = (days * DAY_MS) / (stops.length - 1);
-  return stops.map((percentage, index) => ({ at: instant(startMs + index * stepMs), percentage: rounded(percentage) }));
+  const step = days / (stops.length - 1);
+  const dayOf = (index: number) => (step >= 1 && Number.isInteger(days) ? Math.round(index * step) : index * step);
+  return stops.map((percentage, index) => ({ at: instant(startMs + dayOf(index) * DAY_MS), percentage: rounded(percentage) }));
 }
 
 /** One more row: a day after the last, with the same percentage. */
