@@ -149,6 +149,7 @@ const FLUSH_MS_MAX = 3_000;
 const SAID_AGAIN_MS = 600_000;
 const SAID_SPACING_MS = 60_000;
 const UNKNOWN_KEYS_SAID_MAX = 100;
+const UNREADABLE_SAID_MAX = 100;
 
 export function createClient(ports: Ports, options: ClientOptions): Client {
   const state = options.state ?? createState();
@@ -223,6 +224,8 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
   const counts = createUsageCounts();
   /** Keys asked for in vain, and whether that was said. */
   const unknownKeys = new Map<string, boolean>();
+  /** Flags and groups that cannot be read, and why, as it was said. */
+  const unreadable = new Map<string, string>();
   let usageSentAt = Number.NEGATIVE_INFINITY;
   let usageDueAt = Number.POSITIVE_INFINITY;
   let cancelUsage = () => {};
@@ -259,6 +262,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     usageDueAt = Number.POSITIVE_INFINITY;
     usageSentAt = ports.now();
     sayUnknownKeys();
+    sayUnreadable();
     let failed = false;
     for (let usage = counts.take(); usage !== undefined && !failed; usage = failed ? undefined : counts.take()) {
       failed = (await ports.send("usage", body(usage), hold)) === "failed";
@@ -273,6 +277,22 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       unknownKeys.set(key, true);
       warn(`no flag "${key}" in ${place()}, the default of the call holds; check the key${options.unknownHint}`);
     }
+  }
+
+  /** What was asked for and cannot be read, each once for each reason. Evaluation itself reports nothing. */
+  function sayUnreadable(): void {
+    for (const { key, plan } of state.slots.flags.values()) {
+      if (plan?.problem !== undefined) sayOnce(`the flag "${key}"`, plan.problem, "it serves its off variant");
+    }
+    for (const { key, plan } of state.slots.groups.values()) {
+      if (plan?.problem !== undefined) sayOnce(`the group "${key}"`, plan.problem, "who is in it is unknown");
+    }
+  }
+
+  function sayOnce(what: string, problem: string, consequence: string): void {
+    if (unreadable.get(what) === problem || unreadable.size >= UNREADABLE_SAID_MAX) return;
+    unreadable.set(what, problem);
+    warn(`${what} cannot be read by this version (${problem}): ${consequence}; update the SDK, or mend it in the admin UI`);
   }
 
   // Telling

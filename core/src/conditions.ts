@@ -42,6 +42,8 @@ export interface Slots {
 export interface GroupPlan {
   readonly isIn: Predicate;
   readonly isOut: Predicate;
+  /** Why it cannot be read; undefined if it can, and of a group that is absent. */
+  readonly problem: string | undefined;
 }
 
 /** Thrown while compiling, and caught there: the entry cannot be read by this version. */
@@ -133,8 +135,9 @@ function listPredicate(attribute: string, values: readonly unknown[], question: 
 /** Compiles a group off the wire; one that is absent or cannot be read is in no context and out of none. */
 function compileGroup(group: unknown, slots: Slots): GroupPlan {
   try {
-    if (!isObject(group) || (group.schema !== undefined && group.schema !== SCHEMA_READ_MAX)) return UNREADABLE_GROUP;
-    const ways: GroupPlan[] = [];
+    if (!isObject(group)) return unreadableGroup(group === undefined ? undefined : "it is not an object");
+    if (group.schema !== undefined && group.schema !== SCHEMA_READ_MAX) return unreadableGroup("it has a newer schema");
+    const ways: Pick<GroupPlan, "isIn" | "isOut">[] = [];
     if (group.when !== undefined) {
       ways.push({ isIn: compileCondition(group.when, TRUE, slots), isOut: compileCondition(group.when, FALSE, slots) });
     }
@@ -145,17 +148,20 @@ function compileGroup(group: unknown, slots: Slots): GroupPlan {
         isOut: (context, _depth, call) => judge(context, call) === FALSE,
       });
     }
-    if (ways.length === 0) return UNREADABLE_GROUP; // A way in that this version does not know.
-    return { isIn: some(ways.map((way) => way.isIn)), isOut: every(ways.map((way) => way.isOut)) };
+    if (ways.length === 0) return unreadableGroup("it has no way in that this version knows");
+    return { isIn: some(ways.map((way) => way.isIn)), isOut: every(ways.map((way) => way.isOut)), problem: undefined };
   } catch (error) {
-    if (error instanceof Unreadable) return UNREADABLE_GROUP;
+    if (error instanceof Unreadable) return unreadableGroup(error.message);
     throw error;
   }
 }
 
 /** For both questions of what is unknown. */
 export const never: Predicate = () => false;
-const UNREADABLE_GROUP: GroupPlan = { isIn: never, isOut: never };
+
+function unreadableGroup(problem: string | undefined): GroupPlan {
+  return { isIn: never, isOut: never, problem };
+}
 
 function compileGroupLeaf(key: string, question: Question, slots: Slots): Predicate {
   const slot = slots.group(key);

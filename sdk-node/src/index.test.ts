@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Change, Status } from "@signalbox/core";
+import type { Change, FlagEntry, Status } from "@signalbox/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { createFlags, type NodeFlags, type NodeFlagsOptions } from "./index.ts";
@@ -390,6 +390,40 @@ describe("usage", () => {
     const bodies = asked(server, "usage").map((request) => JSON.parse(request.body).evaluated);
     expect(bodies.at(-1)).toEqual([{ flag: "a", variant: "on", count: 2 }]);
   });
+});
+
+test("a flag and a group that cannot be read are reported once, and cost no other flag anything", async () => {
+  const odd = flag("odd", "targeted", {
+    rules: [{ id: "r", when: { op: "sounds-like" } as never, serve: { kind: "variant", variant: "on" } }],
+  });
+  const asks = flag("asks", "targeted", {
+    rules: [{ id: "r", when: { op: "group", group: "g" }, serve: { kind: "variant", variant: "on" } }],
+  });
+  const group = { kind: "group", key: "g", fp: "00000000000000ff", when: { op: "sounds-like" } } as unknown as FlagEntry;
+  const server = await serve([odd, asks, group, flag("good", "on")]);
+  const { flags, lines } = follow(server);
+  await flags.ready();
+  for (let round = 0; round < 3; round++) {
+    expect([flags.isOn("odd"), flags.isOn("asks"), flags.isOn("good")]).toEqual([false, false, true]);
+    await flags.flush();
+  }
+  expect(lines.filter((line) => line.includes("cannot be read"))).toEqual([
+    'signalbox: the flag "odd" cannot be read by this version (unknown operator "sounds-like"): it serves its off variant; update the SDK, or mend it in the admin UI',
+    'signalbox: the group "g" cannot be read by this version (unknown operator "sounds-like"): who is in it is unknown; update the SDK, or mend it in the admin UI',
+  ]);
+});
+
+test("explain says why, in a sentence and rule by rule", async () => {
+  const rules = [
+    { id: "r", name: "Staff", when: { op: "in", attribute: "plan", values: ["pro"] }, serve: { kind: "variant", variant: "on" } },
+  ] as const;
+  const server = await serve([flag("a", "targeted", { rules })]);
+  const { flags } = follow(server);
+  await flags.ready();
+  const { trace, variant, revision } = flags.explain("a", { key: "u", plan: "pro" });
+  expect({ variant, revision }).toEqual({ variant: "on", revision: 1 });
+  expect(trace?.sentence).toBe('on: rule "Staff" applies, because plan is pro.');
+  expect(trace?.rules[0]?.when).toEqual({ words: "plan is pro", verdict: "true", attribute: "plan", value: "pro" });
 });
 
 describe("early access", () => {
