@@ -264,6 +264,11 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
     await page.getByRole("button", { name: "Review and save" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Save", exact: true }).click();
   }
+  /** The page makes its sentence itself, of edits too, and must not say anything else of what is saved. */
+  async function sentenceIsTheServers(flag: string): Promise<void> {
+    const { sentence } = await api.get<{ sentence: string }>(`${environment}/flags/${flag}`);
+    await page.getByText(sentence, { exact: true }).waitFor();
+  }
   async function choose(field: Locator, option: string): Promise<void> {
     await field.click();
     await page.getByRole("option", { name: option, exact: true }).click();
@@ -311,8 +316,7 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
       ),
     );
     expect([...new Set(served.map(({ variant }) => variant))].sort()).toEqual(["blue", "green"]);
-    const { sentence } = await api.get<{ sentence: string }>(`${environment}/flags/button-color`);
-    await page.getByText(sentence).waitFor(); // The page makes its sentence itself, and must not say anything else.
+    await sentenceIsTheServers("button-color");
   });
 
   it("a percentage rises by itself along a line", async () => {
@@ -347,6 +351,7 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
       .getByText(/^SOME \d/)
       .first()
       .waitFor();
+    await sentenceIsTheServers("slow-start");
   });
 
   it("a pattern that the server refuses is said at its field, and saved when it is mended", async () => {
@@ -378,9 +383,14 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
   it("what the page has no fields for stays as it is when other things are saved, and is edited as JSON", async () => {
     const before = await rulesOf("banner-color");
     await open("flags/banner-color");
+    await sentenceIsTheServers("banner-color");
     await page.getByRole("button", { name: "Rule 1: edit" }).click();
     await page.getByLabel("Rule 1: share of green").fill("40");
     await page.getByRole("button", { name: "Rule 1: the rest goes to blue" }).click();
+    await page.getByRole("button", { name: "Rule 1: draw anew" }).click();
+    await page.getByText(/of those who are now, about 10 % stay/).waitFor();
+    await page.getByLabel("Rule 1: salt", { exact: true }).fill("winter");
+    await page.getByText(/of those who are now/).waitFor({ state: "hidden" });
     await reviewAndSave();
     await until("the shares are stored", async () => JSON.stringify(await rulesOf("banner-color")) !== JSON.stringify(before));
     const [first, ...others] = await rulesOf("banner-color");

@@ -3,7 +3,7 @@ import { IconChevronDown, IconChevronUp } from "@tabler/icons-react";
 import { useId, useState } from "react";
 import { percent } from "./changes.ts";
 import { ScheduleEditor } from "./ScheduleEditor.tsx";
-import { type Rollout, rolloutProblem } from "./schedule.ts";
+import { percentageAt, type Rollout, rolloutProblem } from "./schedule.ts";
 import { UnitFields } from "./UnitFields.tsx";
 
 interface RolloutOptionsProps {
@@ -20,6 +20,9 @@ export function RolloutOptions({ rollout, saved, label, withSlice, onChange }: R
   const id = useId();
   const isSpecial = rollout.over !== undefined || rollout.from !== undefined || rollout.by !== undefined || rollout.salt !== undefined;
   const [open, setOpen] = useState(isSpecial || rollout.random === true);
+  const inside = saved ? percentageAt(saved, Date.now()) : 0;
+  // Of all and of nobody another draw takes and adds none.
+  const drawn = saved?.random || inside === 0 || inside === 100 ? undefined : saved;
   return (
     <div>
       <Button
@@ -38,7 +41,14 @@ export function RolloutOptions({ rollout, saved, label, withSlice, onChange }: R
           <ScheduleEditor rollout={rollout} label={label} onChange={onChange} />
           {withSlice && !rollout.random && <SliceField rollout={rollout} label={label} onChange={onChange} />}
           {!rollout.random && (
-            <UnitFields of={rollout} saved={saved?.random ? undefined : saved} label={label} what="is inside" onChange={onChange} />
+            <UnitFields
+              of={rollout}
+              saved={drawn}
+              label={label}
+              what="is inside"
+              consequence={`It is drawn anew who is inside: of those who are now, about ${percent(inside)} stay; the others go, and as many come.`}
+              onChange={onChange}
+            />
           )}
           {withSlice && (
             <Checkbox

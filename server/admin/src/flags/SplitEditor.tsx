@@ -75,7 +75,14 @@ export function SplitEditor({ split, saved, label, configuration, onChange }: Sp
       <Text size="xs" c="dimmed">
         Each person keeps the same variant. Changing a share moves only as many people as it must.
       </Text>
-      <UnitFields of={split} saved={saved} label={`${label}: shares`} what="gets which variant" onChange={onChange} />
+      <UnitFields
+        of={split}
+        saved={saved}
+        label={`${label}: shares`}
+        what="gets which variant"
+        consequence="Everybody’s variant is drawn anew: many will get another one than they have now."
+        onChange={onChange}
+      />
     </Stack>
   );
 }

@@ -13,13 +13,15 @@ interface UnitFieldsProps<T extends Unit> {
   readonly label: string;
   /** "is inside", "gets which variant" */
   readonly what: string;
+  /** What it means to people that the draw is another one. */
+  readonly consequence: string;
   readonly onChange: (next: T) => void;
 }
 
 const UNITS = ["key", "account.key", "session", "device"];
 
 /** Who counts as one, and with what the draw is mixed. */
-export function UnitFields<T extends Unit>({ of, saved, label, what, onChange }: UnitFieldsProps<T>) {
+export function UnitFields<T extends Unit>({ of, saved, label, what, consequence, onChange }: UnitFieldsProps<T>) {
   const isRedrawn = saved !== undefined && ((saved.by ?? "key") !== (of.by ?? "key") || saved.salt !== of.salt);
   function put(field: keyof Unit, value: string) {
     const { [field]: _, ...rest } = of;
@@ -66,7 +68,7 @@ export function UnitFields<T extends Unit>({ of, saved, label, what, onChange }:
       </Group>
       {isRedrawn && (
         <Text size="xs" role="status" c="var(--mantine-color-error)">
-          It is drawn anew who {what}: most of those who have it now will not be the same afterwards.
+          {consequence}
         </Text>
       )}
     </Stack>
