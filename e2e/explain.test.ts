@@ -208,6 +208,33 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
     });
   });
 
+  it("an account that left early access by the Node SDK stays out when a list is pasted again, until staff say so", async () => {
+    const { server: sdkKey } = await api.get<{ server: string }>(`${environment}/sdk-keys`);
+    const { createFlags } = (await import(join(root, "sdk-node/dist/index.js"))) as typeof import("../sdk-node/src/index.ts");
+    const flags = createFlags({ url: server.url, sdkKey, app: "explain-test" });
+    try {
+      await flags.ready();
+      const who = { key: "u9", kind: "shop", account: { key: "account-9" } };
+      await flags.earlyAccess.join("early", "account-9");
+      await until("the account is in", () => flags.isOn("payments:checkout", who));
+      await flags.earlyAccess.leave("early", "account-9");
+      await until("the account is out", () => !flags.isOn("payments:checkout", who));
+
+      await page.goto(`${server.url}/default/development/groups/early`);
+      const members = page.getByRole("region", { name: /^Early adopters/ });
+      await members.getByLabel("Add by hand").fill("account-7\naccount-9\naccount-10");
+      await members.getByRole("button", { name: "Add 3" }).click();
+      await page.getByText("Added account-10 to early").waitFor();
+      await members.getByText(/^account-9 left early access by themselves/).waitFor();
+      expect(flags.isOn("payments:checkout", who)).toBe(false);
+      await members.getByRole("button", { name: "Add them anyway" }).click();
+      await until("the account is in again", () => flags.isOn("payments:checkout", who));
+      await flags.earlyAccess.leave("early", "account-9");
+    } finally {
+      await flags.close();
+    }
+  });
+
   const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
   async function look(name: string): Promise<void> {
