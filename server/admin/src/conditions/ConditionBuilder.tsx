@@ -256,8 +256,8 @@ function LeafEditor({ negated, nots, leaf, groups, label, path, onChange, onRemo
           )}
           <Select
             size="xs"
-            flex="1 1 130px"
-            miw={120}
+            flex="1 1 155px"
+            miw={155}
             maw={200}
             aria-label={`${label}: comparison`}
             data={operatorChoices(operator)}
