@@ -58,7 +58,9 @@ export function createClient({ url, token, project, environment }: Options): { c
 function sentenceOf(answer: Response, body: unknown, url: string): string {
   const { detail, issues } = (body ?? {}) as Partial<Problem>;
   if (typeof detail !== "string") return `${url} answered ${answer.status} without a reason: does Signalbox run there?`;
-  const more = (issues ?? []).map(({ path, message }) => `\n  ${path}: ${message}`).join("");
+  // The detail mostly says the first of them already.
+  const others = (issues ?? []).filter(({ message }) => !detail.includes(message));
+  const more = others.map(({ path, message }) => `\n  ${path}: ${message}`).join("");
   return detail + more;
 }
 

@@ -1,5 +1,5 @@
-import { ruleTitle } from "@signalbox/core";
-import type { Flag, FlagList, FlagWritten, Receipt, Rule } from "../api-types.ts";
+import { type Names, ruleTitle } from "@signalbox/core";
+import type { Flag, FlagList, FlagWritten, GroupList, Receipt, Rule } from "../api-types.ts";
 import { worded } from "../flags/convert.ts";
 import { type Client, createClient, Refused } from "./client.ts";
 import { type Options, UsageProblem } from "./options.ts";
@@ -38,7 +38,9 @@ export async function show(options: Options, { out }: Output): Promise<number> {
   if (flag.name && flag.name !== flag.key) out(flag.name);
   out(flag.sentence);
   if (flag.killed) out(`Killed ${ago(flag.killed.at)} by ${flag.killed.by}${flag.killed.reason ? `: ${flag.killed.reason}` : ""}`);
-  for (const [index, rule] of flag.configuration.rules.entries()) out(`  ${index + 1}. ${ruleSentence(rule, flag.configuration.rules)}`);
+  const { rules } = flag.configuration;
+  const names = rules.length > 0 ? await groupNames(client, at) : {};
+  for (const [index, rule] of rules.entries()) out(`  ${index + 1}. ${ruleSentence(rule, rules, names)}`);
   out(`Last changed ${ago(flag.updatedAt)} by ${flag.updatedBy}`);
   for (const warning of flag.warnings) out(`Warning: ${warning}`);
   return EXIT.done;
@@ -90,9 +92,15 @@ export function flagOf({ command, key }: Options): string {
   return key;
 }
 
+async function groupNames(client: Client, at: string): Promise<Names> {
+  const { groups } = await client.get<GroupList>(`${at}/groups`);
+  const names = new Map(groups.map(({ key, name }) => [key, name]));
+  return { group: (key) => names.get(key) ?? key };
+}
+
 /** `Beta: 10 % of those where plan is pro -> on`, in the words of the page and of explain. */
-function ruleSentence({ name, ...rule }: Rule, rules: readonly Rule[]): string {
-  const whom = ruleTitle(worded(rule), { rules: rules.slice(0, 1).map(worded) });
+function ruleSentence({ name, ...rule }: Rule, rules: readonly Rule[], names: Names): string {
+  const whom = ruleTitle(worded(rule), { rules: rules.slice(0, 1).map(worded) }, names);
   const { serve } = rule;
   const what = serve.kind === "variant" ? serve.variant : serve.weights.map((part) => `${part.percentage} % ${part.variant}`).join(", ");
   return `${name ? `${name}: ` : ""}${whom} -> ${what}`;
