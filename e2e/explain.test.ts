@@ -235,6 +235,34 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
     }
   });
 
+  it("a file of 25,000 keys is sent in parts, and taken back by one Undo", async () => {
+    const count = Number(process.env.PASTED ?? 25_000);
+    await api.send("POST", `${environment}/groups`, { key: "customers", kind: "list", name: "Customers" });
+    await api.send("POST", `${environment}/groups/customers/members`, { add: ["customer-0"] });
+    await page.goto(`${server.url}/default/development/groups/customers`);
+    const members = page.getByRole("region", { name: /^Members/ });
+    const startedAt = performance.now();
+    const list = Array.from({ length: count }, (_, index) => `customer-${index}`).join("\n");
+    await page.locator('input[type="file"]').setInputFiles({ name: "customers.csv", mimeType: "text/csv", buffer: Buffer.from(list) });
+    await members.getByText(`customer-0, customer-1, customer-2 … customer-${count - 1}`).waitFor();
+    await members.getByRole("button", { name: `Add ${count.toLocaleString("en-US")}` }).click();
+    await page.getByText(`Added ${(count - 1).toLocaleString("en-US")} keys to customers`).waitFor();
+    if (process.env.PASTED) console.log(`${count} read and added in ${Math.round(performance.now() - startedAt)} ms`);
+    const sizeOf = async () => (await api.get<{ members: number }>(`${environment}/groups/customers`)).members;
+    expect(await sizeOf()).toBe(count);
+    await page.getByRole("button", { name: "Undo" }).click();
+    await until("only who was there before is left", async () => (await sizeOf()) === 1);
+
+    await members.getByLabel("Add", { exact: true }).evaluate((field, text) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text", text);
+      field.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+    }, list);
+    await members.getByText(`${count.toLocaleString("en-US")} keys to add`).waitFor();
+    await members.getByRole("button", { name: "Discard the list" }).click();
+    expect(await members.getByLabel("Add", { exact: true }).inputValue()).toBe("");
+  });
+
   const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
   async function look(name: string): Promise<void> {

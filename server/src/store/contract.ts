@@ -300,7 +300,7 @@ export function describeStore(name: string, open: OpenStore): void {
       expect(await createMembers(store).join(who)).toMatchObject({ group: "beta", joined: true, revision: 3 });
       expect(await createMembers(store).join(who)).toMatchObject({ joined: true, revision: 3 });
       expect(createMembers(store).programs(environmentId, "person-7")).toEqual([
-        { group: "beta", name: "beta", description: "", joined: true },
+        { group: "beta", name: "beta", description: "", by: "key", joined: true },
       ]);
       expect(await createMembers(store).leave(who)).toMatchObject({ joined: false, revision: 4 });
       expect(createMembers(store).programs(environmentId, "person-7")).toMatchObject([{ joined: false }]);

@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Badge, Box, Button, Group, Paper, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
+import { ActionIcon, Alert, Badge, Box, Button, FileButton, Group, Paper, Stack, Text, Textarea, TextInput, Title } from "@mantine/core";
 import { IconSearch, IconX } from "@tabler/icons-react";
 import { useInfiniteQuery, useMutation } from "@tanstack/react-query";
 import { useDeferredValue, useMemo, useState } from "react";
@@ -12,6 +12,9 @@ import { cursorBefore, unitsOf } from "./units.ts";
 
 const PAGE = 100;
 const KEPT_OUT_SHOWN = 5;
+/** Characters. */
+const LONG_TEXT = 20_000;
+const FILE_BYTES_MAX = 25_000_000;
 
 /** The units of a list, or who has joined and left early access. Staff can add and remove in both. */
 export function MembersCard({ place, group }: { place: Place; group: GroupShape }) {
@@ -20,7 +23,9 @@ export function MembersCard({ place, group }: { place: Place; group: GroupShape 
   const [search, setSearch] = useState("");
   const prefix = useDeferredValue(search.trim());
   const early = group.kind === "early-access";
-  const pasted = useMemo(() => unitsOf(text), [text]);
+  /** A long list stays out of the field: laying it out would stop the page. */
+  const [long, setLong] = useState<string>();
+  const pasted = useMemo(() => unitsOf(long ?? text), [long, text]);
   const many = group.members.toLocaleString("en-US");
 
   const list = useInfiniteQuery({
@@ -40,6 +45,7 @@ export function MembersCard({ place, group }: { place: Place; group: GroupShape 
     mutationFn: () => members(group.key, "add", pasted.units),
     onSuccess: (kept) => {
       setText("");
+      setLong(undefined);
       setKeptOut(kept);
     },
     onError: (error) => sayProblem("Not all were added", error),
@@ -49,6 +55,15 @@ export function MembersCard({ place, group }: { place: Place; group: GroupShape 
     onSuccess: () => setKeptOut([]),
     onError: (error) => sayProblem("Not added", error),
   });
+  async function takeFile(file: File | null): Promise<void> {
+    if (!file) return;
+    if (file.size > FILE_BYTES_MAX) {
+      sayProblem("Not read", new Error(`${file.name} has more than ${FILE_BYTES_MAX / 1_000_000} MB; split it.`));
+      return;
+    }
+    setLong(`${text}\n${await file.text()}`);
+  }
+
   const remove = useMutation({
     mutationFn: (unit: string) => members(group.key, "remove", [unit]),
     onError: (error) => sayProblem("Not removed", error),
@@ -67,26 +82,56 @@ export function MembersCard({ place, group }: { place: Place; group: GroupShape 
           }}
         >
           <Stack gap="xs">
-            <Textarea
-              label={early ? "Add by hand" : "Add"}
-              description={`Values of ${group.by}: one per line, or separated by commas; paste as many as you like.`}
-              placeholder="4711"
-              autosize
-              minRows={1}
-              maxRows={8}
-              value={text}
-              onChange={(event) => setText(event.currentTarget.value)}
-              onKeyDown={(event) => {
-                if (event.key !== "Enter" || event.shiftKey || text.includes("\n")) return;
-                event.preventDefault();
-                event.currentTarget.form?.requestSubmit();
-              }}
-              error={pasted.problem}
-            />
+            {long === undefined ? (
+              <Textarea
+                label={early ? "Add by hand" : "Add"}
+                description={`Values of ${group.by}: one per line, or separated by commas; paste as many as you like.`}
+                placeholder="4711"
+                autosize
+                minRows={1}
+                maxRows={8}
+                value={text}
+                onChange={(event) => setText(event.currentTarget.value)}
+                onPaste={(event) => {
+                  const given = event.clipboardData.getData("text");
+                  if (given.length <= LONG_TEXT) return;
+                  event.preventDefault();
+                  setLong(`${text}\n${given}`);
+                }}
+                onKeyDown={(event) => {
+                  if (event.key !== "Enter" || event.shiftKey || text.includes("\n")) return;
+                  event.preventDefault();
+                  event.currentTarget.form?.requestSubmit();
+                }}
+                error={pasted.problem}
+              />
+            ) : (
+              <div>
+                <Text size="sm" fw={500}>
+                  {pasted.units.length.toLocaleString("en-US")} keys to add
+                </Text>
+                <Text size="sm" c={pasted.problem === undefined ? "dimmed" : "var(--mantine-color-error)"} role="status">
+                  {pasted.problem ?? `${pasted.units.slice(0, 3).join(", ")} … ${pasted.units.at(-1)}`}
+                </Text>
+              </div>
+            )}
             <Group>
               <Button type="submit" size="xs" loading={add.isPending} disabled={pasted.units.length === 0}>
                 {pasted.units.length > 1 ? `Add ${pasted.units.length.toLocaleString("en-US")}` : "Add"}
               </Button>
+              {long === undefined ? (
+                <FileButton accept="text/plain,text/csv,.txt,.csv" onChange={(file) => void takeFile(file)}>
+                  {(props) => (
+                    <Button {...props} size="xs" variant="subtle">
+                      Choose a file
+                    </Button>
+                  )}
+                </FileButton>
+              ) : (
+                <Button size="xs" variant="subtle" onClick={() => setLong(undefined)}>
+                  Discard the list
+                </Button>
+              )}
             </Group>
           </Stack>
         </form>
