@@ -1,5 +1,8 @@
-import { copyFileSync } from "node:fs";
+import { copyFileSync, rmSync } from "node:fs";
 import { defineConfig, type Options } from "tsup";
+
+// Here and not by `clean`: the two builds below run side by side, and the one must not clean away what the other has made.
+rmSync(new URL("dist", import.meta.url), { recursive: true, force: true });
 
 // Published packages hold their copy of core and of the regular-expression engine: users install one package, and versions cannot mix.
 const shared: Options = { target: "node20", platform: "node", noExternal: ["@signalbox/core", "re2js"], treeshake: true };
@@ -10,7 +13,6 @@ export default defineConfig([
     entry: { index: "src/index.ts", context: "src/context.ts", hono: "src/hono.ts" },
     format: ["esm", "cjs"],
     dts: true,
-    clean: true,
     splitting: true,
     shims: true, // `import.meta.url` in the CommonJS files, to find the engine beside them
   },
@@ -19,7 +21,6 @@ export default defineConfig([
     entry: { re2: "src/re2.ts" },
     format: "cjs",
     dts: false,
-    clean: false,
     splitting: false,
     minify: true,
     async onSuccess() {

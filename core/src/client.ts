@@ -4,7 +4,7 @@ import type { Context, Evaluation, Json, Position, Reason } from "./model.ts";
 import { formatPosition, isNewer } from "./position.ts";
 import type { Acknowledgement, UsageReport } from "./protocol.ts";
 import { createEventReader } from "./sse.ts";
-import { createState, flagKeys, type State, warm } from "./state.ts";
+import { createState, type State, warm } from "./state.ts";
 import { createSync, type LostCause, type SyncAction, type SyncEvent, type SyncStatus, stepSync } from "./sync.ts";
 import { type CountedUsage, countUp, createUsageCounts } from "./usage-counts.ts";
 
@@ -542,9 +542,17 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     },
     all(context) {
       const values: { [flag: string]: Json } = Object.create(null);
-      for (const key of flagKeys(state)) {
-        const given = ask(key, context);
-        if (given.served) values[key] = given.value;
+      try {
+        const subject = context ?? ports.context() ?? NOBODY;
+        const under = circumstances();
+        for (const slot of state.slots.flags.values()) {
+          if (slot.entry === undefined) continue;
+          asked = slot.key;
+          const given = evaluateSlot(state, slot, subject, under);
+          if (given.served) values[slot.key] = given.value;
+        }
+      } catch {
+        // a hostile provider of contexts: nothing is known of anybody
       }
       return values;
     },
