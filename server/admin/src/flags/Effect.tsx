@@ -16,12 +16,18 @@ interface EffectProps {
 
 /** Who gains and who loses the flag by the edits: for made-up users, and for contexts that are pasted. Saving never waits for it. */
 export function Effect({ place, flag, configuration }: EffectProps) {
-  const [contexts, setContexts] = useState<readonly Context[]>();
+  /** `turn` stands for the list in the query's key, which is made into a text at each rendering. */
+  const [given, setGiven] = useState<{ readonly turn: number; readonly contexts: readonly Context[] | undefined }>({
+    turn: 0,
+    contexts: undefined,
+  });
+  const { contexts } = given;
+  const setContexts = (next: readonly Context[] | undefined) => setGiven({ turn: next ? Date.now() : 0, contexts: next });
   const [opened, setOpened] = useState(false);
   const isEdited = Object.keys(configuration).length > 0;
 
   const answer = useQuery({
-    queryKey: [...placeKey(place), "effect", flag.key, configuration, flag.configurationEtag, flag.killed !== null, contexts],
+    queryKey: [...placeKey(place), "effect", flag.key, configuration, flag.configurationEtag, flag.killed !== null, given.turn],
     queryFn: ({ signal }) => {
       const body: EffectBody = { flag: flag.key, configuration, ...(contexts ? { contexts: [...contexts] } : {}) };
       return call<EffectAnswer>("POST", `${pathOf(place)}/effect`, { body, signal });
