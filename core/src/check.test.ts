@@ -102,12 +102,12 @@ describe("checkFlag", () => {
     [
       "a slice that ends before it starts",
       ruled({ rollout: { from: 50_000, to: 10_000 } }),
-      'rules.0.rollout: the percentage of rule "beta" goes from 50000 to 10000, so nobody is inside; the end must be above the start',
+      'rules.0.rollout: the percentage of rule "beta" goes from 50 % to 10 %, so nobody is inside; the end must be above the start',
     ],
     [
       "a percentage above 100",
       ruled({ rollout: { to: 100_001 } }),
-      'rules.0.rollout: the percentage of rule "beta" reaches to 100001, which is not a whole number of 0 to 100000',
+      'rules.0.rollout: the percentage of rule "beta" reaches to 100.001 %, the most is 100 %; lower where it begins or how large it is',
     ],
     [
       "an unknown method",
@@ -168,12 +168,12 @@ describe("checkFlag", () => {
     [
       "an end beyond 100 %",
       [{ at: 1, to: 100_001 }],
-      'points.0.to: the schedule of rule "beta" reaches to 100001, which is not a whole number of 0 to 100000',
+      'points.0.percentage: the schedule of rule "beta" reaches to 100.001 %, the most is 100 %; lower where it begins or how large it is',
     ],
     [
       "an end before the start",
       [{ at: 1, to: 9 }],
-      'points.0.to: the schedule of rule "beta" ends at 9, before its start at 10; take the start back or raise the end',
+      'points.0.percentage: the schedule of rule "beta" ends at 0.009 %, before its start at 0.01 %; take the start back or raise the end',
     ],
     [
       "times out of order",

@@ -200,20 +200,23 @@ function checkRollout(rollout: Rollout, path: string, rule: Rule, problems: Prob
   const { from = 0, to } = rollout;
   for (const edge of [from, to]) {
     if (isBucketCount(edge)) continue;
-    problems.push({
-      path,
-      message: `the percentage of rule ${nameOf(rule)} reaches to ${edge}, which is not a whole number of 0 to ${BUCKETS}`,
-    });
+    problems.push({ path, message: `the percentage of rule ${nameOf(rule)} ${beyond(edge)}` });
     return;
   }
-  // From 0 to 0 is "0 %"; any other slice that is empty is a slip.
   if (rollout.over) checkSchedule(rollout.over, from, `${path}.over`, rule, problems);
+  // From 0 to 0 is "0 %"; any other slice that is empty is a slip.
   if (from >= to && from > 0 && !rollout.over) {
     problems.push({
       path,
-      message: `the percentage of rule ${nameOf(rule)} goes from ${from} to ${to}, so nobody is inside; the end must be above the start`,
+      message: `the percentage of rule ${nameOf(rule)} goes from ${from / 1_000} % to ${to / 1_000} %, so nobody is inside; the end must be above the start`,
     });
   }
+}
+
+/** People write percent; the buckets are told only where they are no such number at all. */
+function beyond(edge: number): string {
+  if (edge > BUCKETS) return `reaches to ${edge / 1_000} %, the most is 100 %; lower where it begins or how large it is`;
+  return `reaches to ${edge / 1_000} %, which is not 0 to 100 % with three decimals`;
 }
 
 function checkSchedule({ points }: Schedule, from: number, path: string, rule: Rule, problems: Problem[]): void {
@@ -223,8 +226,12 @@ function checkSchedule({ points }: Schedule, from: number, path: string, rule: R
   if (points.length > SCHEDULE_POINTS_MAX) say("points", `has ${points.length} points, the most is ${SCHEDULE_POINTS_MAX}`);
   for (const [index, { at, to }] of points.entries()) {
     if (!isInstant(at)) say(`points.${index}.at`, `has the time ${at}, which is not in whole milliseconds since 1970`);
-    if (!isBucketCount(to)) say(`points.${index}.to`, `reaches to ${to}, which is not a whole number of 0 to ${BUCKETS}`);
-    else if (to < from) say(`points.${index}.to`, `ends at ${to}, before its start at ${from}; take the start back or raise the end`);
+    if (!isBucketCount(to)) say(`points.${index}.percentage`, beyond(to));
+    else if (to < from)
+      say(
+        `points.${index}.percentage`,
+        `ends at ${to / 1_000} %, before its start at ${from / 1_000} %; take the start back or raise the end`,
+      );
     const earlier = points[index - 1];
     if (earlier && at <= earlier.at)
       say(`points.${index}.at`, "has points that are not in the order of their times; sort them, each with its own time");

@@ -4,7 +4,7 @@ import { digestOf } from "./digest.ts";
 import type { FlagEntry } from "./model.ts";
 
 /** A client whose clock, timers and network the test holds in its hand. */
-function createWorld(more: Partial<ClientOptions> = {}) {
+function createWorld(more: Partial<ClientOptions> = {}, draw: (flag: string) => number = () => 0.5) {
   let now = 0;
   let timers: { at: number; run: () => void }[] = [];
   const lines: string[] = [];
@@ -15,7 +15,7 @@ function createWorld(more: Partial<ClientOptions> = {}) {
     now: () => now,
     time: () => now,
     random: () => 0.5,
-    draw: () => 0.5,
+    draw,
     after(ms, run) {
       const timer = { at: now + ms, run };
       timers.push(timer);
@@ -234,6 +234,45 @@ describe("life cycle", () => {
     world.client.isOn("a");
     await world.pass(60_000);
     expect(world.sent).toHaveLength(1);
+  });
+
+  test("whoever waits for a position is told when it is there, when the time is over, and when the client closes", async () => {
+    const world = createWorld();
+    await world.pass(0);
+    world.open();
+    expect(await world.client.reached({ generation: 1, revision: 1 }, 1_000)).toBe(true);
+    const late = world.client.reached({ generation: 1, revision: 9 }, 1_000);
+    await world.pass(1_000);
+    expect(await late).toBe(false);
+    const waiting = world.client.reached({ generation: 1, revision: 9 }, 1_000);
+    await world.client.close();
+    expect(await waiting).toBe(false); // no time has passed
+    expect(world.timers).toBe(0);
+  });
+
+  test("a flag that can neither be read nor serve is reported, also when nothing else is asked for", async () => {
+    const world = createWorld();
+    await world.pass(0);
+    world.open([{ ...flag("odd", 1), type: "text" as never }]);
+    expect(world.client.value("odd", "default")).toBe("default");
+    await world.pass(10_000);
+    expect(world.lines.filter((line) => line.includes("cannot be read"))).toHaveLength(1);
+  });
+
+  test("a random percentage is drawn under the key of the flag that has it, whoever asks", async () => {
+    const drawn: string[] = [];
+    const world = createWorld({}, (key) => {
+      drawn.push(key);
+      return 0;
+    });
+    await world.pass(0);
+    const rules = [{ id: "r", rollout: { to: 50_000, random: true }, serve: { kind: "variant", variant: "on" } }] as const;
+    world.open([
+      { ...flag("inner", 1), mode: "targeted", rules },
+      { ...flag("outer", 2), mode: "targeted", rules, requires: [{ flag: "inner", variants: ["on"] }] },
+    ]);
+    expect(world.client.isOn("outer")).toBe(true);
+    expect(drawn).toEqual(["inner", "outer"]);
   });
 
   test("a state that was never confirmed is stale for a flag that says how old it may be", async () => {

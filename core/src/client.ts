@@ -91,7 +91,7 @@ export interface Ports {
   /** Milliseconds since 1970, as this machine takes them to be. */
   time(): number;
   random(): number;
-  /** A draw for a random percentage, asked for while `flag` is evaluated. */
+  /** A draw for a random percentage of this flag. */
   draw(flag: string): number;
   /** `hold`: the program waits for this one. Returns what cancels it. */
   after(ms: number, run: () => void, hold: boolean): () => void;
@@ -159,17 +159,14 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
 
   // Evaluation
 
-  let asked = "";
-  const draw = () => ports.draw(asked);
   /** What the server's clock is ahead of this machine's: schedules follow the server's, also while it is gone. */
   let skewMs = 0;
   const clock = () => ports.time() + skewMs;
-  const current = { random: draw, clock };
-  const stale = { random: draw, clock, staleMs: 0 };
+  const current = { random: ports.draw, clock };
+  const stale = { random: ports.draw, clock, staleMs: 0 };
 
   function ask(key: string, context: Context | undefined): Evaluation {
     try {
-      asked = key;
       return evaluate(state, key, context ?? ports.context() ?? NOBODY, circumstances());
     } catch {
       return BROKEN; // a hostile provider of contexts; `evaluate` itself never throws
@@ -178,7 +175,6 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
 
   function traced(key: string, context: Context | undefined): Trace | undefined {
     try {
-      asked = key;
       return ports.explain?.(state, key, context ?? ports.context() ?? NOBODY, circumstances());
     } catch {
       return undefined; // as above
@@ -197,7 +193,6 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     if (slot === undefined || closed !== undefined || sync.status !== "live") return answerSlowly(key, context);
     // The way of nearly every read: nothing is looked up twice, nothing is allocated.
     try {
-      asked = key;
       const given = evaluateSlot(state, slot, context ?? ports.context() ?? NOBODY, current);
       if (!given.served) return answerSlowly(key, context);
       if (!countUp(slot, given.variant)) counted(counts.add(key, given.variant, slot));
@@ -215,7 +210,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       const worth = counts.add(key, undefined);
       if (worth === "fresh" && unknownKeys.size < UNKNOWN_KEYS_SAID_MAX) unknownKeys.set(key, unknownKeys.get(key) ?? false);
       counted(worth);
-    }
+    } else if (given.reason.kind === "ERROR" && given.reason.code === "PARSE_ERROR") planUsage(false); // and is reported then
     return given;
   }
 
@@ -547,7 +542,6 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
         const under = circumstances();
         for (const slot of state.slots.flags.values()) {
           if (slot.entry === undefined) continue;
-          asked = slot.key;
           const given = evaluateSlot(state, slot, subject, under);
           if (given.served) values[slot.key] = given.value;
         }
@@ -577,12 +571,12 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     },
     flush,
     close() {
-      closed ??= (async () => {
-        cancelStart();
-        cancelUsage();
-        dispatch({ kind: "close" });
-        await flush();
-      })();
+      if (closed !== undefined) return closed;
+      cancelStart();
+      cancelUsage();
+      dispatch({ kind: "close" });
+      closed = flush();
+      for (const look of [...arrivals]) look(); // nothing arrives any more
       return closed;
     },
     tell: dispatch,

@@ -23,8 +23,8 @@ export type Question = typeof TRUE | typeof FALSE;
 export interface Call {
   /** Server-corrected time, ms since 1970. */
   readonly clock?: () => number;
-  /** Draws from 0 up to 1 for random percentages. */
-  readonly random?: () => number;
+  /** Draws from 0 up to 1 for the random percentages of a flag. */
+  readonly random?: (flag: string) => number;
 }
 
 /** Compiles a pattern in RE2 syntax to a search for it in a text, in linear time; throws if the pattern is none. */
@@ -106,7 +106,7 @@ export function compileCondition(condition: unknown, question: Question, slots: 
     if (!Number.isSafeInteger(condition.fact)) throw new Unreadable("a fact has no number");
     return never; // Unknown until the server has answered it.
   }
-  if (op === "in" && condition.ignoreCase !== true) {
+  if (op === "in" && !flagged(condition.ignoreCase)) {
     const attribute = text(condition.attribute, "attribute");
     if (!attribute.includes(".")) return listPredicate(attribute, list(condition.values), question);
   }

@@ -37,7 +37,7 @@ export function parseDate(text: string): WrittenDate | undefined {
 }
 
 /** Date.UTC takes the years 0 to 99 for those of the 20th century; in four hundred years the calendar repeats itself. */
-function msOfDay(year: number, month: number, day: number): number {
+export function msOfDay(year: number, month: number, day: number): number {
   return Date.UTC(year + 400, month - 1, day) - 146_097 * 86_400_000;
 }
 

@@ -30,7 +30,7 @@ export function effect(
   const offBefore = offVariant(before, flagKey);
   const offAfter = offVariant(after, flagKey);
   return contexts.map((context) => {
-    draw = random ? random() : 0;
+    draw = random ? random(flagKey) : 0;
     const was = evaluate(before, flagKey, context, fixed);
     const is = evaluate(after, flagKey, context, fixed);
     return { difference: differenceOf(isIn(was, offBefore), isIn(is, offAfter), was, is), before: was, after: is };

@@ -68,6 +68,14 @@ function throwing(): never {
 const plain = { exists: true, groups: [] };
 const lawful = { exists: false, groups: worlds.groupKeysOfWorld };
 
+test("a yes-or-no field that is neither makes a flag unreadable, however the attribute is named", () => {
+  for (const attribute of ["name", "user.name", "key"]) {
+    const when = { op: "not", of: { op: "in", attribute, values: ["Bob"], ignoreCase: "true" } } as unknown as Condition;
+    const state = loadEntries([flag("f", { rules: [{ id: "r", when, serve: serveOn }] })]);
+    expect(evaluate(state, "f", { name: "bob", key: "bob", user: { name: "bob" } }).reason).toEqual({ kind: "ERROR", code: "PARSE_ERROR" });
+  }
+});
+
 describe("conditions", () => {
   test("agree with a naive three-valued interpreter", () => {
     fc.assert(

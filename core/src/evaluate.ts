@@ -38,10 +38,17 @@ let underWay = 0;
  * and shared; the same answer may be the same object.
  */
 export function evaluate(state: State, flagKey: string, context: unknown, options: EvaluateOptions = NO_OPTIONS): Evaluation {
-  return evaluateSlot(state, state.slots.flags.get(flagKey), context, options);
+  try {
+    return evaluateSlot(state, state.slots.flags.get(flagKey), context, options);
+  } catch {
+    return BROKEN; // the stack was nearly used up before it began, or `options` is hostile
+  }
 }
 
-/** The same for a caller that has looked the key up: `slot` is what `state.slots.flags` holds for it. */
+/**
+ * The same for a caller that has looked the key up: `asked` is what `state.slots.flags` holds for it. It may throw where the stack is
+ * nearly used up, and for `options` that throw.
+ */
 export function evaluateSlot(state: State, asked: FlagSlot | undefined, context: unknown, options: EvaluateOptions): Evaluation {
   const plan = asked?.plan;
   if (plan !== undefined && state.emergency.size === 0 && options.override === undefined && options.overrides === undefined) {

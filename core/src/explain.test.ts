@@ -141,6 +141,53 @@ describe("explain", () => {
     );
   });
 
+  test("tells a bounded number of parts, however groups multiply", () => {
+    const group = (key: string, inner: readonly string[]): Entry => ({
+      kind: "group",
+      key,
+      fp: ZERO64,
+      when: inner.length > 0 ? { op: "any", of: inner.map((group) => ({ op: "group", group })) } : { op: "exists", attribute: "plan" },
+    });
+    const groups = Array.from({ length: 8 }, (_, level) => group(`g${level}`, level < 7 ? Array(8).fill(`g${level + 1}`) : []));
+    const state = loadEntries([...groups, flag([{ id: "r1", when: { op: "group", group: "g0" }, serve: on }])]);
+    const trace = explain(state, "f", {});
+    expect(JSON.stringify(trace).length).toBeLessThan(50_000);
+    const many: ConditionTrace[] = [];
+    const wide = {
+      op: "any",
+      of: Array.from({ length: 5_000 }, (_, i) => ({ op: "not", of: { op: "exists", attribute: `a${i}` } })),
+    } as never;
+    const collect = (one: ConditionTrace): void => {
+      many.push(one);
+      one.of?.forEach(collect);
+    };
+    for (const { when } of explain(loadEntries([flag([{ id: "r1", when: wide, serve: on }])]), "f", {}).rules) if (when) collect(when);
+    expect(many.length).toBeLessThan(7_100);
+  });
+
+  test("a time that is none is no time, as evaluation takes it", () => {
+    const over = { kind: "steps", points: [{ at: 0, to: 100_000 }] } as const;
+    for (const now of [Number.NaN, 2000.5, 1e20]) {
+      const { evaluation, rules } = explain(
+        loadEntries([flag([{ id: "r1", rollout: { to: 0, over }, serve: on }])]),
+        "f",
+        {},
+        { clock: () => now },
+      );
+      expect([evaluation.reason.kind, rules[0]?.rollout?.verdict]).toEqual(["DEFAULT", "unknown"]);
+    }
+  });
+
+  test("a requirement that names the off variant of its flag is not met", () => {
+    const needed = { ...flag([], { mode: "off" }), key: "needed" };
+    const { needs, sentence } = explain(
+      loadEntries([needed, flag([], { mode: "on", requires: [{ flag: "needed", variants: ["off"] }] })]),
+      "f",
+      {},
+    );
+    expect([needs[0]?.met, sentence]).toEqual([false, 'off: it requires "needed" to serve off, which serves off.']);
+  });
+
   test("never throws, whatever the context is", () => {
     const hostile = new Proxy({}, { get: () => fail(), has: () => fail(), ownKeys: () => fail(), getOwnPropertyDescriptor: () => fail() });
     const state = loadEntries([flag([{ id: "r1", when: { op: "in", attribute: "plan", values: ["x"] }, rollout: { to: 5 }, serve: on }])]);

@@ -1,6 +1,7 @@
 import { attributeReader, isObject } from "./attribute.ts";
 import { BUCKETS, rolloutBucket, splitBucket, unitOf } from "./bucket.ts";
 import { allowSteps, type Call, compileCondition, FALSE, GROUP_DEPTH_MAX, TRUE } from "./conditions.ts";
+import { isInstant } from "./dates.ts";
 import { type EvaluateOptions, evaluate } from "./evaluate.ts";
 import type { Condition, Evaluation, FlagEntry, Json, Rollout, Serve } from "./model.ts";
 import { compileFlag, type FlagPlan } from "./plan.ts";
@@ -83,13 +84,29 @@ export interface SplitTrace {
 /** Texts are cut to this many characters, lists and objects to so many parts: an explanation is read by people. */
 const VALUE_LENGTH_MAX = 200;
 const VALUE_PARTS_MAX = 20;
+/** Conditions that one explanation tells; what is inside of further ones is left out. */
+const PARTS_MAX = 2_000;
+
+/** What one explanation is about, and how much of it is told already. */
+interface Tracing {
+  readonly state: State;
+  readonly context: unknown;
+  readonly call: Call;
+  readonly names: Names;
+  parts: number;
+  /** Groups whose conditions are told: each once, for groups in groups multiply. */
+  readonly told: Set<string>;
+  /** Verdicts of groups by depth and key. */
+  readonly verdicts: Map<string, VerdictWord>;
+}
 
 /**
- * Explains one answer by the same compiled parts that evaluation asks, so that both always agree. Never throws. A random percentage
- * and the clock are drawn and read once, for the answer and for its explanation.
+ * Explains one answer by the same compiled parts that evaluation asks, so that both agree. Never throws, and tells a bounded number of
+ * parts. A random percentage is drawn once for each flag and the clock read once, for the answer and for its explanation.
  */
 export function explain(state: State, flagKey: string, context: unknown, options: EvaluateOptions = {}, names: Names = {}): Trace {
-  const fixed = { ...options, ...frozenCall(options) };
+  const { clock, random, ...rest } = options;
+  const fixed = { ...rest, ...frozenCall(clock, random) };
   const evaluation = evaluate(state, flagKey, context, fixed);
   try {
     const slot = state.position === undefined ? undefined : flagSlot(state.slots.flags.get(flagKey));
@@ -98,7 +115,8 @@ export function explain(state: State, flagKey: string, context: unknown, options
     const { plan } = slot;
     const entry = slot.entry as FlagEntry; // read only as far as the plan says that it could be read
     const needs = plan.readable ? needsOf(state, entry, plan, context, fixed) : [];
-    const rules = plan.readable && plan.mode === "targeted" ? rulesOf(state, entry, plan, evaluation, context, fixed, names) : [];
+    const tracing: Tracing = { state, context, call: fixed, names, parts: 0, told: new Set(), verdicts: new Map() };
+    const rules = plan.readable && plan.mode === "targeted" ? rulesOf(tracing, entry, plan, evaluation) : [];
     return { flag: slot.key, evaluation, sentence: sentenceFor(entry, plan, evaluation, needs, rules, state), needs, rules };
   } catch {
     // The stack is used up by a context that asks for flags in turn; the answer stands without its reasons.
@@ -106,15 +124,20 @@ export function explain(state: State, flagKey: string, context: unknown, options
   }
 }
 
-function frozenCall({ clock, random }: Call): Call {
-  const now = quietly(clock);
-  const draw = quietly(random);
-  return { ...(now !== undefined && { clock: () => now }), ...(draw !== undefined && { random: () => draw }) };
+function frozenCall(clock: Call["clock"], random: Call["random"]): Call {
+  const now = clock && quietly(clock);
+  const draws = new Map<string, number>();
+  const draw = (flag: string): number => {
+    const drawn = draws.get(flag) ?? quietly(() => random?.(flag)) ?? Number.NaN;
+    draws.set(flag, drawn);
+    return drawn;
+  };
+  return { ...(isInstant(now) && { clock: () => now }), ...(random && { random: draw }) };
 }
 
-function quietly(read: (() => number) | undefined): number | undefined {
+function quietly<T>(read: () => T): T | undefined {
   try {
-    return read?.();
+    return read();
   } catch {
     return undefined; // as evaluation takes it: not given
   }
@@ -122,91 +145,108 @@ function quietly(read: (() => number) | undefined): number | undefined {
 
 function needsOf(state: State, entry: FlagEntry, plan: FlagPlan, context: unknown, options: EvaluateOptions): NeedTrace[] {
   const { override: _ofThisFlag, ...others } = options;
-  const serves = (key: string): string | undefined => {
+  const served = (key: string) => {
     const answer = evaluate(state, key, context, others);
-    return answer.served ? answer.variant : undefined;
+    const serves = answer.served ? answer.variant : undefined;
+    return { serves, isOn: serves !== undefined && serves !== flagSlot(state.slots.flags.get(key))?.plan?.off };
   };
   const needs: NeedTrace[] = (entry.requires ?? []).map(({ flag, variants }) => {
-    const served = serves(flag);
-    return { kind: "requirement", flag, variants, serves: served, met: served !== undefined && variants.includes(served) };
+    const { serves, isOn } = served(flag);
+    return { kind: "requirement", flag, variants, serves, met: isOn && serves !== undefined && variants.includes(serves) };
   });
   const parent = plan.parent?.slot.key;
   if (parent !== undefined && (plan.obeysParent || plan.mode === "inherit")) {
-    const there = flagSlot(state.slots.flags.get(parent));
-    const served = there && serves(parent);
-    needs.push({ kind: "parent", flag: parent, serves: served, met: !there || (served !== undefined && served !== there.plan?.off) });
+    const exists = flagSlot(state.slots.flags.get(parent)) !== undefined;
+    const { serves, isOn } = exists ? served(parent) : { serves: undefined, isOn: true };
+    needs.push({ kind: "parent", flag: parent, serves, met: isOn });
   }
   return needs;
 }
 
-function rulesOf(
-  state: State,
-  entry: FlagEntry,
-  plan: FlagPlan,
-  { reason }: Evaluation,
-  context: unknown,
-  call: Call,
-  names: Names,
-): RuleTrace[] {
+function rulesOf(tracing: Tracing, entry: FlagEntry, plan: FlagPlan, { reason }: Evaluation): RuleTrace[] {
+  const { context, call, names } = tracing;
+  const deciding = reason.kind === "TARGETING_MATCH" || reason.kind === "SPLIT" ? reason.ruleId : undefined;
   // Rules are asked only if nothing above them has decided.
-  let decided = reason.kind !== "DEFAULT" && reason.kind !== "TARGETING_MATCH" && reason.kind !== "SPLIT";
-  return (entry.rules ?? []).map((rule, index) => {
+  let reached = deciding !== undefined || reason.kind === "DEFAULT";
+  return (entry.rules ?? []).map((rule) => {
+    // Each rule with the effort that a whole evaluation has: what is told of one does not depend on those before it.
     allowSteps();
-    const answer = plan.rules[index]?.(context, call);
-    const reached = !decided;
-    decided ||= answer !== undefined;
-    return {
+    const applies = reached && rule.id === deciding;
+    const trace: RuleTrace = {
       id: rule.id,
       title: ruleTitle(rule, entry, names),
       reached,
-      applies: answer !== undefined,
+      applies,
       denial: rule.serve.kind === "variant" && rule.serve.variant === plan.off,
-      ...(rule.when && { when: conditionTrace(state, rule.when, context, call, names, 0) }),
-      ...(rule.rollout && { rollout: rolloutTrace(rule.rollout, entry.salt, context, call) }),
-      ...(rule.serve.kind === "split" && { split: splitTrace(rule.serve, entry.salt, context) }),
+      ...(rule.when && { when: conditionTrace(tracing, rule.when, 0) }),
+      ...(rule.rollout && { rollout: rolloutTrace(rule.rollout, entry, context, call) }),
+      ...(splitsUnits(rule.serve) && { split: splitTrace(rule.serve, entry.salt, context) }),
     };
+    if (applies) reached = false;
+    return trace;
   });
 }
 
-function conditionTrace(
-  state: State,
-  condition: Condition,
-  context: unknown,
-  call: Call,
-  names: Names,
-  groupDepth: number,
-): ConditionTrace {
-  const words = conditionSentence(condition, names);
-  const verdict = verdictOf(state, condition, context, call, groupDepth);
-  const inner = (one: Condition) => conditionTrace(state, one, context, call, names, groupDepth);
+/** A split that gives everything to one variant asks for no unit. */
+function splitsUnits(serve: Serve): serve is Extract<Serve, { kind: "split" }> {
+  return serve.kind === "split" && !serve.weights.some(({ weight }) => weight === BUCKETS);
+}
+
+function conditionTrace(tracing: Tracing, condition: Condition, groupDepth: number): ConditionTrace {
+  const words = conditionSentence(condition, tracing.names);
+  const isTold = ++tracing.parts <= PARTS_MAX;
   switch (condition.op) {
     case "all":
     case "any":
-      return { words, verdict, of: condition.of.map(inner) };
-    case "not":
-      return { words, verdict, of: [inner(condition.of)] };
-    case "fact":
-      return { words, verdict };
-    case "group": {
-      const group = state.slots.groups.get(condition.group)?.entry;
-      const when = isObject(group) && isObject(group.when) ? (group.when as unknown as Condition) : undefined;
-      const by = isObject(group) && isObject(group.list) ? (typeof group.list.by === "string" ? group.list.by : "key") : undefined;
-      return {
-        words,
-        verdict,
-        group: condition.group,
-        ...(by !== undefined && attributeTrace(by, context)),
-        ...(when && groupDepth < GROUP_DEPTH_MAX && { of: [conditionTrace(state, when, context, call, names, groupDepth + 1)] }),
-      };
+    case "not": {
+      if (!isTold) return { words, verdict: verdictOf(tracing, condition, groupDepth) };
+      const of = (condition.op === "not" ? [condition.of] : condition.of).map((part) => conditionTrace(tracing, part, groupDepth));
+      return { words, verdict: combined(condition.op, of), of };
     }
-    default:
-      return { words, verdict, ...(condition.attribute !== undefined && attributeTrace(condition.attribute, context)) };
+    case "group":
+      return { words, ...groupTrace(tracing, condition, groupDepth, isTold) };
+    default: {
+      const verdict = verdictOf(tracing, condition, groupDepth);
+      const attribute = condition.op === "fact" ? undefined : condition.attribute;
+      return { words, verdict, ...(attribute !== undefined && attributeTrace(attribute, tracing.context)) };
+    }
   }
 }
 
-function verdictOf(state: State, condition: Condition, context: unknown, call: Call, groupDepth: number): VerdictWord {
+function combined(op: "all" | "any" | "not", of: readonly { readonly verdict: VerdictWord }[]): VerdictWord {
+  const verdicts = of.map(({ verdict }) => verdict);
+  if (op === "not") return verdicts[0] === "true" ? "false" : verdicts[0] === "false" ? "true" : "unknown";
+  const deciding = op === "all" ? "false" : "true";
+  if (verdicts.includes(deciding)) return deciding;
+  return verdicts.includes("unknown") ? "unknown" : op === "all" ? "true" : "false";
+}
+
+function groupTrace(
+  tracing: Tracing,
+  condition: Extract<Condition, { op: "group" }>,
+  groupDepth: number,
+  isTold: boolean,
+): Omit<ConditionTrace, "words"> {
+  const { state, told, verdicts, context } = tracing;
+  const { group: key } = condition;
+  const place = `${groupDepth}:${key}`;
+  const verdict = verdicts.get(place) ?? verdictOf(tracing, condition, groupDepth);
+  verdicts.set(place, verdict);
+  const group = state.slots.groups.get(key)?.entry;
+  if (!isTold || told.has(key) || !isObject(group)) return { verdict, group: key };
+  told.add(key);
+  const by = isObject(group.list) ? (typeof group.list.by === "string" ? group.list.by : "key") : undefined;
+  const when = isObject(group.when) && groupDepth < GROUP_DEPTH_MAX ? (group.when as unknown as Condition) : undefined;
+  return {
+    verdict,
+    group: key,
+    ...(by !== undefined && attributeTrace(by, context)),
+    ...(when && { of: [conditionTrace(tracing, when, groupDepth + 1)] }),
+  };
+}
+
+function verdictOf({ state, context, call }: Tracing, condition: Condition, groupDepth: number): VerdictWord {
   try {
-    allowSteps();
     if (compileCondition(condition, TRUE, state.slots)(context, groupDepth, call)) return "true";
     return compileCondition(condition, FALSE, state.slots)(context, groupDepth, call) ? "false" : "unknown";
   } catch {
@@ -246,14 +286,14 @@ function shortened(value: unknown, depth: number): Json {
   }
 }
 
-function rolloutTrace(rollout: Rollout, flagSalt: string, context: unknown, { clock, random }: Call): RolloutTrace {
-  const { from = 0, by = "key", salt = flagSalt, over } = rollout;
+function rolloutTrace(rollout: Rollout, flag: FlagEntry, context: unknown, { clock, random }: Call): RolloutTrace {
+  const { from = 0, by = "key", salt = flag.salt, over } = rollout;
   const isRandom = rollout.random === true;
   const now = clock?.();
   const to = over ? (now === undefined ? undefined : endAt(over, rollout.to, now)) : rollout.to;
   const unit = isRandom ? undefined : unitOf(readQuietly(by, context));
   const bucket = unit === undefined ? undefined : rolloutBucket(salt, unit);
-  const at = isRandom ? random && random() * BUCKETS : bucket;
+  const at = isRandom ? random && random(flag.key) * BUCKETS : bucket;
   return { verdict: inside(at, from, to), by, salt, unit, bucket, from, to, random: isRandom };
 }
 
@@ -261,7 +301,7 @@ function inside(at: number | undefined, from: number, to: number | undefined): V
   if (to === undefined) return "unknown";
   if (from >= to) return "false";
   if (from === 0 && to === BUCKETS) return "true";
-  if (at === undefined) return "unknown";
+  if (at === undefined || Number.isNaN(at)) return "unknown";
   return at >= from && at < to ? "true" : "false";
 }
 
@@ -338,7 +378,9 @@ function because(rule: RuleTrace | undefined): string {
     parts.push(rule.when.verdict === "true" ? rule.when.words : `it is not known whether ${rule.when.words}, and a denial applies then`);
   const { rollout, split } = rule;
   if (rollout && rollout.to !== undefined && !(rollout.from === 0 && rollout.to === BUCKETS)) {
-    if (rollout.random) parts.push("the draw of this check is inside its percentage");
+    if (rollout.random && rollout.verdict === "unknown")
+      parts.push("there is no draw to decide its percentage by, and a denial applies then");
+    else if (rollout.random) parts.push("the draw of this check is inside its percentage");
     else if (rollout.bucket === undefined) parts.push(`there is no ${rollout.by} to decide its percentage by, and a denial applies then`);
     else parts.push(`${rollout.by} "${rollout.unit}" falls on ${at(rollout.bucket)}, inside ${slice(rollout.from, rollout.to)}`);
   }

@@ -24,7 +24,7 @@ export {
   type Status,
 } from "./client.ts";
 export { type Call, CONDITION_DEPTH_READ_MAX, type RegexEngine } from "./conditions.ts";
-export { parseDate, type WrittenDate } from "./dates.ts";
+export { instantOf, msOfDay, parseDate, type WrittenDate } from "./dates.ts";
 export { digestOf, xor64, ZERO64 } from "./digest.ts";
 export { type Difference, type EffectOf, effect, sampleContexts } from "./effect.ts";
 export { type EvaluateOptions, evaluate, type Override, typeMatches, unreadableBecause } from "./evaluate.ts";

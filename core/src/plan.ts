@@ -92,9 +92,10 @@ function readFlag(entry: Wire, values: Values, off: string | undefined, slots: S
   const on = serve(text(entry.on, "on"), { kind: "STATIC" });
   if (!on) throw new Unreadable('"on" names no variant');
   const salt = text(entry.salt, "salt");
+  const key = text(entry.key, "key");
   const offWith = (reason: Reason): Evaluation => serve(off, reason) ?? refused(reason);
-  const rules = optionalList(entry.rules, "rules").map((rule) => compileRule(rule, { off, salt, serve }, slots));
-  const parentKey = entry.parent === undefined ? colonParent(text(entry.key, "key")) : text(entry.parent, "parent");
+  const rules = optionalList(entry.rules, "rules").map((rule) => compileRule(rule, { key, off, salt, serve }, slots));
+  const parentKey = entry.parent === undefined ? colonParent(key) : text(entry.parent, "parent");
   const all: Answers = { ...answers(offWith), on };
   const killed = flagged(entry.killed);
   const idle = flagged(entry.archived) || entry.mode === "off";

@@ -54,6 +54,7 @@ export interface ListedValues {
 
 /** What a rule needs of its flag. `serve` is undefined for a variant that the flag does not have. */
 export interface RuleOwner {
+  readonly key: string;
   readonly off: string;
   readonly salt: string;
   serve(variant: string, reason: Reason): Evaluation | undefined;
@@ -96,7 +97,7 @@ function compileAnswer(wire: Readonly<Record<string, unknown>>, owner: RuleOwner
   const ruleId = text(wire.id, "id");
   const ask = (question: Question): Predicate =>
     wire.when === undefined ? (question === TRUE ? always : never) : compileCondition(wire.when, question, slots);
-  const slice = compileSlice(wire.rollout, owner.salt);
+  const slice = compileSlice(wire.rollout, owner);
   const { serve } = wire;
   if (!isObject(serve)) throw new Unreadable("a rule serves nothing");
   if (serve.kind === "variant") return compileVariant(text(serve.variant, "variant"), ruleId, ask, slice, owner);
@@ -192,7 +193,7 @@ function readShares(wire: unknown): readonly Share[] {
 }
 
 /** Undefined for a slice that holds for every context, with or without a unit. */
-function compileSlice(wire: unknown, salt: string): Slice | undefined {
+function compileSlice(wire: unknown, owner: RuleOwner): Slice | undefined {
   if (wire === undefined) return undefined;
   if (!isObject(wire)) throw new Unreadable("a percentage is not an object");
   refuseMethod(wire.method);
@@ -200,11 +201,11 @@ function compileSlice(wire: unknown, salt: string): Slice | undefined {
   const { to } = wire;
   if (!isBucketCount(from) || !isBucketCount(to)) throw new Unreadable("a percentage is not within 0 to 100000");
   const unitAt = unitReader(wire.by);
-  const prefix = rolloutPrefix(wire.salt === undefined ? salt : text(wire.salt, "salt"));
+  const prefix = rolloutPrefix(wire.salt === undefined ? owner.salt : text(wire.salt, "salt"));
   const isRandom = flagged(wire.random);
+  const inside = isRandom ? drawnFor(owner.key) : bucketed(unitAt, prefix);
   if (wire.over !== undefined) {
     const end = compileSchedule(wire.over, to);
-    const inside = isRandom ? drawn : bucketed(unitAt, prefix);
     return (context, call) => {
       const until = endNow(end, call);
       if (until === undefined) return UNKNOWN;
@@ -214,14 +215,8 @@ function compileSlice(wire: unknown, salt: string): Slice | undefined {
   }
   if (from === 0 && to === BUCKETS) return undefined;
   if (from >= to) return () => FALSE;
-  if (isRandom) return (context, call) => drawn(context, call, from, to);
-  if (wire.by === undefined || wire.by === "key") return keySlice(prefix, threshold(from), threshold(to));
-  return (context) => {
-    const unit = unitAt(context);
-    if (unit === undefined) return UNKNOWN;
-    const bucket = rolloutBucketAfter(prefix, unit);
-    return bucket >= from && bucket < to ? TRUE : FALSE;
-  };
+  if (!isRandom && (wire.by === undefined || wire.by === "key")) return keySlice(prefix, threshold(from), threshold(to));
+  return (context, call) => inside(context, call, from, to);
 }
 
 /** The slice that most percentages are, in one piece. */
@@ -249,12 +244,14 @@ function bucketed(unitAt: (context: unknown) => string | undefined, prefix: Hash
 }
 
 /** Unknown without a usable source: a caller that gives none cannot sample. */
-const drawn: Inside = (_context, { random }, from, to) => {
-  if (!random) return UNKNOWN;
-  const x = random() * BUCKETS;
-  if (!(x >= 0 && x < BUCKETS)) return UNKNOWN;
-  return x >= from && x < to ? TRUE : FALSE;
-};
+function drawnFor(flag: string): Inside {
+  return (_context, { random }, from, to) => {
+    if (!random) return UNKNOWN;
+    const x = random(flag) * BUCKETS;
+    if (!(x >= 0 && x < BUCKETS)) return UNKNOWN;
+    return x >= from && x < to ? TRUE : FALSE;
+  };
+}
 
 function endNow(end: (now: number) => number, { clock }: Call): number | undefined {
   try {

@@ -375,6 +375,18 @@ describe("emergency kills", () => {
     expect([...state.emergency]).toEqual(["b"]);
   });
 
+  test("that name an old key mean the flag, whichever came first", () => {
+    const alias = { kind: "alias", key: "old", fp: "00000000000000aa", flag: "a" } as const;
+    const first = stateWith(1, [...entries, alias]);
+    expect(setEmergency(first, [kill("1", "old")])).toContain("a");
+    const later = stateWith(1, entries);
+    setEmergency(later, [kill("1", "old")]);
+    applySnapshot(later, snapshot(2, [...entries, alias]));
+    for (const state of [first, later]) {
+      expect(["a", "old"].map((key) => evaluate(state, key, {}).reason.kind)).toEqual(["DISABLED", "DISABLED"]);
+    }
+  });
+
   test("of a frame that did not apply settle nothing", () => {
     const state = stateWith(1, entries);
     setEmergency(state, [kill("1", "a")]);

@@ -7,7 +7,7 @@ import { isCount } from "./parse.ts";
 import { isNewer } from "./position.ts";
 import type { ChangeFrame, EmergencyKill, SnapshotFrame } from "./protocol.ts";
 import { type NodeId, nodeOf, ReferenceIndex, referencesOf } from "./references.ts";
-import { createSlots, type SlotMaps } from "./slots.ts";
+import { createSlots, flagSlot, type SlotMaps } from "./slots.ts";
 
 /**
  * What an SDK or a preview knows of one projection of one environment. Changed in place, in one synchronous go, and only by
@@ -99,15 +99,16 @@ export function applySnapshot(holder: State, frame: SnapshotFrame): Applied {
   const { generation, revision } = frame;
   if (state.position && isNewer(state.position, { generation, revision })) return { kind: "stale" };
   // Nothing is touched before the digest agrees. An entry that comes twice would count twice.
-  if (digestOfWire(frame.entries) !== frame.digest) return { kind: "mismatch" };
+  const digest = digestOfWire(frame.entries);
+  if (digest === undefined || digest !== frame.digest) return { kind: "mismatch" };
   const incoming = tableOf(frame.entries, state.slots.regex);
   if (!incoming.isWhole) return { kind: "mismatch" };
 
   const before = state.entries;
-  const hadReferences = before.size > 0;
+  const hadEntries = before.size > 0;
   replace(state, incoming);
   // A first state changes every answer; later what depends on a change is found by who refers to whom.
-  const changed = hadReferences ? changedSince(state, before) : undefined;
+  const changed = hadEntries ? changedSince(state, before) : undefined;
   const settled = settle(state, frame.settled);
   moveTo(state, { generation, revision }, frame.digest, frame.factsAt);
   state.environment = typeof frame.environment === "string" ? frame.environment : "";
@@ -173,9 +174,11 @@ export function setEmergency(holder: State, kills: readonly EmergencyKill[]): re
     if (!isObject(kill) || typeof kill.id !== "string" || typeof kill.flag !== "string") continue;
     if (state.kills.has(kill.id) || state.settled.has(kill.id) || state.kills.size >= EMERGENCY_MAX) continue;
     state.kills.set(kill.id, kill.flag);
-    state.emergency.add(kill.flag);
     touched.add(`flag:${kill.flag}`);
+    const renamed = flagSlot(state.slots.flags.get(kill.flag))?.key;
+    if (renamed !== undefined) touched.add(`flag:${renamed}`);
   }
+  findKilled(state);
   return touched.size === 0 ? [] : flagKeysOf(references(state).closure(touched));
 }
 
@@ -278,7 +281,10 @@ function digestAfter(state: Held, { remove, put }: ChangeFrame): Hex64 {
 /** Answers what may answer differently now. */
 function settle(state: Held, ids: readonly string[] | undefined): ReadonlySet<NodeId> {
   const changed = new Set<NodeId>();
-  if (!Array.isArray(ids) || ids.length === 0) return changed;
+  if (!Array.isArray(ids) || ids.length === 0) {
+    if (state.kills.size > 0) findKilled(state);
+    return changed;
+  }
   for (const id of ids) {
     state.settled.delete(id);
     state.settled.add(id);
@@ -291,8 +297,14 @@ function settle(state: Held, ids: readonly string[] | undefined): ReadonlySet<No
     if (state.settled.size <= EMERGENCY_MAX) break;
     state.settled.delete(id);
   }
-  state.emergency = new Set(state.kills.values());
+  findKilled(state);
   return changed;
+}
+
+/** A kill that names an old key of a flag means the flag, whichever came first, the kill or the new name. */
+function findKilled(state: Held): void {
+  state.emergency = new Set();
+  for (const key of state.kills.values()) state.emergency.add(flagSlot(state.slots.flags.get(key))?.key ?? key);
 }
 
 function addNode(nodes: Set<NodeId>, entry: AnyEntry): void {

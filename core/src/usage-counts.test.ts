@@ -68,3 +68,9 @@ describe("usage counts", () => {
     expect(counts.take()).toBeUndefined();
   });
 });
+
+test("a name that no report could hold is not counted, and reports end", () => {
+  const counts = createUsageCounts();
+  expect(counts.add("f", "v".repeat(20_000))).toBe("more");
+  expect(counts.take()).toBeUndefined();
+});

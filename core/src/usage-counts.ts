@@ -9,7 +9,7 @@ export const USAGE_ROWS_MAX = 5_000;
 export const REPORT_ROWS_MAX = 500;
 /** A report is smaller than this however its keys are written: the server takes 64 KiB, and so does a page that goes away. */
 export const REPORT_BYTES_MAX = 48 * 1024;
-/** A longer key is no flag key; counting it would only make the server refuse the report. */
+/** A longer key is no flag key, nor a longer name a variant's; counting it would only make the server refuse the report. */
 const KEY_LENGTH_MAX = 100;
 
 /**
@@ -60,7 +60,7 @@ export function createUsageCounts(rowsMax = USAGE_ROWS_MAX): UsageCounts {
   function rowOf(flag: string, variant: string | undefined): UsageRow | undefined {
     const first = (variant === undefined ? unknown : served).get(flag);
     for (let row = first; row !== undefined; row = row.next) if (row.variant === variant) return row;
-    if (rows.length >= rowsMax || flag.length > KEY_LENGTH_MAX) return undefined;
+    if (rows.length >= rowsMax || flag.length > KEY_LENGTH_MAX || (variant ?? "").length > KEY_LENGTH_MAX) return undefined;
     const made: UsageRow = { flag, variant, count: 0, next: first };
     rows.push(made);
     (variant === undefined ? unknown : served).set(flag, made);

@@ -120,6 +120,30 @@ describe("effect", () => {
     expect(lower.body.examples.loses[0]?.sentence).toMatch(/^off: no rule applies; .* outside the first 1 %\.$/);
   });
 
+  it("keeps a denial that holds for everybody, and sets one aside also where the flag is only now targeted", async () => {
+    const over = { id: "over", name: "Over", when: { op: "date", is: ">=", value: "2020-01-01" }, serve: OFF };
+    const some = (percentage: number) => ({ id: "some", rollout: { percentage }, serve: ON });
+    await ask("POST", "/api/v1/projects/default/flags", { key: "season" });
+    await configure("season", { mode: "targeted", rules: [over, some(10)] });
+    const ended = (await effect({ flag: "season", configuration: { rules: [over, some(25)] } })).body;
+    expect([ended.setAside, ended.counts.gains, ended.counts.staysOut]).toEqual([[], 0, 10_000]);
+
+    const banks = { id: "banks", name: "Not for banks", when: { op: "in", attribute: "kind", values: ["bank"] }, serve: OFF };
+    await ask("POST", "/api/v1/projects/default/flags", { key: "soon" });
+    await configure("soon", { mode: "off", rules: [banks, some(50)] });
+    const begun = (await effect({ flag: "soon", configuration: { mode: "targeted" } })).body;
+    expect(begun.setAside).toEqual(["Not for banks"]);
+    expect(begun.counts.gains).toBeGreaterThan(4_000);
+  });
+
+  it("makes up the units that required flags hash", async () => {
+    await ask("POST", "/api/v1/projects/default/flags", { key: "needed" });
+    await configure("needed", { mode: "targeted", rules: [{ id: "most", rollout: { percentage: 99, by: "account.key" }, serve: ON }] });
+    await ask("POST", "/api/v1/projects/default/flags", { key: "needing" });
+    const configuration = { mode: "on", requires: [{ flag: "needed", variants: ["on"] }] };
+    expect((await effect({ flag: "needing", configuration, sample: 1_000 })).body.counts.gains).toBeGreaterThan(900);
+  });
+
   it("compares the contexts given, in their order", async () => {
     const contexts = [{ key: "u1", email: "ana@example.com", kind: "shop" }, { key: 7 }, {}];
     const configuration = { rules: [{ id: "staff", when: { op: "exists", attribute: "key" }, serve: ON }] };

@@ -1,5 +1,6 @@
 import {
   type Context,
+  colonParent,
   type Difference,
   effect,
   explain,
@@ -13,7 +14,7 @@ import {
 import type { EffectAnswer, Explanation } from "../api-types.ts";
 import { environmentIn, flagIn, problemOf, projectAt } from "../environments/located.ts";
 import { sameJson } from "../store/fingerprint.ts";
-import type { EnvironmentModel, FlagRecord, ProjectModel } from "../store/model.ts";
+import { type EnvironmentModel, type FlagRecord, findFlag, type ProjectModel } from "../store/model.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { serverFlag } from "../store/project.ts";
 import { refuseTooLarge, type Store } from "../store/store.ts";
@@ -97,10 +98,13 @@ export function createWhatIf({ store, now, newRuleId }: WhatIfDeps): WhatIf {
       const was = flagIn(before, key);
       const is = flagIn(after, key);
       const versions = [serverFlag(was), serverFlag(is)];
-      // Made-up users have no attributes, so each denial on one would hold them all back, and hide what the edits do.
-      const aside = contexts ? [] : unchangedDenials(was, is);
+      const whom: readonly Context[] = contexts ?? sampleContexts(neededBy(after, serverFlag(was), serverFlag(is)), sample);
+      // Made-up users have no attributes, so each denial on one would hold them all back, and hide what the edits do. One that is true
+      // for them (by the clock, say) holds back everybody, and stays.
+      const aside = contexts
+        ? []
+        : unchangedDenials(was, is).filter(({ id }) => [before, after].some((each) => isUndecided(stateOf(each), key, id, whom[0], now())));
       const [from, to] = [before, after].map((each, index) => stateWithout(each, index === 0 ? was : is, aside)) as [State, State];
-      const whom: readonly Context[] = contexts ?? sampleContexts(versions, sample);
       const names = namesIn(environment);
       const answer = {
         ...placed(environment, flag.identity.key),
@@ -113,6 +117,28 @@ export function createWhatIf({ store, now, newRuleId }: WhatIfDeps): WhatIf {
       return { ...answer, sentence: effectSentence(answer, contexts ? [] : unitsOf(versions)) };
     },
   };
+}
+
+/** Whether it is not known whether the conditions of a rule hold for a context. A mode that asks no rules leaves them untold. */
+function isUndecided(state: State, key: string, ruleId: string, context: Context | undefined, at: number): boolean {
+  const { rules } = explain(state, key, context, { clock: () => at });
+  return rules.some(({ id, when }) => id === ruleId && when?.verdict === "unknown");
+}
+
+/** The versions of a flag and all flags that they need, directly or not: whoever is made up has the units that these hash. */
+function neededBy(environment: EnvironmentModel, ...versions: readonly FlagBody[]): FlagBody[] {
+  const needed = new Map<string, FlagBody>();
+  const found = [...versions];
+  for (const flag of found) {
+    const parent = flag.parent ?? colonParent(flag.key);
+    for (const key of [...(flag.requires ?? []).map((one) => one.flag), ...(parent === undefined ? [] : [parent])]) {
+      const other = needed.has(key) ? undefined : findFlag(environment, key);
+      if (!other) continue;
+      needed.set(key, serverFlag(other));
+      found.push(serverFlag(other));
+    }
+  }
+  return found;
 }
 
 /** Denials with conditions that are the same in both versions. */

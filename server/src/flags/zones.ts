@@ -1,4 +1,4 @@
-import { parseDate } from "@signalbox/core";
+import { instantOf, msOfDay, parseDate } from "@signalbox/core";
 
 /** Whether the runtime knows a time zone: `Europe/Zurich`, `UTC`. */
 export function isZone(zone: string): boolean {
@@ -12,7 +12,7 @@ export function isZone(zone: string): boolean {
 export function instantIn(text: string, zone: string | undefined): number {
   const date = parseDate(text);
   if (!date) return Number.NaN;
-  if (date.offset !== undefined || zone === undefined) return date.localMs - (date.offset ?? 0) * 60_000;
+  if (date.offset !== undefined || zone === undefined) return instantOf(date);
   const format = formatOf(zone);
   if (!format) return Number.NaN;
   // The offset a day before and a day after: the clocks change at most once between them.
@@ -55,6 +55,6 @@ function offsetMs(format: Intl.DateTimeFormat, at: number): number {
   const parts = new Map(format.formatToParts(at).map(({ type, value }) => [type, value]));
   const part = (type: Intl.DateTimeFormatPartTypes) => Number(parts.get(type));
   const year = parts.get("era") === "BC" ? 1 - part("year") : part("year");
-  const local = Date.UTC(year + 400, part("month") - 1, part("day"), part("hour"), part("minute"), part("second")) - 146_097 * 86_400_000;
+  const local = msOfDay(year, part("month"), part("day")) + ((part("hour") * 60 + part("minute")) * 60 + part("second")) * 1_000;
   return local - Math.floor(at / 1_000) * 1_000;
 }
