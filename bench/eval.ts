@@ -100,6 +100,11 @@ function best(runs: Runs, subject: string, workload: string): { way: Way; timing
   return ways.sort((a, b) => a.timing.median - b.timing.median)[0];
 }
 
+/** The floor of many flags makes an object of all answers, as the goals were set; a loop that keeps none of them would be no answer to W6. */
+function floorTiming(runs: Runs, floor: string, workload: string): Timing | undefined {
+  return combined(runs, floor, workload, "all") ?? combined(runs, floor, workload, "one");
+}
+
 function judge(runs: Runs, available: readonly string[], bytes: Record<string, number>): EvalResult {
   const result = { ns: {}, floors: {}, ratios: {}, peers: {}, bytes } as {
     ns: Record<string, number>;
@@ -111,8 +116,7 @@ function judge(runs: Runs, available: readonly string[], bytes: Record<string, n
   for (const { name } of workloads) {
     const goal = goals[name];
     const ours = best(runs, OURS, name);
-    // Of many flags a floor does the same as we do: it is asked in a loop, or it makes an object of all answers.
-    const floor = goal && ours && combined(runs, goal.floor, name, ours.way)?.median;
+    const floor = goal && floorTiming(runs, goal.floor, name)?.median;
     if (!ours || floor === undefined) continue;
     result.ns[name] = ours.timing.median;
     result.floors[name] = floor;
@@ -125,7 +129,20 @@ function judge(runs: Runs, available: readonly string[], bytes: Record<string, n
       .sort((a, b) => a.ns - b.ns);
     if (fastest) result.peers[name] = fastest;
   }
+  for (const [name, way] of [
+    ["W6 loop", "one"],
+    ["W6 all", "all"],
+  ] as const) {
+    const { ours, floor } = alike(runs, way);
+    result.ratios[name] = ours / floor;
+  }
   return result;
+}
+
+/** W6 in one way of ours and the floor's same way. */
+function alike(runs: Runs, way: Way): { ours: number; floor: number } {
+  const ns = (subject: string) => combined(runs, subject, "W6", way)?.median ?? Number.NaN;
+  return { ours: ns(OURS), floor: ns("floor") };
 }
 
 function show(runs: Runs, available: readonly string[], result: EvalResult): void {
@@ -139,8 +156,9 @@ function show(runs: Runs, available: readonly string[], result: EvalResult): voi
       subjects.map((subject) => [
         subject,
         ...workloads.map(({ name }) => {
-          const ns = best(runs, subject, name)?.timing.median ?? Number.NaN;
-          return `${figure(ns)} (${times(ns / (best(runs, "floor", name)?.timing.median ?? Number.NaN))})`;
+          const timing = FLOORS.includes(subject) ? floorTiming(runs, subject, name) : best(runs, subject, name)?.timing;
+          const ns = timing?.median ?? Number.NaN;
+          return `${figure(ns)} (${times(ns / (floorTiming(runs, "floor", name)?.median ?? Number.NaN))})`;
         }),
       ]),
     ),
@@ -153,13 +171,12 @@ function show(runs: Runs, available: readonly string[], result: EvalResult): voi
       workloads.flatMap(({ name }) => goalRow(runs, name, result)),
     ),
   );
-  const ways = best(runs, OURS, "W6")?.way === "all" ? ["all()", "a loop over isOn()"] : ["a loop over isOn()", "all()"];
   const [loop, all] = (["one", "all"] as const).map((way) => {
-    const ours = combined(runs, OURS, "W6", way)?.median ?? Number.NaN;
-    const floor = combined(runs, "floor", "W6", way)?.median ?? Number.NaN;
+    const { ours, floor } = alike(runs, way);
     return `${figure(ours)} ns (floor ${figure(floor)}, ${times(ours / floor)})`;
   });
-  console.log(`\nW6 is ${ways[0]}, the quicker here; ${ways[1]} is the other. Loop: ${loop}; all at once: ${all}.`);
+  const quicker = best(runs, OURS, "W6")?.way === "all" ? "all()" : "a loop over isOn()";
+  console.log(`\nW6 is ${quicker}, against a floor that makes an object of all answers. Like with like: all() ${all}; loops ${loop}.`);
   console.log("W4 is measured against floor-index, a Map to bits for each attribute.");
   const listed = combined(runs, GROUP_LIST, "W5", "one");
   if (listed) console.log(`W5 with the list as a group by list (keyed hashes): ${figure(listed.median)} ns.`);

@@ -6,7 +6,7 @@ import { availablePeers } from "./peers.ts";
 import { peers } from "./subjects.ts";
 import { workloads } from "./workloads.ts";
 
-const USAGE = `npm run bench -- eval          what an answer costs, against floors and peers (about six minutes)
+const USAGE = `npm run bench -- eval          what an answer costs, against floors and peers (about five minutes)
 npm run bench -- load          what 10,000 flags cost to load and to hold (about two minutes)
 npm run bench -- eval load     both
   --quick                      without peers, and shorter: for a look while working
