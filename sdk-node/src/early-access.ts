@@ -6,6 +6,8 @@ export interface EarlyAccessGroup {
   readonly group: string;
   readonly name: string;
   readonly description: string;
+  /** The attribute whose value is the unit: `key`, `account.key`. */
+  readonly by: string;
   readonly joined: boolean;
 }
 
@@ -66,6 +68,7 @@ export function createEarlyAccess(transport: Transport, server: string, { reache
         group: String(row.group),
         name: String(row.name ?? row.group),
         description: String(row.description ?? ""),
+        by: String(row.by ?? "key"),
         joined: row.joined === true,
       }));
     },

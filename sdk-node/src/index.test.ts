@@ -443,7 +443,7 @@ describe("early access", () => {
     const { flags } = follow(server);
     expect(await flags.earlyAccess.join("beta", 7)).toEqual({ group: "beta", joined: true, generation: 1, revision: 2 });
     expect(await flags.earlyAccess.leave("beta", "7")).toMatchObject({ joined: false });
-    expect(await flags.earlyAccess.list("7")).toEqual([{ group: "beta", name: "Beta", description: "", joined: true }]);
+    expect(await flags.earlyAccess.list("7")).toEqual([{ group: "beta", name: "Beta", description: "", by: "key", joined: true }]);
     await expect(flags.earlyAccess.join("gone", "7")).rejects.toThrow('There is no early-access group "gone".');
     await expect(flags.earlyAccess.join("beta", "")).rejects.toThrow(TypeError);
     const posts = server.requests.filter((request) => request.method === "POST").map((request) => [request.path, request.body]);
