@@ -6,7 +6,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{core,server,sdk-node,sdk-browser,scripts,migrations}/**/*.test.ts"],
+          include: ["{core,server,sdk-node,sdk-browser,scripts,migrations,bench}/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "e2e/**"],
           environment: "node",
         },

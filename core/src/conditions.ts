@@ -3,7 +3,7 @@ import { attributeReader, isObject, ownKey, ownValue } from "./attribute.ts";
 import { unitOf } from "./bucket.ts";
 import { instantOf, isInstant, msOfDate, parseDate } from "./dates.ts";
 import { compareVersions, parseVersion, VERSION_LENGTH_MAX } from "./semver.ts";
-import { sipHashWith, sipKey } from "./siphash.ts";
+import { SipSet, sipKey } from "./siphash.ts";
 import type { FlagSlot, GroupSlot } from "./slots.ts";
 
 /** Three-valued logic. As a caller sees it, only `TRUE` lets a rule apply and only `FALSE` keeps a denial from applying. */
@@ -133,7 +133,7 @@ function listPredicate(attribute: string, values: readonly unknown[], question: 
 }
 
 /** Compiles a group off the wire; one that is absent or cannot be read is in no context and out of none. */
-function compileGroup(group: unknown, slots: Slots): GroupPlan {
+export function compileGroup(group: unknown, slots: Slots): GroupPlan {
   try {
     if (!isObject(group)) return unreadableGroup(group === undefined ? undefined : "it is not an object");
     if (group.schema !== undefined && group.schema !== SCHEMA_READ_MAX) return unreadableGroup("it has a newer schema");
@@ -388,10 +388,10 @@ function compileList(wire: unknown): Leaf {
   if (!isObject(wire) || !Array.isArray(wire.members)) throw new Unreadable("a list has no members");
   const key = sipKey(wire.hashKey);
   if (!key) throw new Unreadable("a list has no hash key");
-  const members: ReadonlySet<unknown> = new Set(wire.members);
+  const members = new SipSet(key, wire.members);
   return leaf(wire.by === undefined ? "key" : text(wire.by, "by"), (value) => {
     const unit = unitOf(value);
-    return unit === undefined || !spend(unit.length * EFFORT.hashedCharacter) ? UNKNOWN : verdict(members.has(sipHashWith(key, unit)));
+    return unit === undefined || !spend(unit.length * EFFORT.hashedCharacter) ? UNKNOWN : verdict(members.has(unit));
   });
 }
 

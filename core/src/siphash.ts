@@ -1,4 +1,4 @@
-import { hex32 } from "./digest.ts";
+import { hex32, isHex64 } from "./digest.ts";
 import type { Hex64 } from "./model.ts";
 import { utf8 } from "./utf8.ts";
 
@@ -29,95 +29,163 @@ export function sipHash(hashKey: string, text: string): Hex64 {
 }
 
 export function sipHashWith(key: SipKey, text: string): Hex64 {
-  const bytes = utf8(text);
-  const size = bytes.length;
-  // Each 64-bit word is held as two signed 32-bit halves: BigInt would allocate at every step.
-  const v: Words = {
-    l0: key[0] ^ 0x70736575,
-    h0: key[1] ^ 0x736f6d65,
-    l1: key[2] ^ 0x6e646f6d,
-    h1: key[3] ^ 0x646f7261,
-    l2: key[0] ^ 0x6e657261,
-    h2: key[1] ^ 0x6c796765,
-    l3: key[2] ^ 0x79746573,
-    h3: key[3] ^ 0x74656462,
-  };
-  const whole = size - (size % 8);
-  for (let at = 0; at < whole; at += 8) absorb(v, word(bytes, at, 4), word(bytes, at + 4, 4));
-  const rest = size - whole;
-  absorb(v, word(bytes, whole, Math.min(rest, 4)), word(bytes, whole + 4, rest - 4) | ((size & 255) << 24));
-  v.l2 ^= 255;
-  for (let i = 0; i < 4; i++) round(v);
-  return hex32(v.h0 ^ v.h1 ^ v.h2 ^ v.h3) + hex32(v.l0 ^ v.l1 ^ v.l2 ^ v.l3);
+  hashText(key, text);
+  return hex32(hashed.high) + hex32(hashed.low);
 }
 
-interface Words {
-  l0: number;
-  h0: number;
-  l1: number;
-  h1: number;
-  l2: number;
-  h2: number;
-  l3: number;
-  h3: number;
+/** Members of a list, by their hashes: one look-up hashes the text once and allocates nothing. */
+export class SipSet {
+  readonly #key: SipKey;
+  /** Halves of the hashes, low and high in turns; hashes are evenly spread, so a place is their last bits, or the next free one after it. */
+  readonly #places: Int32Array;
+  readonly #mask: number;
+  #hasZero = false;
+
+  /** What has not the form of a hash is left out: nothing has it. */
+  constructor(key: SipKey, members: readonly unknown[]) {
+    this.#key = key;
+    let room = 16;
+    while (room < members.length * 2) room *= 2;
+    this.#mask = room - 1;
+    this.#places = new Int32Array(room * 2);
+    for (const member of members) if (isHex64(member)) this.#add(hexWord(member, 8), hexWord(member, 0));
+  }
+
+  has(text: string): boolean {
+    hashText(this.#key, text);
+    const { low, high } = hashed;
+    if (low === 0 && high === 0) return this.#hasZero;
+    const places = this.#places;
+    for (let at = (low & this.#mask) * 2; ; at = (at + 2) & (places.length - 1)) {
+      const one = places[at];
+      const two = places[at + 1];
+      if (one === low && two === high) return true;
+      if (one === 0 && two === 0) return false;
+    }
+  }
+
+  #add(low: number, high: number): void {
+    if (low === 0 && high === 0) this.#hasZero = true;
+    const places = this.#places;
+    let at = (low & this.#mask) * 2;
+    while (places[at] !== 0 || places[at + 1] !== 0) {
+      if (places[at] === low && places[at + 1] === high) return;
+      at = (at + 2) & (places.length - 1);
+    }
+    places[at] = low;
+    places[at + 1] = high;
+  }
 }
 
-function word(bytes: Uint8Array, at: number, count: number): number {
+function hexWord(hex: Hex64, at: number): number {
   let value = 0;
-  for (let i = 0; i < count; i++) value |= (bytes[at + i] ?? 0) << (i * 8);
+  for (let i = at; i < at + 8; i++) {
+    const code = hex.charCodeAt(i);
+    value = (value << 4) | (code < 58 ? code - 48 : code - 87);
+  }
   return value;
 }
 
-function absorb(v: Words, low: number, high: number): void {
-  v.l3 ^= low;
-  v.h3 ^= high;
-  round(v);
-  round(v);
-  v.l0 ^= low;
-  v.h0 ^= high;
+// What the last text was hashed to, and where its bytes are: hashing is synchronous, and an object for each text would be garbage.
+const hashed = { high: 0, low: 0 };
+let scratch = new Uint8Array(256);
+
+function hashText(key: SipKey, text: string): void {
+  const { length } = text;
+  if (length > scratch.length) scratch = new Uint8Array(length * 2);
+  const bytes = scratch;
+  let seen = 0;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    seen |= code;
+    bytes[i] = code;
+  }
+  if (seen < 128) hashBytes(key, bytes, length);
+  else {
+    const encoded = utf8(text);
+    hashBytes(key, encoded, encoded.length);
+  }
 }
 
-/** One SipRound, on copies in local variables. */
-function round(v: Words): void {
-  let { l0, h0, l1, h1, l2, h2, l3, h3 } = v;
-  let t: number;
-  // v0 += v1; v1 <<<= 13; v1 ^= v0; v0 <<<= 32
-  t = (l0 >>> 0) + (l1 >>> 0);
-  h0 = (h0 + h1 + (t > 0xffffffff ? 1 : 0)) | 0;
-  l0 = t | 0;
-  t = (l1 << 13) | (h1 >>> 19);
-  h1 = ((h1 << 13) | (l1 >>> 19)) ^ h0;
-  l1 = t ^ l0;
-  t = l0;
-  l0 = h0;
-  h0 = t;
-  // v2 += v3; v3 <<<= 16; v3 ^= v2
-  t = (l2 >>> 0) + (l3 >>> 0);
-  h2 = (h2 + h3 + (t > 0xffffffff ? 1 : 0)) | 0;
-  l2 = t | 0;
-  t = (l3 << 16) | (h3 >>> 16);
-  h3 = ((h3 << 16) | (l3 >>> 16)) ^ h2;
-  l3 = t ^ l2;
-  // v0 += v3; v3 <<<= 21; v3 ^= v0
-  t = (l0 >>> 0) + (l3 >>> 0);
-  h0 = (h0 + h3 + (t > 0xffffffff ? 1 : 0)) | 0;
-  l0 = t | 0;
-  t = (l3 << 21) | (h3 >>> 11);
-  h3 = ((h3 << 21) | (l3 >>> 11)) ^ h0;
-  l3 = t ^ l0;
-  // v2 += v1; v1 <<<= 17; v1 ^= v2; v2 <<<= 32
-  t = (l2 >>> 0) + (l1 >>> 0);
-  h2 = (h2 + h1 + (t > 0xffffffff ? 1 : 0)) | 0;
-  l2 = t | 0;
-  t = (l1 << 17) | (h1 >>> 15);
-  h1 = ((h1 << 17) | (l1 >>> 15)) ^ h2;
-  l1 = t ^ l2;
-  v.l0 = l0;
-  v.h0 = h0;
-  v.l1 = l1;
-  v.h1 = h1;
-  v.l2 = h2;
-  v.h2 = l2;
-  v.l3 = l3;
-  v.h3 = h3;
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at] as number) | ((bytes[at + 1] as number) << 8) | ((bytes[at + 2] as number) << 16) | ((bytes[at + 3] as number) << 24);
+}
+
+function rest(bytes: Uint8Array, at: number, end: number): number {
+  let value = 0;
+  for (let i = at, shift = 0; i < end; i++, shift += 8) value |= (bytes[i] as number) << shift;
+  return value;
+}
+
+/** Each 64-bit word is held as two signed 32-bit halves in local variables: BigInt would allocate at every step. */
+function hashBytes(key: SipKey, bytes: Uint8Array, size: number): void {
+  let l0 = key[0] ^ 0x70736575;
+  let h0 = key[1] ^ 0x736f6d65;
+  let l1 = key[2] ^ 0x6e646f6d;
+  let h1 = key[3] ^ 0x646f7261;
+  let l2 = key[0] ^ 0x6e657261;
+  let h2 = key[1] ^ 0x6c796765;
+  let l3 = key[2] ^ 0x79746573;
+  let h3 = key[3] ^ 0x74656462;
+  let t = 0;
+  const whole = size & ~7;
+  let at = 0;
+  let rounds = 2;
+  let low = 0;
+  let high = 0;
+  for (;;) {
+    if (rounds === 2) {
+      if (at < whole) {
+        low = word(bytes, at);
+        high = word(bytes, at + 4);
+      } else {
+        low = rest(bytes, whole, Math.min(size, whole + 4));
+        high = rest(bytes, whole + 4, size) | (size << 24);
+      }
+      l3 ^= low;
+      h3 ^= high;
+    }
+    for (let i = 0; i < rounds; i++) {
+      // v0 += v1; v1 <<<= 13; v1 ^= v0; v0 <<<= 32
+      l0 = (l0 + l1) | 0;
+      h0 = (h0 + h1 + (l0 >>> 0 < l1 >>> 0 ? 1 : 0)) | 0;
+      t = (l1 << 13) | (h1 >>> 19);
+      h1 = ((h1 << 13) | (l1 >>> 19)) ^ h0;
+      l1 = t ^ l0;
+      t = l0;
+      l0 = h0;
+      h0 = t;
+      // v2 += v3; v3 <<<= 16; v3 ^= v2
+      l2 = (l2 + l3) | 0;
+      h2 = (h2 + h3 + (l2 >>> 0 < l3 >>> 0 ? 1 : 0)) | 0;
+      t = (l3 << 16) | (h3 >>> 16);
+      h3 = ((h3 << 16) | (l3 >>> 16)) ^ h2;
+      l3 = t ^ l2;
+      // v0 += v3; v3 <<<= 21; v3 ^= v0
+      l0 = (l0 + l3) | 0;
+      h0 = (h0 + h3 + (l0 >>> 0 < l3 >>> 0 ? 1 : 0)) | 0;
+      t = (l3 << 21) | (h3 >>> 11);
+      h3 = ((h3 << 21) | (l3 >>> 11)) ^ h0;
+      l3 = t ^ l0;
+      // v2 += v1; v1 <<<= 17; v1 ^= v2; v2 <<<= 32
+      l2 = (l2 + l1) | 0;
+      h2 = (h2 + h1 + (l2 >>> 0 < l1 >>> 0 ? 1 : 0)) | 0;
+      t = (l1 << 17) | (h1 >>> 15);
+      h1 = ((h1 << 17) | (l1 >>> 15)) ^ h2;
+      l1 = t ^ l2;
+      t = l2;
+      l2 = h2;
+      h2 = t;
+    }
+    if (rounds === 4) break;
+    l0 ^= low;
+    h0 ^= high;
+    if (at === whole) {
+      l2 ^= 255;
+      rounds = 4;
+    }
+    at += 8;
+  }
+  hashed.high = h0 ^ h1 ^ h2 ^ h3;
+  hashed.low = l0 ^ l1 ^ l2 ^ l3;
 }

@@ -1,5 +1,5 @@
 import { isObject } from "./attribute.ts";
-import type { RegexEngine } from "./conditions.ts";
+import { compileGroup, type RegexEngine } from "./conditions.ts";
 import { digestOfWire, isHex64, xor64, ZERO64 } from "./digest.ts";
 import { type AnyEntry, EntryTable } from "./entries.ts";
 import { type Entry, type EntryId, entryId, type Hex64, type Position, type UnknownEntry } from "./model.ts";
@@ -189,9 +189,14 @@ export function flagKeys(state: State): string[] {
   return keys;
 }
 
-/** Finds out who refers to whom now, so that the first change need not wait for it; for a moment in which nobody waits. */
+/**
+ * Does now what the first change and the first read would wait for: finds out who refers to whom, and takes in the lists of groups, which
+ * is tens of milliseconds for 100,000 members. For a moment in which nobody waits.
+ */
 export function warm(holder: State): void {
-  references(held(holder));
+  const state = held(holder);
+  references(state);
+  for (const slot of state.slots.groups.values()) slot.plan ??= compileGroup(slot.entry, state.slots);
 }
 
 // A State is only ever made by createState, which makes a Held one.
