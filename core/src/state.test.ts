@@ -13,6 +13,7 @@ import {
   evaluate,
   type FlagEntry,
   flagKeys,
+  loadEntries,
   type SnapshotFrame,
   type State,
   setEmergency,
@@ -400,6 +401,12 @@ describe("emergency kills", () => {
     applySnapshot(state, snapshot(1, entries));
     expect(answersOf(state)).toEqual(["DISABLED", "PREREQUISITE_FAILED", "STATIC"]);
   });
+});
+
+test("loadEntries leaves out what has no kind and key", () => {
+  const odd = [{ kind: { toString: false }, key: "a" }, { kind: "flag", key: 7 }, null, "flag"] as unknown as FlagEntry[];
+  const state = loadEntries([...odd, flag("b")]);
+  expect([flagKeys(state), state.entries.size]).toEqual([["b"], 1]);
 });
 
 describe("malformed frames", () => {

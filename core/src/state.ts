@@ -84,10 +84,14 @@ export function createState({ regex }: StateOptions = {}): State {
   return state;
 }
 
-/** A state that holds just these entries, at position 0.0: for previews and tests. Their fingerprints are not looked at. */
+/**
+ * A state that holds just these entries, at position 0.0: for previews and tests. Their fingerprints are not looked at; what has no kind and
+ * key is left out, as no frame could bring it.
+ */
 export function loadEntries(entries: Iterable<Entry | UnknownEntry>, options?: StateOptions): State {
   const state = held(createState(options));
-  replace(state, tableOf([...entries], options?.regex));
+  const named = [...entries].filter((entry: unknown) => isObject(entry) && typeof entry.kind === "string" && typeof entry.key === "string");
+  replace(state, tableOf(named, options?.regex));
   state.position = { generation: 0, revision: 0 };
   return state;
 }
