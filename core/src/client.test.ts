@@ -275,6 +275,22 @@ describe("life cycle", () => {
     expect(drawn).toEqual(["inner", "outer"]);
   });
 
+  test("a schedule follows the server's clock, also while the server is gone and whatever this machine takes the time to be", async () => {
+    const world = createWorld(); // its own clock says 1970
+    await world.pass(0);
+    const at = Date.UTC(2026, 11, 1);
+    const over = { kind: "steps", points: [{ at: at + 60_000, to: 100_000 }] } as const;
+    const rules = [{ id: "r", rollout: { to: 0, over }, serve: { kind: "variant", variant: "on" } }] as const;
+    const stream = world.open([{ ...flag("a", 1), mode: "targeted", rules }]);
+    stream.text(`event: ping\ndata: ${JSON.stringify({ generation: 1, head: 1, dbAgeMs: 0, at })}\n\n`);
+    stream.lost("network");
+    expect(world.client.isOn("a")).toBe(false);
+    await world.pass(59_999);
+    expect(world.client.isOn("a")).toBe(false);
+    await world.pass(1);
+    expect(world.client.isOn("a")).toBe(true);
+  });
+
   test("a state that was never confirmed is stale for a flag that says how old it may be", async () => {
     const world = createWorld();
     await world.pass(0);
