@@ -1,8 +1,8 @@
-import type { Entry, EntryId, Hex64, Position, Projection, UnknownEntry } from "./model.ts";
+import type { Entry, EntryId, Hex64, Json, Position, Projection, UnknownEntry } from "./model.ts";
 
 /**
  * The version of the stream protocol. A server speaks every version that a supported SDK may ask for.
- * - 1 (0.1.0): hello, snapshot, change, resync, ping, bye; places for facts and emergency kills.
+ * - 1 (0.1.0): hello, snapshot, change, resync, facts, ping, bye; a place for emergency kills.
  */
 export const PROTOCOL_VERSION = 1;
 
@@ -36,6 +36,15 @@ export interface HelloFrame {
   /** The last revision that changed the content of a fact; 0 when none did. */
   readonly factsAt: number;
   readonly heartbeatMs: number;
+  /** How often an instance renews its lease by telling which position it has applied; absent from an older server, which takes none. */
+  readonly leaseMs?: number;
+  /** The part of browsers that acknowledge, from 0 to 1; absent: all. Servers always do. */
+  readonly ackSample?: number;
+  /** True: this environment takes contexts of browsers only if they are signed. */
+  readonly secure?: boolean;
+  /** True: the server asks for sampled contexts in usage reports. */
+  readonly sampleContexts?: boolean;
+  readonly limits?: { readonly frameBytes: number; readonly stateBytes: number };
   /** Server clock, ms since 1970. */
   readonly at: number;
   readonly emergency: readonly EmergencyKill[];
@@ -59,11 +68,54 @@ export interface ChangeFrame {
   readonly digest: Hex64;
   readonly put: readonly (Entry | UnknownEntry)[];
   readonly remove: readonly EntryId[];
+  /** Groups of which only the list of members changed; such a group is not in `put`. */
+  readonly members?: readonly MembersChange[];
   readonly factsAt?: number;
   /** True when the step holds a kill: acknowledge at once when applied. */
   readonly ack?: boolean;
+  /** Acknowledgements at once are spread over this time, because many come; absent: 50 ms at most. */
+  readonly ackSpreadMs?: number;
   /** Emergency kills that this step settles. */
   readonly settled?: readonly string[];
+}
+
+/** What came to and left the list of a group that is held; everything else of the group stays as it is. `fp` is the group's afterwards. */
+export interface MembersChange {
+  /** The group's key. */
+  readonly group: string;
+  readonly fp: Hex64;
+  readonly add: readonly Hex64[];
+  readonly remove: readonly Hex64[];
+}
+
+/**
+ * Only to browsers: what facts answer has changed for some. Whose `unitTag` (see `facts.ts`) is in `units`, or everybody with `all`,
+ * asks again, after a random part of `spreadMs`.
+ */
+export interface FactsFrame {
+  readonly generation: number;
+  /** The revision that changed them: the new `factsAt`. */
+  readonly at: number;
+  /** 0 to 255, ascending. */
+  readonly units: readonly number[];
+  readonly all?: boolean;
+  readonly spreadMs: number;
+}
+
+/** `POST /sdk/v1/facts`: which facts hold for this context. In secure mode the token alone, from which the server reads the context. */
+export interface FactsRequest {
+  readonly context?: { readonly [attribute: string]: Json };
+  readonly token?: string;
+  /** The newest change of facts that the page knows of: a node that is behind it catches up or answers 503. */
+  readonly generation?: number;
+  readonly at?: number;
+}
+
+/** The answer. A fact in neither list is unknown. `contextHash` is that of `contextHash` in `facts.ts`, over the context that was answered for. */
+export interface FactsAnswer extends Position {
+  readonly contextHash: string;
+  readonly true: readonly number[];
+  readonly false: readonly number[];
 }
 
 /** Take the state by GET and go on from there. */
@@ -86,7 +138,7 @@ export interface ByeFrame {
   readonly spreadMs: number;
 }
 
-/** Placeholders on the wire for browsers' facts and emergency kills; unknown events are ignored by every SDK. */
+/** Emergency kills are a placeholder; unknown events are ignored by every SDK. */
 export type FrameEvent = "hello" | "snapshot" | "change" | "resync" | "facts" | "emergency" | "ping" | "bye";
 
 /** `POST /sdk/v1/usage`: what was asked since the last report. Bounded: at most 500 rows each. */
@@ -94,11 +146,22 @@ export interface UsageReport {
   readonly instance: string;
   readonly app: string;
   readonly sdk: string;
-  readonly evaluated: readonly { readonly flag: string; readonly variant: string; readonly count: number }[];
+  /** Counts up with each new report of this instance, from 1; a report that is sent again keeps its number and is counted once. */
+  readonly batch?: number;
+  readonly evaluated: readonly {
+    readonly flag: string;
+    readonly variant: string;
+    readonly count: number;
+    /** The revision of the state that answered, and the minute in which it did (ms since 1970, by the server's clock). */
+    readonly revision?: number;
+    readonly at?: number;
+  }[];
   readonly unknown: readonly { readonly flag: string; readonly count: number }[];
+  /** Only if `hello` asked for them: at most 20 contexts, private attributes already removed. */
+  readonly contexts?: readonly { readonly [attribute: string]: Json }[];
 }
 
-/** `POST /sdk/v1/ack`: this instance has applied this position. */
+/** `POST /sdk/v1/ack`: this instance has applied this position. Also renews its lease. */
 export interface Acknowledgement extends Position {
   readonly instance: string;
 }

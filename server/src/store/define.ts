@@ -31,6 +31,8 @@ export function define(c: typeof columns) {
     id: c.id(),
     key: c.string("key").notNull().unique(),
     name: c.string("name").notNull(),
+    /** Signalbox's own, for the heartbeat switch: no list shows it, and its change log is cut short. */
+    hidden: c.bool("hidden").notNull().default(false),
   });
 
   const ofProject = () =>
@@ -54,6 +56,16 @@ export function define(c: typeof columns) {
       revision: c.int("revision").notNull(),
       serverDigest: c.string("server_digest").notNull(),
       browserDigest: c.string("browser_digest").notNull(),
+      /** The last revision that changed the content of a fact. */
+      factsAt: c.int("facts_at").notNull().default(0),
+      /** Browsers have to send their context signed. */
+      secureMode: c.bool("secure_mode").notNull().default(false),
+      /** The newest signing secret; its text is derived from the data folder's secret. Those up to `signingRetired` hold no more. */
+      signingVersion: c.int("signing_version").notNull().default(1),
+      signingRetired: c.int("signing_retired").notNull().default(0),
+      /** Attributes that never leave the server in a condition, and are removed from sampled contexts. */
+      privateAttributes: c.json<readonly string[]>("private_attributes").notNull().default([]),
+      sampleContexts: c.bool("sample_contexts").notNull().default(false),
     },
     (t) => [c.uniqueIndex("environment_key").on(t.projectId, t.key)],
   );
@@ -258,6 +270,72 @@ export function define(c: typeof columns) {
     (t) => [c.primaryKey({ columns: [t.environmentId, t.flagKey, t.known] })],
   );
 
+  /** The number of each condition that is a fact, by the hash of its canonical form. Numbers are never used again. */
+  const fact = c.table(
+    "fact",
+    {
+      environmentId: ofEnvironment(),
+      number: c.int("number").notNull(),
+      hash: c.string("hash").notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.environmentId, t.number] }), c.uniqueIndex("fact_hash").on(t.environmentId, t.hash)],
+  );
+
+  /** Who had applied a revision, as last known. Beside the audit, and not part of its chain: it grows after the write. */
+  const receipt = c.table(
+    "receipt",
+    {
+      environmentId: ofEnvironment(),
+      revision: c.int("revision").notNull(),
+      generation: c.int("generation").notNull(),
+      body: c.json<Json>("body").notNull(),
+      at: c.time("at").notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.environmentId, t.revision] })],
+  );
+
+  /** Evaluations in one step of time: `at` is its beginning, `stepMs` its length. Old steps are gathered into longer ones. */
+  const usageCount = c.table(
+    "usage_count",
+    {
+      environmentId: ofEnvironment(),
+      flagKey: c.string("flag_key").notNull(),
+      stepMs: c.int("step_ms").notNull(),
+      at: c.time("at").notNull(),
+      revision: c.int("revision").notNull(),
+      variant: c.string("variant").notNull(),
+      count: c.int("count").notNull(),
+    },
+    (t) => [
+      c.primaryKey({ columns: [t.environmentId, t.flagKey, t.stepMs, t.at, t.revision, t.variant] }),
+      c.index("usage_count_at").on(t.stepMs, t.at),
+    ],
+  );
+
+  /** The last report that was counted of each instance, so that one that is sent again is not counted again. */
+  const usageBatch = c.table(
+    "usage_batch",
+    {
+      environmentId: ofEnvironment(),
+      instance: c.string("instance").notNull(),
+      batch: c.int("batch").notNull(),
+      at: c.time("at").notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.environmentId, t.instance] })],
+  );
+
+  /** Contexts that programs sent to try edits on, without private attributes. Empty unless the environment asks for them. */
+  const sampledContext = c.table(
+    "sampled_context",
+    {
+      environmentId: ofEnvironment(),
+      hash: c.string("hash").notNull(),
+      context: c.json<Json>("context").notNull(),
+      at: c.time("at").notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.environmentId, t.hash] })],
+  );
+
   return {
     meta,
     project,
@@ -275,5 +353,10 @@ export function define(c: typeof columns) {
     token,
     signInLink,
     usage,
+    fact,
+    receipt,
+    usageCount,
+    usageBatch,
+    sampledContext,
   };
 }

@@ -20,4 +20,9 @@ export const {
   token,
   signInLink,
   usage,
+  fact,
+  receipt,
+  usageCount,
+  usageBatch,
+  sampledContext,
 } = tables;
