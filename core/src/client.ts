@@ -1,8 +1,9 @@
+import { createAcks } from "./acks.ts";
 import { type EvaluateOptions, evaluate, evaluateSlot, typeMatches } from "./evaluate.ts";
 import type { Trace } from "./explain.ts";
 import type { Context, Evaluation, Json, Position, Reason } from "./model.ts";
 import { formatPosition, isNewer } from "./position.ts";
-import type { Acknowledgement, UsageReport } from "./protocol.ts";
+import type { UsageReport } from "./protocol.ts";
 import { createEventReader } from "./sse.ts";
 import { createState, type State, warm } from "./state.ts";
 import { createSync, type LostCause, type SyncAction, type SyncEvent, type SyncStatus, stepSync } from "./sync.ts";
@@ -118,7 +119,10 @@ export interface ClientOptions {
   readonly server: string;
   readonly sdkKey: string;
   readonly app: string;
+  readonly appVersion?: string | undefined;
   readonly instance: string;
+  /** The machine, by the name that people there give it. */
+  readonly host?: string | undefined;
   /** `node/0.1.0` */
   readonly sdk: string;
   readonly transport: "stream" | "poll";
@@ -154,6 +158,7 @@ const UNREADABLE_SAID_MAX = 100;
 export function createClient(ports: Ports, options: ClientOptions): Client {
   const state = options.state ?? createState();
   const { logger } = options;
+  const acks = createAcks(ports, options.instance);
   let sync = createSync(state, { ...options, key: shortened(options.sdkKey) });
   let closed: Promise<void> | undefined;
 
@@ -388,6 +393,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
         const thrown = quietly(() => perform(action));
         if (thrown !== undefined) warn(`${action.kind} failed: ${describe(thrown)}`);
       }
+      acks.look(sync.phase === "streaming" ? sync.acks : undefined, state.position);
       for (const look of [...arrivals]) look();
     }
     stepping = false;
@@ -410,8 +416,11 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
   }
 
   function query(basis: Position | undefined): string {
-    const named = `instance=${encodeURIComponent(options.instance)}&app=${encodeURIComponent(options.app)}&sdk=${encodeURIComponent(options.sdk)}`;
-    return basis ? `${named}&basis=${formatPosition(basis)}` : named;
+    const { instance, app, appVersion, sdk, host } = options;
+    // `acks=all`: every revision is acknowledged, not only kills.
+    const fields = { instance, app, appVersion, sdk, host, acks: "all", basis: basis && formatPosition(basis) };
+    const given = Object.entries(fields).filter(([, value]) => value);
+    return given.map(([name, value]) => `${name}=${encodeURIComponent(value ?? "")}`).join("&");
   }
 
   function follow(basis: Position | undefined): void {
@@ -448,12 +457,9 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       case "clearTimer":
         cancelTimer();
         break;
-      case "acknowledge": {
-        const acknowledgement: Acknowledgement = { instance: options.instance, ...action.position };
-        // One that is lost shows as missing in the receipt, which is what a receipt is for.
-        void ports.send("ack", JSON.stringify(acknowledgement), false);
+      case "acknowledge":
+        acks.urgent(action.position, action.spreadMs ?? 0);
         break;
-      }
       case "changed": {
         quietly(() => ports.changed?.(state));
         const { generation, revision } = state.position ?? { generation: 0, revision: 0 };

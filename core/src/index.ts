@@ -1,3 +1,4 @@
+export { isSampled } from "./acks.ts";
 export { readDetail, sendResult } from "./answer.ts";
 export { BUCKETS, unitOf } from "./bucket.ts";
 export {

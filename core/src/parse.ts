@@ -1,3 +1,4 @@
+import type { AckTerms } from "./acks.ts";
 import type { ByeFrame, ChangeFrame, EmergencyKill, PingFrame, ResyncFrame, SnapshotFrame } from "./protocol.ts";
 
 /** A frame that was read. "unknown" is an event of a newer server and is passed over; "bad" is a reason for a snapshot. */
@@ -9,6 +10,8 @@ export type Frame =
       readonly heartbeatMs: number;
       readonly at: number;
       readonly emergency: readonly EmergencyKill[];
+      /** Undefined: the server takes acknowledgements of kills only. */
+      readonly acks: AckTerms | undefined;
     }
   | { readonly kind: "emergency"; readonly emergency: readonly EmergencyKill[] }
   | { readonly kind: "snapshot"; readonly frame: SnapshotFrame }
@@ -44,7 +47,15 @@ export function parseFrame(event: string, data: string): Frame {
   switch (event) {
     case "hello":
       if (!isCount(generation) || !isCount(head)) return bad(event, "names no position");
-      return { kind: event, generation, head, heartbeatMs: countOr(fields.heartbeatMs), at: countOr(fields.at), emergency };
+      return {
+        kind: event,
+        generation,
+        head,
+        heartbeatMs: countOr(fields.heartbeatMs),
+        at: countOr(fields.at),
+        emergency,
+        acks: ackTerms(fields),
+      };
     case "emergency":
       return { kind: event, emergency };
     case "snapshot":
@@ -65,6 +76,11 @@ export function parseFrame(event: string, data: string): Frame {
         spreadMs: countOr(fields.spreadMs),
       };
   }
+}
+
+function ackTerms({ leaseMs, ackSample }: Fields): AckTerms | undefined {
+  if (leaseMs === undefined && ackSample === undefined) return undefined;
+  return { leaseMs: countOr(leaseMs), sample: typeof ackSample === "number" ? ackSample : 1 };
 }
 
 const bad = (event: string, what: string): Frame => ({ kind: "bad", why: `a ${event} frame ${what}` });

@@ -38,7 +38,7 @@ export interface HelloFrame {
   readonly heartbeatMs: number;
   /** How often an instance renews its lease by telling which position it has applied; absent from an older server, which takes none. */
   readonly leaseMs?: number;
-  /** The part of browsers that acknowledge, from 0 to 1; absent: all. Servers always do. */
+  /** The part of browsers that acknowledge, from 0 to 1, by a hash of their instance (`isSampled`); absent: all. Servers always do. */
   readonly ackSample?: number;
   /** True: this environment takes contexts of browsers only if they are signed. */
   readonly secure?: boolean;

@@ -1,5 +1,6 @@
+import type { AckTerms } from "./acks.ts";
 import type { Position } from "./model.ts";
-import { parseFrame } from "./parse.ts";
+import { isCount, parseFrame } from "./parse.ts";
 import { isNewer, samePosition } from "./position.ts";
 import { type EmergencyKill, HEARTBEAT_MS, SILENCE_MS_MAX } from "./protocol.ts";
 import { type Applied, applyChange, applySnapshot, type State, setEmergency } from "./state.ts";
@@ -27,6 +28,8 @@ export interface Sync {
   readonly triedAt: number;
   readonly heardAt: number;
   readonly greeted: boolean;
+  /** What the server of this connection said of acknowledgements; undefined before that. */
+  readonly acks: AckTerms | undefined;
   readonly silenceMs: number;
   /** Since when this connection is verified to be at the server's head. */
   readonly goodSince: number | undefined;
@@ -101,7 +104,8 @@ export type SyncAction =
   | { readonly kind: "timer"; readonly inMs: number }
   | { readonly kind: "clearTimer" }
   | { readonly kind: "changed"; readonly keys: readonly string[] }
-  | { readonly kind: "acknowledge"; readonly position: Position }
+  /** Of a kill: at once, or within `spreadMs`. */
+  | { readonly kind: "acknowledge"; readonly position: Position; readonly spreadMs?: number }
   | { readonly kind: "status"; readonly status: SyncStatus }
   | { readonly kind: "problem"; readonly code: string; readonly sentence: string };
 
@@ -146,6 +150,7 @@ export function createSync(state: State, options: SyncOptions): Sync {
     triedAt: Number.NEGATIVE_INFINITY,
     heardAt: 0,
     greeted: false,
+    acks: undefined,
     silenceMs: SILENCE_MS_MAX,
     goodSince: undefined,
     verifiedAt: undefined,
@@ -200,7 +205,16 @@ const polls = (sync: Sync) => sync.options.transport === "poll" || sync.doubts >
 function begin(sync: Sync, _event: unknown, { now }: SyncMoment): SyncStep {
   if (polls(sync) && (sync.options.transport === "poll" || now < sync.streamAt)) return fetchState({ ...sync, triedAt: now });
   return {
-    sync: { ...sync, phase: "connecting", triedAt: now, greeted: false, goodSince: undefined, lagSince: undefined, resyncing: undefined },
+    sync: {
+      ...sync,
+      phase: "connecting",
+      triedAt: now,
+      greeted: false,
+      acks: undefined,
+      goodSince: undefined,
+      lagSince: undefined,
+      resyncing: undefined,
+    },
     actions: [
       { kind: "connect", ...basisOf(sync) },
       { kind: "timer", inMs: CONNECT_MS_MAX },
@@ -246,7 +260,12 @@ function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment:
     case "hello": {
       const { generation, head, heartbeatMs, emergency } = read;
       const beat = heartbeatMs > 0 ? heartbeatMs : HEARTBEAT_MS;
-      const greeted = { ...timed(here, read.at), greeted: true, silenceMs: Math.min(Math.max(3 * beat, 3_000), 2 * SILENCE_MS_MAX) };
+      const greeted = {
+        ...timed(here, read.at),
+        greeted: true,
+        acks: read.acks,
+        silenceMs: Math.min(Math.max(3 * beat, 3_000), 2 * SILENCE_MS_MAX),
+      };
       const there = holds(sync, { generation, revision: head }) && !sync.distrust;
       const step = rearmed(there ? verified(greeted, moment.now) : greeted, moment.now);
       return { ...step, actions: [...step.actions, ...emergencies(sync.state, emergency)] };
@@ -254,10 +273,11 @@ function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment:
     case "emergency":
       return { sync: here, actions: emergencies(sync.state, read.emergency) };
     case "snapshot":
-      return received(here, applySnapshot(sync.state, read.frame), read.frame, false, moment);
+      return received(here, applySnapshot(sync.state, read.frame), read.frame, undefined, moment);
     case "change": {
-      const { generation, to: revision, ack } = read.frame;
-      const step = received(here, applyChange(sync.state, read.frame), { generation, revision }, ack === true, moment);
+      const { generation, to: revision, ack, ackSpreadMs } = read.frame;
+      const asked = ack === true ? { spreadMs: ackSpreadMs } : undefined;
+      const step = received(here, applyChange(sync.state, read.frame), { generation, revision }, asked, moment);
       // A snapshot may follow every mismatch and prove nothing about the next change; only a change that fits ends a row of doubts.
       return step.sync.phase === "streaming" && step.sync.goodSince !== undefined ? { ...step, sync: { ...step.sync, doubts: 0 } } : step;
     }
@@ -288,13 +308,16 @@ function emergencies(state: State, kills: readonly EmergencyKill[]): SyncAction[
   return keys.length > 0 ? [{ kind: "changed", keys }] : [];
 }
 
-/** What follows from an attempt to apply a state or a step that leads to `position`. */
-function received(sync: Sync, applied: Applied, position: Position, ack: boolean, moment: SyncMoment): SyncStep {
+/** What follows from an attempt to apply a state or a step that leads to `position`. `ack`: it is to be acknowledged. */
+function received(sync: Sync, applied: Applied, position: Position, ack: { spreadMs?: unknown } | undefined, moment: SyncMoment): SyncStep {
+  const acknowledge = ({ generation, revision }: Position): SyncAction[] => {
+    if (ack === undefined) return [];
+    return [{ kind: "acknowledge", position: { generation, revision }, ...(isCount(ack.spreadMs) ? { spreadMs: ack.spreadMs } : {}) }];
+  };
   switch (applied.kind) {
     case "applied": {
-      const actions: SyncAction[] = [];
       // The acknowledgement first: it says "applied", and a listener of `changed` may take its time.
-      if (ack) actions.push({ kind: "acknowledge", position: { generation: position.generation, revision: position.revision } });
+      const actions = acknowledge(position);
       if (applied.changed.length > 0) actions.push({ kind: "changed", keys: applied.changed });
       return { sync: verified(sync, moment.now), actions };
     }
@@ -302,9 +325,9 @@ function received(sync: Sync, applied: Applied, position: Position, ack: boolean
       const own = sync.state.position;
       if (own === undefined || !samePosition(own, position)) {
         // An older state than ours, from a node that lags behind: ours stays. A kill that we already hold is still acknowledged.
-        return { sync, actions: ack && own ? [{ kind: "acknowledge", position: own }] : [] };
+        return { sync, actions: own ? acknowledge(own) : [] };
       }
-      return { sync: verified(sync, moment.now), actions: ack ? [{ kind: "acknowledge", position: own }] : [] };
+      return { sync: verified(sync, moment.now), actions: acknowledge(own) };
     }
     case "gap":
       return doubt(sync, "a change does not follow the state that is held", moment);
@@ -392,7 +415,7 @@ function fetched(sync: Sync, event: Extract<SyncEvent, { kind: "state" }>, momen
   } else {
     const read = parseFrame("snapshot", event.text);
     if (read.kind !== "snapshot") return doubt(before, read.kind === "bad" ? read.why : "the state cannot be read", moment);
-    step = received(before, applySnapshot(sync.state, read.frame), read.frame, sync.resyncing !== undefined, moment);
+    step = received(before, applySnapshot(sync.state, read.frame), read.frame, sync.resyncing && {}, moment);
     if (step.sync.phase !== "fetching") return step;
   }
   if (sync.resyncing) {

@@ -12,6 +12,8 @@ export interface BrowserFlagsOptions {
   readonly sdkKey: string;
   /** What this page is called in the admin UI; the host name when absent. */
   readonly app?: string;
+  /** The version of this page, shown beside its name. */
+  readonly appVersion?: string;
   /** Who the page is for, until `identify`. */
   readonly context?: Context;
   /** Where sentences go: by default one line when it connects and one for each problem, on the console. `false`: nowhere. */
@@ -45,7 +47,7 @@ const HIDDEN_MS_MAX = 60_000;
  * @throws TypeError when an option is missing or wrong.
  */
 export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
-  const { url, sdkKey, app, logger, transport, pollMs } = options ?? {};
+  const { url, sdkKey, app, appVersion, logger, transport, pollMs } = options ?? {};
   const server = checkedUrl(url);
   checkKey(sdkKey);
   const requests = createTransport(server, sdkKey);
@@ -79,6 +81,7 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
       server,
       sdkKey,
       app: (app || globalThis.location?.hostname || "page").slice(0, 100),
+      appVersion: appVersion && String(appVersion).slice(0, 50),
       instance: `page-${Math.random().toString(36).slice(2, 12)}`,
       sdk: `browser/${VERSION}`,
       transport: transport ?? "stream",

@@ -18,6 +18,10 @@ export interface NodeFlagsOptions {
   readonly sdkKey: string;
   /** What this program is called in the admin UI; the name in package.json, or of the folder, when absent. */
   readonly app?: string;
+  /** The version of this program, shown beside its name; the one in package.json when npm started it. */
+  readonly appVersion?: string;
+  /** The machine that it runs on, as the admin UI shows it; its host name when absent. `false`: not told. */
+  readonly host?: string | false;
   /** What this running copy is called in receipts; host, process id and four random digits when absent. */
   readonly instance?: string;
   /** Where sentences go: by default one line when it connects and one for each problem, on stderr. `false`: nowhere. */
@@ -66,7 +70,9 @@ export function createFlags(options: NodeFlagsOptions): NodeFlags {
       server,
       sdkKey,
       app: checkedName("app", given.app, 100) ?? defaultApp(),
+      appVersion: mended(given.appVersion ?? process.env.npm_package_version, 50),
       instance: checkedName("instance", given.instance, 64) ?? defaultInstance(),
+      host: given.host === false ? undefined : mended(given.host ?? hostname(), 100),
       sdk: `node/${VERSION}`,
       transport: checkedTransport(given.transport),
       pollMs: checkedPollMs(given.pollMs),
@@ -136,6 +142,11 @@ function checkedName(name: string, value: unknown, lengthMax: number): string | 
   if (value === undefined) return undefined;
   if (typeof value === "string" && value !== "" && value.length <= lengthMax) return value;
   throw new TypeError(`signalbox: ${name} is ${JSON.stringify(value)}, expected a text of 1 to ${lengthMax} characters`);
+}
+
+/** What is only shown is cut rather than refused: no program goes without its flags for it. */
+function mended(value: unknown, lengthMax: number): string | undefined {
+  return value === undefined || value === null || value === "" ? undefined : String(value).slice(0, lengthMax);
 }
 
 function checkedTransport(value: unknown): "stream" | "poll" {
