@@ -42,6 +42,8 @@ export interface Slots {
 export interface GroupPlan {
   readonly isIn: Predicate;
   readonly isOut: Predicate;
+  /** Its list, to which members come and from which they go while the plan stays; undefined without one. */
+  readonly list: SipSet | undefined;
   /** Why it cannot be read; undefined if it can, and of a group that is absent. */
   readonly problem: string | undefined;
 }
@@ -141,15 +143,17 @@ export function compileGroup(group: unknown, slots: Slots): GroupPlan {
     if (group.when !== undefined) {
       ways.push({ isIn: compileCondition(group.when, TRUE, slots), isOut: compileCondition(group.when, FALSE, slots) });
     }
+    let list: SipSet | undefined;
     if (group.list !== undefined) {
-      const judge = compileList(group.list);
+      const { members, judge } = compileList(group.list);
+      list = members;
       ways.push({
         isIn: (context, _depth, call) => judge(context, call) === TRUE,
         isOut: (context, _depth, call) => judge(context, call) === FALSE,
       });
     }
     if (ways.length === 0) return unreadableGroup("it has no way in that this version knows");
-    return { isIn: some(ways.map((way) => way.isIn)), isOut: every(ways.map((way) => way.isOut)), problem: undefined };
+    return { isIn: some(ways.map((way) => way.isIn)), isOut: every(ways.map((way) => way.isOut)), list, problem: undefined };
   } catch (error) {
     if (error instanceof Unreadable) return unreadableGroup(error.message);
     throw error;
@@ -160,7 +164,7 @@ export function compileGroup(group: unknown, slots: Slots): GroupPlan {
 export const never: Predicate = () => false;
 
 function unreadableGroup(problem: string | undefined): GroupPlan {
-  return { isIn: never, isOut: never, problem };
+  return { isIn: never, isOut: never, list: undefined, problem };
 }
 
 function compileGroupLeaf(key: string, question: Question, slots: Slots): Predicate {
@@ -384,15 +388,16 @@ const COMPARE = new Map<unknown, (a: number, b: number) => boolean>([
   ["!=", (a, b) => a !== b],
 ]);
 
-function compileList(wire: unknown): Leaf {
+function compileList(wire: unknown): { readonly members: SipSet; readonly judge: Leaf } {
   if (!isObject(wire) || !Array.isArray(wire.members)) throw new Unreadable("a list has no members");
   const key = sipKey(wire.hashKey);
   if (!key) throw new Unreadable("a list has no hash key");
   const members = new SipSet(key, wire.members);
-  return leaf(wire.by === undefined ? "key" : text(wire.by, "by"), (value) => {
+  const judge = leaf(wire.by === undefined ? "key" : text(wire.by, "by"), (value) => {
     const unit = unitOf(value);
     return unit === undefined || !spend(unit.length * EFFORT.hashedCharacter) ? UNKNOWN : verdict(members.has(unit));
   });
+  return { members, judge };
 }
 
 function every(parts: readonly Predicate[]): Predicate {

@@ -69,6 +69,11 @@ export class EntryTable implements ReadonlyMap<EntryId, AnyEntry> {
     return old;
   }
 
+  /** Replaces a group of which the list alone changed; what it is compiled to has the change already. */
+  amend(group: AnyEntry): void {
+    this.#slots.group(group.key).entry = group;
+  }
+
   /** Answers the entry that was there. */
   remove(id: EntryId): AnyEntry | undefined {
     const old = this.get(id);

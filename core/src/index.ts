@@ -39,6 +39,7 @@ export {
   type Trace,
   type VerdictWord,
 } from "./explain.ts";
+export { contextHash, unitTag } from "./facts.ts";
 export * from "./model.ts";
 export { parseFrame } from "./parse.ts";
 export { colonParent } from "./plan.ts";

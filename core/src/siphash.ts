@@ -37,35 +37,100 @@ export function sipHashWith(key: SipKey, text: string): Hex64 {
 export class SipSet {
   readonly #key: SipKey;
   /** Halves of the hashes, low and high in turns; hashes are evenly spread, so a place is their last bits, or the next free one after it. */
-  readonly #places: Int32Array;
-  readonly #mask: number;
+  #places = new Int32Array(0);
+  #mask = 0;
+  /** Of the places that are taken. */
+  #taken = 0;
   #hasZero = false;
 
   /** What has not the form of a hash is left out: nothing has it. */
   constructor(key: SipKey, members: readonly unknown[]) {
     this.#key = key;
-    let room = 16;
-    while (room < members.length * 2) room *= 2;
-    this.#mask = room - 1;
-    this.#places = new Int32Array(room * 2);
-    for (const member of members) if (isHex64(member)) this.#add(hexWord(member, 8), hexWord(member, 0));
+    this.#makeRoom(members.length);
+    for (const member of members) if (isHex64(member)) this.#put(hexWord(member, 8), hexWord(member, 0));
   }
 
   has(text: string): boolean {
     hashText(this.#key, text);
-    const { low, high } = hashed;
-    if (low === 0 && high === 0) return this.#hasZero;
+    return this.#find(hashed.low, hashed.high) >= 0;
+  }
+
+  hasHash(member: Hex64): boolean {
+    return this.#find(hexWord(member, 8), hexWord(member, 0)) >= 0;
+  }
+
+  add(member: Hex64): void {
+    if ((this.#taken + 1) * 2 > this.#mask + 1) {
+      const before = this.#places;
+      this.#makeRoom(this.#taken * 2);
+      this.#taken = 0;
+      for (let at = 0; at < before.length; at += 2) {
+        if (before[at] !== 0 || before[at + 1] !== 0) this.#put(before[at] as number, before[at + 1] as number);
+      }
+    }
+    this.#put(hexWord(member, 8), hexWord(member, 0));
+  }
+
+  remove(member: Hex64): void {
+    const low = hexWord(member, 8);
+    const high = hexWord(member, 0);
+    let gap = this.#find(low, high);
+    if (gap < 0) return;
+    if (low === 0 && high === 0) {
+      this.#hasZero = false;
+      return;
+    }
+    const places = this.#places;
+    const last = places.length - 1;
+    this.#taken--;
+    // Those behind move up, unless that would put one before its own place: a search ends at a gap.
+    for (let at = (gap + 2) & last; places[at] !== 0 || places[at + 1] !== 0; at = (at + 2) & last) {
+      const home = ((places[at] as number) & this.#mask) * 2;
+      if (((at - home) & last) < ((at - gap) & last)) continue;
+      places[gap] = places[at] as number;
+      places[gap + 1] = places[at + 1] as number;
+      gap = at;
+    }
+    places[gap] = 0;
+    places[gap + 1] = 0;
+  }
+
+  /** All of them, in no order. */
+  hashes(): Hex64[] {
+    const found = this.#hasZero ? [hex32(0) + hex32(0)] : [];
+    const places = this.#places;
+    for (let at = 0; at < places.length; at += 2) {
+      const low = places[at] as number;
+      const high = places[at + 1] as number;
+      if (low !== 0 || high !== 0) found.push(hex32(high) + hex32(low));
+    }
+    return found;
+  }
+
+  #makeRoom(members: number): void {
+    let room = 16;
+    while (room < members * 2) room *= 2;
+    this.#mask = room - 1;
+    this.#places = new Int32Array(room * 2);
+  }
+
+  /** Where it is; below 0 if it is not there. */
+  #find(low: number, high: number): number {
+    if (low === 0 && high === 0) return this.#hasZero ? 0 : -1;
     const places = this.#places;
     for (let at = (low & this.#mask) * 2; ; at = (at + 2) & (places.length - 1)) {
       const one = places[at];
       const two = places[at + 1];
-      if (one === low && two === high) return true;
-      if (one === 0 && two === 0) return false;
+      if (one === low && two === high) return at;
+      if (one === 0 && two === 0) return -1;
     }
   }
 
-  #add(low: number, high: number): void {
-    if (low === 0 && high === 0) this.#hasZero = true;
+  #put(low: number, high: number): void {
+    if (low === 0 && high === 0) {
+      this.#hasZero = true; // a place that holds two zeros is free
+      return;
+    }
     const places = this.#places;
     let at = (low & this.#mask) * 2;
     while (places[at] !== 0 || places[at + 1] !== 0) {
@@ -74,6 +139,7 @@ export class SipSet {
     }
     places[at] = low;
     places[at + 1] = high;
+    this.#taken++;
   }
 }
 

@@ -13,7 +13,9 @@ import {
   evaluate,
   type FlagEntry,
   flagKeys,
+  type GroupEntry,
   loadEntries,
+  type MembersChange,
   type SnapshotFrame,
   type State,
   setEmergency,
@@ -26,6 +28,7 @@ import {
 vi.setConfig({ testTimeout: 60_000 });
 
 type Any = Entry | UnknownEntry;
+type ListEntry = GroupEntry & Required<Pick<GroupEntry, "list">>;
 
 const FP_KEY = "00".repeat(16);
 
@@ -38,10 +41,12 @@ function flag(key: string, fields: Partial<FlagEntry> = {}): FlagEntry {
   return signed({ kind: "flag", key, fp: ZERO64, type: "boolean", off: "off", on: "on", mode: "on", salt: key, ...fields });
 }
 
+const onServed = { kind: "variant", variant: "on" } as const;
+
 function inGroup(group: string): Pick<FlagEntry, "mode" | "rules"> {
   return {
     mode: "targeted",
-    rules: [{ id: "r", when: { op: "not", of: { op: "group", group } }, serve: { kind: "variant", variant: "on" } }],
+    rules: [{ id: "r", when: { op: "not", of: { op: "group", group } }, serve: onServed }],
   };
 }
 
@@ -81,7 +86,7 @@ function stateWith(revision: number, entries: readonly Any[]): State {
 /** All that can be seen of a state. */
 function seen(state: State, contexts: readonly unknown[] = [{}, { key: "u1" }]): unknown {
   const { position, digest, factsAt, environment, project, size, emergency } = state;
-  const entries = [...state.entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  const entries = [...state.entries].map(([id, entry]) => [id, inOneOrder(entry)] as const).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     position,
     digest,
@@ -96,6 +101,15 @@ function seen(state: State, contexts: readonly unknown[] = [{}, { key: "u1" }]):
   };
 }
 
+/** The members of a list are a set. */
+function inOneOrder(entry: Any): Any {
+  return isList(entry) ? { ...entry, list: { ...entry.list, members: [...entry.list.members].sort() } } : entry;
+}
+
+function isList(entry: Any | undefined): entry is ListEntry {
+  return entry?.kind === "group" && "list" in entry && entry.list !== undefined;
+}
+
 const ASKED = [...worlds.flagKeysOfWorld, "old", "gone"];
 
 function answers(state: State, contexts: readonly unknown[]): Record<string, string> {
@@ -103,7 +117,10 @@ function answers(state: State, contexts: readonly unknown[]): Record<string, str
 }
 
 const choice = { exists: true, groups: worlds.groupKeysOfWorld };
+/** A unit that comes to a list, or leaves it if it is there. */
+const toggle = fc.record({ toggle: fc.constantFrom(...worlds.groupKeysOfWorld), unit: fc.constantFrom(...worlds.units, "1", "2", "3") });
 const step = fc.oneof(
+  { weight: 2, arbitrary: toggle },
   { weight: 3, arbitrary: worlds.entry(choice).map((entry) => ({ put: signed(entry) as Any })) },
   {
     weight: 1,
@@ -120,35 +137,63 @@ const step = fc.oneof(
 );
 const steps = fc.array(fc.array(step, { minLength: 1, maxLength: 4 }), { maxLength: 8 });
 
-/** Change-sets, one for each list of steps, as a server makes them: last write wins, only what is there is removed. */
-function history(batches: readonly (readonly ({ put: Any } | { remove: EntryId })[])[]): { frames: ChangeFrame[]; states: Any[][] } {
+type Step = { put: Any } | { remove: EntryId } | { toggle: string; unit: string };
+
+/** Change-sets, one for each list of steps, as a server makes them: last write wins, only what is there is removed, of lists only what came and went. */
+function history(batches: readonly (readonly Step[])[]): { frames: ChangeFrame[]; states: Any[][]; listed: number } {
   const entries = new Map<EntryId, Any>();
   const frames: ChangeFrame[] = [];
   const states: Any[][] = [[]];
+  let listed = 0;
   for (const [index, batch] of batches.entries()) {
-    const put = new Map<EntryId, Any>();
-    const remove = new Set<EntryId>();
+    const before = new Map(entries);
     for (const one of batch) {
-      const id = "put" in one ? entryId(one.put) : one.remove;
-      put.delete(id);
-      remove.delete(id);
-      if ("put" in one) put.set(id, one.put);
-      else if (entries.has(id)) remove.add(id);
+      if ("put" in one) entries.set(entryId(one.put), one.put);
+      else if ("remove" in one) entries.delete(one.remove);
+      else {
+        const group = entries.get(`group:${one.toggle}`);
+        if (isList(group)) entries.set(entryId(group), toggled(group, sipHash(group.list.hashKey, one.unit)));
+      }
     }
-    const before = [...entries.values()];
-    for (const id of remove) entries.delete(id);
-    for (const [id, entry] of put) entries.set(id, entry);
-    frames.push(change(index, index + 1, before, [...put.values()], [...remove]));
+    const put: Any[] = [];
+    const members: MembersChange[] = [];
+    for (const [id, entry] of entries) {
+      const old = before.get(id);
+      if (old?.fp === entry.fp) continue;
+      const change = isList(old) && isList(entry) ? listChange(old, entry) : undefined;
+      if (change) members.push(change);
+      else put.push(entry);
+    }
+    listed += members.length;
+    const remove = [...before.keys()].filter((id) => !entries.has(id));
+    const digest = digestOf(entries.values());
+    frames.push({ generation: 1, from: index, to: index + 1, digest, put, remove, ...(members.length > 0 && { members }) });
     states.push([...entries.values()]);
   }
-  return { frames, states };
+  return { frames, states, listed };
+}
+
+function toggled(group: ListEntry, member: string): ListEntry {
+  const { members } = group.list;
+  const after = members.includes(member) ? members.filter((one) => one !== member) : [...members, member];
+  return signed({ ...group, list: { ...group.list, members: after.sort() } });
+}
+
+/** Undefined if more than the list changed. */
+function listChange(old: ListEntry, entry: ListEntry): MembersChange | undefined {
+  const rest = (group: ListEntry) => JSON.stringify({ ...group, fp: "", list: { ...group.list, members: [] } });
+  if (rest(old) !== rest(entry)) return undefined;
+  const left = (a: ListEntry, b: ListEntry) => a.list.members.filter((member) => !b.list.members.includes(member));
+  return { group: entry.key, fp: entry.fp, add: left(entry, old), remove: left(old, entry) };
 }
 
 describe("change-sets", () => {
   test("applied in order give the state of the snapshot, and applied again change nothing", () => {
+    let lists = 0;
     fc.assert(
       fc.property(steps, fc.array(worlds.context, { minLength: 1, maxLength: 3 }), (batches, contexts) => {
-        const { frames, states } = history(batches);
+        const { frames, states, listed } = history(batches);
+        lists += listed;
         const state = stateWith(0, []);
         for (const [index, frame] of frames.entries()) {
           expect(applyChange(state, frame).kind).toBe("applied");
@@ -160,6 +205,7 @@ describe("change-sets", () => {
       }),
       { numRuns: 300 },
     );
+    expect(lists).toBeGreaterThan(30);
   });
 
   test("name every flag whose answer changes, by change-set and by snapshot", () => {
@@ -221,6 +267,77 @@ describe("change-sets", () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe("members of a list", () => {
+  const hash = (unit: string) => sipHash(FP_KEY, unit);
+  const beta = signed({ kind: "group" as const, key: "beta", fp: ZERO64, list: { hashKey: FP_KEY, members: ["ada", "bob"].map(hash) } });
+  const uses = flag("uses", { mode: "targeted", rules: [{ id: "r", when: { op: "group", group: "beta" }, serve: onServed }] });
+  const entries = [beta, uses, flag("other")];
+  const delta = (fields: Partial<MembersChange>, to = 2): ChangeFrame => {
+    const members = [{ group: "beta", fp: "00000000000000aa", add: [], remove: [], ...fields }];
+    const after = entries.map((entry) => (entry.key === "beta" ? { ...entry, fp: "00000000000000aa" } : entry));
+    return { generation: 1, from: to - 1, to, digest: digestOf(after), put: [], remove: [], members };
+  };
+  const who = (state: State) => ["ada", "bob", "cleo"].filter((key) => evaluate(state, "uses", { key }).reason.kind === "TARGETING_MATCH");
+
+  test("come and go without the group being compiled again, and reach the flags that use it", () => {
+    const state = stateWith(1, entries);
+    expect(who(state)).toEqual(["ada", "bob"]);
+    const plan = state.slots.groups.get("beta")?.plan;
+    expect(applyChange(state, delta({ add: [hash("cleo")], remove: [hash("ada")] }))).toEqual({ kind: "applied", changed: ["uses"] });
+    expect(who(state)).toEqual(["bob", "cleo"]);
+    expect(state.slots.groups.get("beta")?.plan).toBe(plan);
+  });
+
+  test("are there in whatever is made from the entries afterwards, and what was made goes its own way", () => {
+    const state = stateWith(1, entries);
+    applyChange(state, delta({ add: [hash("cleo")], remove: [hash("ada")] }));
+    const copy = loadEntries(state.entries.values());
+    const saved = createState();
+    const text = JSON.stringify(snapshot(2, [...state.entries.values()]));
+    expect(applySnapshot(saved, JSON.parse(text) as SnapshotFrame).kind).toBe("applied");
+    applyChange(state, { ...delta({ remove: [hash("bob")] }, 3), digest: state.digest });
+    expect([state, copy, saved].map(who)).toEqual([["cleo"], ["bob", "cleo"], ["bob", "cleo"]]);
+    applyChange(saved, { ...delta({ remove: [hash("cleo")] }, 3), digest: saved.digest });
+    expect([state, copy, saved].map(who)).toEqual([["cleo"], ["bob", "cleo"], ["bob"]]);
+  });
+
+  test.each<[string, Partial<MembersChange>]>([
+    ["a member that is there already", { add: [hash("ada")] }],
+    ["a member that leaves and is not there", { remove: [hash("cleo")] }],
+    ["a member that comes twice", { add: [hash("cleo"), hash("cleo")] }],
+    ["a member that comes and goes at once", { add: [hash("cleo")], remove: [hash("cleo")] }],
+    ["a group that is not held", { group: "gone" }],
+    ["the name of a flag", { group: "uses" }],
+    ["no hash", { add: ["ada"] }],
+    ["no fingerprint", { fp: "" }],
+    ["another fingerprint than the digest's", { fp: "00000000000000bb", add: [hash("cleo")] }],
+  ])("%s: a mismatch that leaves the state as it was", (_what, fields) => {
+    const state = stateWith(1, entries);
+    const before = seen(state);
+    expect(applyChange(state, delta(fields))).toEqual({ kind: "mismatch" });
+    expect([seen(state), who(state)]).toEqual([before, ["ada", "bob"]]);
+  });
+
+  test("one group twice in a change, and a list that is no list, are mismatches", () => {
+    const state = stateWith(1, entries);
+    const once = delta({ add: [hash("cleo")] });
+    expect(applyChange(state, { ...once, members: [...(once.members ?? []), ...(once.members ?? [])] })).toEqual({ kind: "mismatch" });
+    expect(applyChange(state, { ...once, members: {} as [] })).toEqual({ kind: "mismatch" });
+    expect(applyChange(state, once).kind).toBe("applied");
+  });
+
+  test("of a group that this version cannot read are kept, and the group can be read later", () => {
+    const newer = { ...beta, schema: 99 };
+    const state = stateWith(1, [newer, uses, flag("other")]);
+    expect(applyChange(state, delta({ add: [hash("cleo")] })).kind).toBe("applied");
+    expect(who(state)).toEqual([]);
+    const held = state.entries.get("group:beta") as GroupEntry;
+    expect([...(held.list?.members ?? [])].sort()).toEqual(["ada", "bob", "cleo"].map(hash).sort());
+    expect(applyChange(state, { ...delta({ remove: [hash("ada")] }, 3) }).kind).toBe("applied");
+    expect(who(loadEntries([...state.entries.values()].map((entry) => ({ ...entry, schema: 1 }))))).toEqual(["bob", "cleo"]);
   });
 });
 

@@ -2,6 +2,7 @@ import { isObject } from "./attribute.ts";
 import { compileGroup, type RegexEngine } from "./conditions.ts";
 import { digestOfWire, isHex64, xor64, ZERO64 } from "./digest.ts";
 import { type AnyEntry, EntryTable } from "./entries.ts";
+import { type ListStep, listSteps } from "./members.ts";
 import { type Entry, type EntryId, entryId, type Hex64, type Position, type UnknownEntry } from "./model.ts";
 import { isCount } from "./parse.ts";
 import { isNewer } from "./position.ts";
@@ -91,7 +92,9 @@ export function createState({ regex }: StateOptions = {}): State {
 export function loadEntries(entries: Iterable<Entry | UnknownEntry>, options?: StateOptions): State {
   const state = held(createState(options));
   const named = [...entries].filter((entry: unknown) => isObject(entry) && typeof entry.kind === "string" && typeof entry.key === "string");
-  replace(state, tableOf(named, options?.regex));
+  // A list of another state's goes on changing there: the copy is of now.
+  const own = named.map((entry) => ("list" in entry && isObject(entry.list) ? { ...entry, list: { ...entry.list } } : entry));
+  replace(state, tableOf(own as AnyEntry[], options?.regex));
   state.position = { generation: 0, revision: 0 };
   return state;
 }
@@ -148,7 +151,8 @@ export function applyChange(holder: State, frame: ChangeFrame): Applied {
     return { kind: "gap", have, needs: { generation, revision: from } };
   }
   // Nothing is touched before the digest agrees.
-  if (digestAfter(state, frame) !== frame.digest) return { kind: "mismatch" };
+  const lists = listSteps(frame.members ?? [], state.slots);
+  if (!lists || digestAfter(state, frame, lists) !== frame.digest) return { kind: "mismatch" };
 
   const touched = new Set<NodeId>();
   for (const id of frame.remove) {
@@ -156,7 +160,9 @@ export function applyChange(holder: State, frame: ChangeFrame): Applied {
     if (old) addNode(touched, old);
   }
   for (const entry of frame.put) addNode(touched, entry);
+  for (const { group } of lists) addNode(touched, group);
   references(state);
+  for (const list of lists) state.entries.amend(list.run());
   for (const id of frame.remove) remove(state, id);
   for (const entry of frame.put) put(state, entry);
   // What depends on them now is enough: whoever no longer depends on one of them was touched itself.
@@ -278,8 +284,9 @@ function sweep(state: Held): void {
   }
 }
 
-function digestAfter(state: Held, { remove, put }: ChangeFrame): Hex64 {
+function digestAfter(state: Held, { remove, put }: ChangeFrame, lists: readonly ListStep[]): Hex64 {
   const after = new Map<EntryId, Hex64>();
+  for (const { group, fp } of lists) after.set(entryId(group), fp);
   for (const id of remove) after.set(id, ZERO64);
   for (const entry of put) after.set(entryId(entry), entry.fp);
   let digest = state.digest;
@@ -333,6 +340,7 @@ function isPosition(frame: unknown): boolean {
 
 function isChange(frame: unknown): boolean {
   if (!isObject(frame) || !isCount(frame.generation) || !isCount(frame.from) || !isCount(frame.to) || frame.from >= frame.to) return false;
+  if (frame.members !== undefined && !Array.isArray(frame.members)) return false;
   return areEntries(frame.put) && Array.isArray(frame.remove) && frame.remove.every((id) => typeof id === "string");
 }
 
