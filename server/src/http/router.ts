@@ -8,6 +8,7 @@ import type { Delivery } from "../delivery/delivery.ts";
 import { deliveryRoutes } from "../delivery/delivery-routes.ts";
 import { sdkRoutes } from "../delivery/sdk-routes.ts";
 import { environmentRoutes } from "../environments/routes.ts";
+import { settingsRoutes } from "../environments/settings-routes.ts";
 import { asProblem, problem, problemResponse } from "../errors.ts";
 import { flagRoutes } from "../flags/routes.ts";
 import { createMembers } from "../groups/members.ts";
@@ -68,6 +69,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.use("/api/*", (c, next) => (c.get("identity") && EFFECT_PATH.test(c.req.path) ? effectLimit : limit)(c, next));
   app.route("/", authRoutes({ auth, version, sqlite: store.driver, addressOf }));
   app.route("/", environmentRoutes({ store, publicUrl }));
+  app.route("/", settingsRoutes({ store }));
   app.route("/", flagRoutes({ store, usage }));
   app.route("/", groupRoutes({ store, members }));
   app.route("/", deliveryRoutes({ delivery }));

@@ -1,7 +1,7 @@
 import { type Entry, type EntryId, entryId, type Hex64, type Projection, xor64, ZERO64 } from "@signalbox/core";
 import type { ProjectedChange, ProjectedState } from "../delivery/feed.ts";
-import { fingerprintAfter } from "./fingerprint.ts";
-import type { EnvironmentModel, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
+import { fingerprintAfter, sameJson } from "./fingerprint.ts";
+import type { EnvironmentModel, EnvironmentSettings, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
 import { browserFlag, flagsUsing, serverFlag, serverGroup, signed } from "./project.ts";
 
 /** What a decision asks the store to write: plain data, applied to the model in memory and to rows alike. */
@@ -11,6 +11,7 @@ export type Edit =
   | { readonly kind: "flag"; readonly environmentId: number; readonly flag: FlagRecord }
   | { readonly kind: "group"; readonly environmentId: number; readonly group: GroupRecord }
   | { readonly kind: "group-gone"; readonly environmentId: number; readonly group: GroupRecord }
+  | { readonly kind: "settings"; readonly environmentId: number; readonly settings: EnvironmentSettings }
   /** `group` holds the list as it is afterwards; `hashes` are those that came or went. */
   | {
       readonly kind: "members";
@@ -44,6 +45,7 @@ export function applyEdits(project: ProjectModel, edits: readonly Edit[]): Appli
 }
 
 function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
+  let { settings } = before;
   const flags = new Map(before.flags);
   const groups = new Map(before.groups);
   const touched = new Set<EntryId>();
@@ -71,6 +73,12 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
         touched.add(`group:${edit.group.key}`);
         for (const flag of flagsUsing(edit.group.key, { flags, groups })) touchFlag(touched, flag);
         break;
+      case "settings":
+        // A condition on an attribute that became private, or is no more, looks different to browsers.
+        if (!sameJson(settings.privateAttributes, edit.settings.privateAttributes))
+          for (const flag of flags.values()) touchFlag(touched, flag);
+        settings = edit.settings;
+        break;
       case "members": {
         groups.set(edit.group.key, edit.group);
         const entry = memberEntry(before, edit.group, edit.hashes);
@@ -92,6 +100,7 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
   const browser = step(before, "browser", revision, [...touched], (id) => browserEntry(id, rows));
   const environment: EnvironmentModel = {
     ...before,
+    settings,
     revision,
     flags,
     groups,

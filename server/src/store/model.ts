@@ -60,8 +60,21 @@ export interface Member {
   readonly by: string;
 }
 
+/** What staff set for a whole environment; columns of its head row. */
+export interface EnvironmentSettings {
+  /** Browsers have to send their context signed. */
+  readonly secureMode: boolean;
+  /** The newest signing secret; those up to `signingRetired` hold no more. One or two are live: 1 <= version - retired <= 2. */
+  readonly signingVersion: number;
+  readonly signingRetired: number;
+  /** Attributes that never leave the server in a condition, and are removed from sampled contexts. */
+  readonly privateAttributes: readonly string[];
+  readonly sampleContexts: boolean;
+}
+
 export interface EnvironmentModel {
   readonly info: EnvironmentInfo;
+  readonly settings: EnvironmentSettings;
   readonly color: string;
   readonly position: number;
   readonly generation: number;

@@ -3,7 +3,7 @@ import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
 import type { Commit, EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
 import type { SqliteHandle } from "./driver.ts";
 import { type Edit, entryBytes, projectAll } from "./edit.ts";
-import type { EnvironmentModel, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
+import type { EnvironmentModel, EnvironmentSettings, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
 import { tables } from "./schema.sqlite.ts";
 
 /** The database as drizzle sees it, and a transaction on it. Both are synchronous. */
@@ -66,6 +66,7 @@ function loadEnvironment(db: Database, info: EnvironmentInfo, head: Head, identi
   compareDigest(info, "browser", states.browser, head.browserDigest);
   return {
     info,
+    settings: settingsOf(head),
     color: head.color,
     position: head.position,
     ...position,
@@ -73,6 +74,10 @@ function loadEnvironment(db: Database, info: EnvironmentInfo, head: Head, identi
     states,
     bytes: { server: stateBytes(states.server), browser: stateBytes(states.browser) },
   };
+}
+
+function settingsOf({ secureMode, signingVersion, signingRetired, privateAttributes, sampleContexts }: Head): EnvironmentSettings {
+  return { secureMode, signingVersion, signingRetired, privateAttributes, sampleContexts };
 }
 
 function loadList(db: Database, groupId: number, hashKey: string): string[] {
@@ -154,6 +159,9 @@ export function writeEdit(tx: Tx, projectId: number, edit: Edit): void {
     case "group-gone":
       tx.delete(tables.groupMember).where(eq(tables.groupMember.groupId, edit.group.id)).run();
       tx.delete(tables.group).where(eq(tables.group.id, edit.group.id)).run();
+      return;
+    case "settings":
+      tx.update(tables.environment).set(edit.settings).where(eq(tables.environment.id, edit.environmentId)).run();
       return;
     case "members": {
       writeGroup(tx, edit.environmentId, edit.group);

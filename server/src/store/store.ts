@@ -15,6 +15,7 @@ import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, write
 import { tables } from "./schema.sqlite.ts";
 import { loadSdkKeys } from "./sdk-keys.ts";
 import { seedDatabase } from "./seed.ts";
+import { liveSigningSecrets, type SigningSecret } from "./signing.ts";
 
 export interface StoreOptions {
   readonly directory: string;
@@ -60,6 +61,8 @@ export interface Store {
   sdkKey(text: string): SdkKeyInfo | undefined;
   /** The text of an environment's key; undefined if the folder's secret is not the one that it was made with. */
   showSdkKey(environmentId: number, projection: Projection): string | undefined;
+  /** The secrets that a signed context of this environment may be signed with now, newest first: one or two. */
+  signingSecrets(environmentId: number): readonly SigningSecret[];
   /** Lets what waits finish, then closes the file and lifts the lock. */
   close(): Promise<void>;
 }
@@ -191,6 +194,7 @@ function createStore(db: Database, driver: string, secret: Buffer, now: () => nu
     audit: (tx, row) => appendAudit(tx, { ...row, at: row.at ?? now() }),
     sdkKey: keys.find,
     showSdkKey: keys.show,
+    signingSecrets: (environmentId) => liveSigningSecrets(secret, environmentById(environmentId)),
     async close() {
       await queue.close();
       release();

@@ -14,6 +14,7 @@ function emptyEnvironment(id: number, key: string): EnvironmentModel {
   const info = { id, key, name: key, production: key === "production", projectId: 1, projectKey: "default" };
   return {
     info,
+    settings: { secureMode: false, signingVersion: 1, signingRetired: 0, privateAttributes: [], sampleContexts: false },
     color: "green",
     position: id,
     generation: 1,
