@@ -3,7 +3,9 @@ import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
 import { type Auth, createAuth } from "./auth/auth.ts";
+import type { Descriptors } from "./delivery/admission.ts";
 import { createDelivery } from "./delivery/delivery.ts";
+import { guardDescriptors } from "./delivery/descriptors.ts";
 import { createStreamListener, headerOf } from "./delivery/stream.ts";
 import type { Identity } from "./http/route.ts";
 import { createRouter } from "./http/router.ts";
@@ -26,9 +28,11 @@ export interface RunningServer {
 }
 
 /** Requests that are still running when the server closes get this long, then their connections are cut. */
-const DRAIN_MS_MAX = 3_000;
-/** Programs come back spread over this time, so that a restart is not a flood. */
-const RECONNECT_SPREAD_MS = 2_000;
+const DRAIN_MS_MAX = 10_000;
+/** Connections that fall idle meanwhile are closed this often. */
+const IDLE_LOOK_MS = 50;
+/** A request's head, and the whole of it, must be here in this time; looked at every two seconds (node looks every thirty). */
+const SLOW = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
 
 /**
  * The composition root: opens the store, wires the parts, listens. Throws StartProblem, StoreUnusable or SqliteUnavailable with
@@ -36,14 +40,15 @@ const RECONNECT_SPREAD_MS = 2_000;
  */
 export async function startServer(settings: Settings, { log, version }: { log: Log; version: string }): Promise<RunningServer> {
   let answer: Answer = starting;
-  const server = createServer((req, res) => answer(req, res));
+  const server = createServer(SLOW, (req, res) => answer(req, res));
+  const descriptors = guardDescriptors(server);
   // First the port: a second start on the same port should say so, and not complain about the data folder of the first.
   const port = await listen(server, settings);
   try {
     const store = await openStore({ directory: settings.data });
     try {
       const url = settings.publicUrl ?? localUrl(settings.host, port);
-      const app = wire({ store, url, settings, log, version });
+      const app = wire({ store, url, settings, log, version, descriptors });
       const { firstAccount } = settings;
       if (firstAccount) await app.auth.ensureFirstAccount(firstAccount.name, firstAccount.password);
       answer = app.answer;
@@ -71,11 +76,16 @@ export async function startServer(settings: Settings, { log, version }: { log: L
 
 type Answer = (req: IncomingMessage, res: ServerResponse) => void;
 
-function wire({ store, url, settings, log, version }: { store: Store; url: string; settings: Settings; log: Log; version: string }): {
-  auth: Auth;
-  answer: Answer;
-  close(): Promise<void>;
-} {
+interface WireDeps {
+  readonly store: Store;
+  readonly url: string;
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly version: string;
+  readonly descriptors: Descriptors;
+}
+
+function wire({ store, url, settings, log, version, descriptors }: WireDeps): { auth: Auth; answer: Answer; close(): Promise<void> } {
   const auth = createAuth({ store, publicUrl: url, setupToken: settings.setupToken });
   const delivery = createDelivery({ feed: store.feed, log });
   const usage = createUsage({ store, log });
@@ -84,6 +94,8 @@ function wire({ store, url, settings, log, version }: { store: Store; url: strin
     keys: store,
     usage,
     authenticate: (req) => identityOf(auth, req),
+    limits: settings.limits.streams,
+    descriptors,
   });
   const router = createRouter({ store, auth, delivery, usage, log, version, publicUrl: url, sdkDirectory: sdkFolder() });
   const respond = getRequestListener(router.fetch);
@@ -94,7 +106,7 @@ function wire({ store, url, settings, log, version }: { store: Store; url: strin
       if (!streams(req, res)) void respond(req, res);
     },
     async close() {
-      await streams.close({ spreadMs: RECONNECT_SPREAD_MS });
+      await streams.close();
       await usage.close();
     },
   };
@@ -142,8 +154,10 @@ function localUrl(host: string, port: number): string {
 /** Resolves when every connection is closed; those that are busy for longer than the drain are cut. */
 function stopListening(server: Server): Promise<void> {
   return new Promise((resolve) => {
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK_MS);
     const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS_MAX);
     server.close(() => {
+      clearInterval(idle);
       clearTimeout(cut);
       resolve();
     });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { readSettings, StartProblem } from "./settings.ts";
 
+const node = { openMax: 20_000, newPerSecondMax: 500 };
+
 describe("readSettings", () => {
   it("needs nothing", () => {
     expect(readSettings({}, "/srv/box")).toEqual({
@@ -10,6 +12,29 @@ describe("readSettings", () => {
       publicUrl: undefined,
       firstAccount: undefined,
       setupToken: undefined,
+      limits: {
+        streams: { openMax: 20_000, newPerSecondMax: 500, perKey: node, perAddress: node },
+        statePerSecond: 500,
+      },
+    });
+  });
+
+  it("limits a key and an address as it is told, else as the node", () => {
+    const env = {
+      SIGNALBOX_STREAMS_MAX: "1000",
+      SIGNALBOX_STREAMS_PER_SECOND: "50",
+      SIGNALBOX_STREAMS_MAX_PER_ADDRESS: "20",
+      SIGNALBOX_STREAMS_PER_SECOND_PER_KEY: "40",
+      SIGNALBOX_STATE_PER_SECOND: "9",
+    };
+    expect(readSettings(env).limits).toEqual({
+      streams: {
+        openMax: 1_000,
+        newPerSecondMax: 50,
+        perKey: { openMax: 1_000, newPerSecondMax: 40 },
+        perAddress: { openMax: 20, newPerSecondMax: 50 },
+      },
+      statePerSecond: 9,
     });
   });
 
@@ -30,6 +55,7 @@ describe("readSettings", () => {
       publicUrl: "https://flags.example.com",
       firstAccount: { name: "ana", password: " twelve characters " },
       setupToken: undefined,
+      limits: readSettings({}).limits,
     });
   });
 
@@ -37,6 +63,11 @@ describe("readSettings", () => {
     [{ PORT: "70700" }, /^PORT is "70700"/],
     [{ PORT: "http" }, /^PORT is "http"/],
     [{ PORT: "-1" }, /^PORT is "-1"/],
+    [
+      { SIGNALBOX_STREAMS_MAX: "0" },
+      /^SIGNALBOX_STREAMS_MAX is "0", expected a whole number from 1 to 1000000: for example SIGNALBOX_STREAMS_MAX=20000\.$/,
+    ],
+    [{ SIGNALBOX_STREAMS_PER_SECOND_PER_ADDRESS: "many" }, /^SIGNALBOX_STREAMS_PER_SECOND_PER_ADDRESS is "many"/],
     [{ SIGNALBOX_PUBLIC_URL: "flags.example.com" }, /^SIGNALBOX_PUBLIC_URL is "flags\.example\.com"/],
     [{ SIGNALBOX_PUBLIC_URL: "https://flags.example.com/box" }, /without a path/],
     [{ SIGNALBOX_PUBLIC_URL: "ftp://flags.example.com" }, /expected a scheme/],

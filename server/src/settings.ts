@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { accountName, password } from "./auth/schema.ts";
+import type { StreamLimits } from "./delivery/admission.ts";
 
 export interface Settings {
   readonly host: string;
@@ -12,6 +13,13 @@ export interface Settings {
   /** The first account, for machines without a browser; used only while there is none. */
   readonly firstAccount: { readonly name: string; readonly password: string } | undefined;
   readonly setupToken: string | undefined;
+  readonly limits: Limits;
+}
+
+export interface Limits {
+  readonly streams: StreamLimits;
+  /** Requests for the state with one SDK key. */
+  readonly statePerSecond: number;
 }
 
 /** Something outside the program is not as it has to be. The message is for the person who starts it: what, and what to do. */
@@ -34,6 +42,32 @@ export function readSettings(env: Env, workingDirectory = process.cwd()): Settin
     publicUrl: publicUrlOf(read("SIGNALBOX_PUBLIC_URL")),
     firstAccount: firstAccountOf(read("SIGNALBOX_ADMIN_NAME"), env.SIGNALBOX_ADMIN_PASSWORD || undefined),
     setupToken: setupTokenOf(read("SIGNALBOX_SETUP_TOKEN")),
+    limits: limitsOf(read),
+  };
+}
+
+const LIMIT_MAX = 1_000_000;
+
+/** Each has a default that fits one node; those for a key and for an address are, when absent, as large as the node's. */
+function limitsOf(read: (name: string) => string | undefined): Limits {
+  const limit = (name: string, otherwise: number): number => {
+    const text = read(name);
+    if (text === undefined) return otherwise;
+    const value = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= 1 && value <= LIMIT_MAX)) {
+      throw new StartProblem(`${name} is "${text}", expected a whole number from 1 to ${LIMIT_MAX}: for example ${name}=${otherwise}.`);
+    }
+    return value;
+  };
+  const openMax = limit("SIGNALBOX_STREAMS_MAX", 20_000);
+  const newPerSecondMax = limit("SIGNALBOX_STREAMS_PER_SECOND", 500);
+  const streamsOf = (whose: "KEY" | "ADDRESS") => ({
+    openMax: limit(`SIGNALBOX_STREAMS_MAX_PER_${whose}`, openMax),
+    newPerSecondMax: limit(`SIGNALBOX_STREAMS_PER_SECOND_PER_${whose}`, newPerSecondMax),
+  });
+  return {
+    streams: { openMax, newPerSecondMax, perKey: streamsOf("KEY"), perAddress: streamsOf("ADDRESS") },
+    statePerSecond: limit("SIGNALBOX_STATE_PER_SECOND", 500),
   };
 }
 

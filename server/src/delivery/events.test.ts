@@ -148,7 +148,7 @@ describe("GET /api/v1/events", () => {
   test("closes with the server", async () => {
     const { page, listener } = await start();
     const client = await page();
-    await listener.close({ spreadMs: 0 });
+    await listener.close();
     await until(() => client.isClosed());
   });
 });

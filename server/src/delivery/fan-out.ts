@@ -1,5 +1,6 @@
 import {
   type ByeFrame,
+  type FrameEvent,
   HEARTBEAT_MS,
   type HelloFrame,
   isNewer,
@@ -15,12 +16,17 @@ import type { EnvironmentInfo, Feed } from "./feed.ts";
 import type { RawStream } from "./raw-stream.ts";
 import type { States } from "./state-bytes.ts";
 import { type Step, Steps } from "./steps.ts";
+import type { DeliveryWatch } from "./watch.ts";
 
 /** At most ten frames a second go to a connection; what happens meanwhile becomes one frame. Kills and restores do not wait. */
 const FRAME_GAP_MS = 100;
 /** A step that only moves the position (nothing of it is in this projection) waits longer: it changes no answer. */
 const EMPTY_FRAME_GAP_MS = 1_000;
-/** How long a connection may hold bytes that the socket does not take. Past this we destroy it: a client that connects again catches up from its revision. */
+/**
+ * How long a connection may hold bytes that the socket does not take. Past this we destroy it: a client that connects again catches
+ * up from its revision. What the kernel has taken and the client has not is invisible to Node, megabytes of it on loopback: a client
+ * that stops reading looks well until those are full. What a program has applied is known by its lease and acknowledgements only.
+ */
 const WRITE_STALL_MS_MAX = 30_000;
 /** Pings are spread over the interval: each connection belongs to one of these slots, which take turns. */
 const PING_SLOTS = 60;
@@ -31,10 +37,20 @@ const CLOSE_MS_MAX = 2_000;
 /** Brings every open stream from where it stands to the head, and keeps it there. */
 export interface FanOut {
   readonly open: number;
+  /** Open streams by environment and projection. */
+  counts(): readonly StreamCount[];
+  /** Frames handed to sockets since the start. */
+  readonly sent: Readonly<Record<FrameEvent, number>>;
   /** Takes a stream whose head is written. `basis` is what the client holds, undefined when it holds nothing. */
   add(stream: RawStream, environment: EnvironmentInfo, projection: Projection, basis: Position | undefined): void;
   /** Says `bye` on every stream and ends it; resolves when all are closed. Clients come back after a random part of `spreadMs`. */
   close(bye: { spreadMs: number; afterMs?: number }): Promise<void>;
+}
+
+export interface StreamCount {
+  readonly environment: EnvironmentInfo;
+  readonly projection: Projection;
+  readonly open: number;
 }
 
 /** A cursor, not a queue: all that is kept for a connection is where it stands. */
@@ -54,13 +70,24 @@ interface Channel {
   /** When the next delayed step is due (monotonic), and how to take that back. */
   due: number;
   stopTimer: (() => void) | undefined;
+  /** When the oldest commit happened that has not gone to everybody who can take it; monotonic. */
+  unsentSince: number | undefined;
 }
 
-export function createFanOut({ feed, states, clock, log }: { feed: Feed; states: States; clock: Clock; log: Log }): FanOut {
+interface FanOutDeps {
+  readonly feed: Feed;
+  readonly states: States;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly watch: DeliveryWatch;
+}
+
+export function createFanOut({ feed, states, clock, log, watch }: FanOutDeps): FanOut {
   const channels = new Map<number, Channel>();
   const slots: Set<Connection>[] = Array.from({ length: PING_SLOTS }, () => new Set());
   /** Connections with bytes that the kernel has not taken. */
   const waiting = new Set<Connection>();
+  const sent = { hello: 0, snapshot: 0, change: 0, resync: 0, facts: 0, emergency: 0, ping: 0, bye: 0 };
   let open = 0;
   let added = 0;
   let ticks = 0;
@@ -79,12 +106,14 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
       connections: { server: new Set(), browser: new Set() },
       due: Number.POSITIVE_INFINITY,
       stopTimer: undefined,
+      unsentSince: undefined,
     };
     channels.set(environment.id, channel);
     return channel;
   }
 
-  function write(connection: Connection, frame: Buffer): void {
+  function write(connection: Connection, event: FrameEvent, frame: Buffer): void {
+    sent[event] += 1;
     connection.stream.write(frame);
     if (!connection.stream.idle && !connection.stream.destroyed) waiting.add(connection);
   }
@@ -103,12 +132,13 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
       if (!atOnce && now < due) return due;
       connection.position = step.position;
       connection.sentAt = now;
-      write(connection, step.frame);
+      write(connection, step.event, step.frame);
     } catch (error) {
       log.error(
         { err: error, environment: connection.channel.environment.key },
         "a stream was ended because its next frame could not be made",
       );
+      watch.dropped("broken");
       connection.stream.destroy();
     }
     return Number.POSITIVE_INFINITY;
@@ -135,6 +165,9 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
       for (const connection of channel.connections[projection]) due = Math.min(due, deliver(connection, now, false));
     }
     schedule(channel, due);
+    if (channel.unsentSince === undefined || due !== Number.POSITIVE_INFINITY) return;
+    watch.written(clock.monotonic() - channel.unsentSince);
+    channel.unsentSince = undefined;
   }
 
   function ping(connection: Connection, now: number): void {
@@ -145,7 +178,7 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
     if (!connection.stream.idle) return;
     // The database belongs to this process alone and memory follows each commit, so its age is nothing.
     const frame: PingFrame = { generation: head.generation, head: head.revision, dbAgeMs: 0, at: clock.now() };
-    write(connection, encodeFrame("ping", frame));
+    write(connection, "ping", encodeFrame("ping", frame));
   }
 
   function tick(): void {
@@ -155,19 +188,31 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
     for (const connection of slots[ticks % PING_SLOTS] ?? []) ping(connection, now);
     for (const connection of waiting) {
       if (connection.stream.idle) waiting.delete(connection);
-      else if (now - connection.stream.progressAt >= WRITE_STALL_MS_MAX) connection.stream.destroy();
+      else if (now - connection.stream.progressAt >= WRITE_STALL_MS_MAX) {
+        watch.dropped("stalled");
+        connection.stream.destroy();
+      }
     }
   }
 
   const stopCommits = feed.onCommit((commit) => {
     const channel = channels.get(commit.environmentId);
-    if (channel) flush(channel);
+    if (!channel) return;
+    channel.unsentSince ??= clock.monotonic();
+    flush(channel);
   });
 
   return {
     get open() {
       return open;
     },
+
+    sent,
+
+    counts: () =>
+      [...channels.values()].flatMap(({ environment, connections }) =>
+        (["server", "browser"] as const).map((projection) => ({ environment, projection, open: connections[projection].size })),
+      ),
 
     add(stream, environment, projection, basis) {
       const channel = channelOf(environment);
@@ -205,7 +250,7 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
       });
       const hello = encodeFrame("hello", helloFrame(environment, projection, head, clock.now()));
       // The client holds what this server does not know of: a restored database. It is told, and gets the state as it is here.
-      write(connection, isAhead ? Buffer.concat([hello, encodeFrame("resync", { ...head, reason: "ahead" })]) : hello);
+      write(connection, "hello", isAhead ? Buffer.concat([hello, encodeFrame("resync", { ...head, reason: "ahead" })]) : hello);
       deliver(connection, clock.monotonic(), true);
     },
 
@@ -220,7 +265,10 @@ export function createFanOut({ feed, states, clock, log }: { feed: Feed; states:
         allClosed = resolve;
       });
       const everyone = [...slots].flatMap((slot) => [...slot]);
-      for (const { stream } of everyone) stream.end(bye);
+      for (const { stream } of everyone) {
+        sent.bye += 1;
+        stream.end(bye);
+      }
       const stopTimer = clock.after(CLOSE_MS_MAX, () => {
         for (const { stream } of everyone) stream.destroy();
       });

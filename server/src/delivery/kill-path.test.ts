@@ -35,7 +35,7 @@ async function run(parts: TestStore) {
     delivery,
     server,
     async close() {
-      await streams.close({ spreadMs: 0 });
+      await streams.close({ afterMs: 0 });
       await usage.close();
       await server.close();
     },

@@ -5,6 +5,7 @@ import type { States } from "./state-bytes.ts";
 
 /** What brings a connection from its position to the head. */
 export interface Step {
+  readonly event: "snapshot" | "change" | "resync";
   readonly frame: Buffer;
   /** Where the connection stands after it. */
   readonly position: Position;
@@ -82,7 +83,7 @@ export class Steps {
     const frame = encodeFrame("change", change, position);
     if (frame.length > FRAME_BYTES_MAX) return this.#resync("size", urgent);
     const empty = change.put.length === 0 && change.remove.length === 0;
-    return { frame, position, haste: urgent ? "urgent" : empty ? "empty" : "normal" };
+    return { event: "change", frame, position, haste: urgent ? "urgent" : empty ? "empty" : "normal" };
   }
 
   #snapshot(reason: "size" | "compacted"): Step {
@@ -91,12 +92,12 @@ export class Steps {
     if (bytes.json.length > FRAME_BYTES_MAX) return this.#resync(reason, false);
     const frame = snapshotFrame(bytes.json, bytes.position);
     if (frame.length > FRAME_BYTES_MAX) return this.#resync(reason, false);
-    return { frame, position: bytes.position, haste: "normal" };
+    return { event: "snapshot", frame, position: bytes.position, haste: "normal" };
   }
 
   #resync(reason: "size" | "compacted", urgent: boolean): Step {
     const position = this.#head;
-    return { frame: encodeFrame("resync", { ...position, reason }), position, haste: urgent ? "urgent" : "normal" };
+    return { event: "resync", frame: encodeFrame("resync", { ...position, reason }), position, haste: urgent ? "urgent" : "normal" };
   }
 }
 

@@ -1,8 +1,12 @@
+import { createServer } from "node:http";
+import { connect } from "node:net";
 import type { Projection } from "@signalbox/core";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Usage } from "../usage/usage.ts";
+import type { StreamLimits } from "./admission.ts";
 import { createDelivery } from "./delivery.ts";
-import { createStreamListener } from "./stream.ts";
+import { guardDescriptors } from "./descriptors.ts";
+import { createStreamListener, type StreamListenerDeps } from "./stream.ts";
 import {
   booleanFlag,
   collectingLog,
@@ -16,6 +20,7 @@ import {
   type TestFeed,
   until,
 } from "./test-support.ts";
+import { type DeliveryWatch, unwatched } from "./watch.ts";
 
 const KEYS: Readonly<Record<string, Projection>> = { sb_server_production_s: "server", sb_browser_production_b: "browser" };
 const SERVER_KEY = { authorization: "Bearer sb_server_production_s" };
@@ -34,11 +39,19 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean();
 });
 
-async function start(options: { feed?: TestFeed; limits?: { openMax: number; newPerSecondMax: number } } = {}) {
+interface Options extends Pick<StreamListenerDeps, "eventLoop" | "descriptors"> {
+  readonly feed?: TestFeed;
+  readonly limits?: StreamLimits;
+}
+
+async function start(options: Options = {}) {
   const clock = manualClock();
   const log = collectingLog();
   const feed = options.feed ?? createTestFeed();
-  const delivery = createDelivery({ feed, clock, log });
+  const shed: string[] = [];
+  const dropped: string[] = [];
+  const watch: DeliveryWatch = { ...unwatched, shed: (what, why) => shed.push(`${what} ${why}`), dropped: (why) => dropped.push(why) };
+  const delivery = createDelivery({ feed, clock, log, watch });
   const keys = {
     sdkKey: (text: string) => {
       const projection = KEYS[text];
@@ -50,7 +63,7 @@ async function start(options: { feed?: TestFeed; limits?: { openMax: number; new
     keys,
     usage: noUsage,
     authenticate: async () => undefined,
-    ...(options.limits && { limits: options.limits }),
+    ...options,
   });
   const server = await serve(listener);
   cleanups.push(() => server.close());
@@ -59,7 +72,7 @@ async function start(options: { feed?: TestFeed; limits?: { openMax: number; new
     cleanups.push(() => void client.socket.destroy());
     return client;
   };
-  return { clock, log, feed, delivery, listener, server, open };
+  return { clock, log, feed, delivery, listener, server, open, shed, dropped };
 }
 
 const events = (client: RawClient) => client.frames().map(({ event }) => event);
@@ -224,6 +237,64 @@ describe("what arrives on a stream's connection", () => {
     expect(problemOf(post)).toMatchObject({ code: "METHOD_NOT_ALLOWED", detail: "/sdk/v1/stream takes GET, not POST." });
     expect(delivery.fanOut.open).toBe(0);
   });
+
+  test.each([
+    ["told by its length", { "content-length": "5" }, "hello"],
+    ["in chunks", { "transfer-encoding": "chunked" }, "5\r\nhello\r\n0\r\n\r\n"],
+  ])("as a body is refused with 400: %s", async (_name, headers, body) => {
+    const { open, delivery } = await start();
+    const client = open(get("/sdk/v1/stream", { ...SERVER_KEY, ...headers }) + body);
+    await until(() => client.isClosed());
+    expect(client.head()).toMatch(/^HTTP\/1\.1 400 /);
+    expect(problemOf(client)).toMatchObject({ code: "BAD_REQUEST", detail: "/sdk/v1/stream takes no body; send the request without one." });
+    expect(delivery.fanOut.open).toBe(0);
+  });
+
+  test("as a wish to speak another protocol is left alone: the stream is given", async () => {
+    const { open } = await start();
+    const client = open(get("/sdk/v1/stream", { ...SERVER_KEY, connection: "upgrade", upgrade: "websocket" }));
+    await has(client, 2);
+    expect(client.head()).toMatch(/^HTTP\/1\.1 200 /);
+    expect(events(client)).toEqual(["hello", "snapshot"]);
+  });
+
+  test("as Expect is answered as HTTP has it, and then with the stream; what nobody can meet is refused", async () => {
+    const { open, delivery } = await start();
+    const client = open(get("/sdk/v1/stream", { ...SERVER_KEY, expect: "100-continue" }));
+    await until(() => client.text().includes("event: snapshot"));
+    expect(client.text()).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+    client.socket.destroy();
+    await until(() => delivery.fanOut.open === 0);
+    const other = open(get("/sdk/v1/stream", { ...SERVER_KEY, expect: "a miracle", connection: "close" }));
+    await until(() => other.isClosed());
+    expect(other.head()).toMatch(/^HTTP\/1\.1 417 /);
+    expect(delivery.fanOut.open).toBe(0);
+  });
+
+  test("as a head of more than 16 KiB is refused with 431", async () => {
+    const { open, delivery } = await start();
+    const client = open(get("/sdk/v1/stream", { ...SERVER_KEY, "x-filler": "x".repeat(20_000) }));
+    await until(() => client.isClosed());
+    expect(client.head()).toMatch(/^HTTP\/1\.1 431 /);
+    expect(delivery.fanOut.open).toBe(0);
+  });
+
+  test("as the end of what the client sends closes the stream: nobody listens any more", async () => {
+    const { open, delivery } = await start();
+    const client = open(get("/sdk/v1/stream", SERVER_KEY));
+    await has(client, 2);
+    client.socket.end();
+    await until(() => delivery.fanOut.open === 0);
+    await until(() => client.isClosed());
+  });
+
+  test("as HTTP/1.0, which proxies speak by default, is answered alike", async () => {
+    const { open } = await start();
+    const client = open(get("/sdk/v1/stream", SERVER_KEY).replace("HTTP/1.1", "HTTP/1.0"));
+    await has(client, 2);
+    expect(client.head().toLowerCase()).not.toContain("transfer-encoding");
+    expect(events(client)).toEqual(["hello", "snapshot"]);
+  });
 });
 
 describe("SDK keys", () => {
@@ -288,6 +359,60 @@ describe("admission", () => {
     await clock.advance(1_000);
     const third = open(get("/sdk/v1/stream", SERVER_KEY));
     await has(third, 2);
+  });
+
+  test("keeps a fifth for server keys: browser keys are public", async () => {
+    const { open, shed } = await start({ limits: { openMax: 5, newPerSecondMax: 100 } });
+    for (let count = 0; count < 4; count += 1) await has(open(get(BROWSER)), 2);
+    const fifth = open(get(BROWSER));
+    await until(() => fifth.isClosed());
+    expect(fifth.head()).toMatch(/^HTTP\/1\.1 503 /);
+    expect(fifth.head().toLowerCase()).toContain("access-control-allow-origin: *");
+    await has(open(get("/sdk/v1/stream", SERVER_KEY)), 2);
+    expect(shed).toEqual(["stream browsers"]);
+  });
+
+  test("refuses with 503 before the limit of open files, and other requests are still answered", async () => {
+    const server = createServer();
+    cleanups.push(() => void server.close());
+    const descriptors = guardDescriptors(server, 0);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    // Connections without a request count too.
+    const { port } = server.address() as { port: number };
+    for (let count = 0; count < descriptors.connectionsMax - 64; count += 1) {
+      const socket = connect(port, "127.0.0.1");
+      cleanups.push(() => void socket.destroy());
+    }
+    await until(() => descriptors.connections() === descriptors.connectionsMax - 64);
+    const { open, shed } = await start({ descriptors });
+    await has(open(get("/sdk/v1/stream", SERVER_KEY)), 2);
+    const socket = connect(port, "127.0.0.1");
+    cleanups.push(() => void socket.destroy());
+    await until(() => descriptors.connections() > descriptors.connectionsMax - 64);
+    const refused = open(get("/sdk/v1/stream", SERVER_KEY));
+    await until(() => refused.isClosed());
+    expect(refused.head()).toMatch(/^HTTP\/1\.1 503 /);
+    expect(shed).toEqual(["stream descriptors"]);
+    const other = open(get("/healthz"));
+    await until(() => other.text().endsWith("other"));
+  });
+
+  test("refuses new streams and usage reports while the event loop is late, and nothing else", async () => {
+    const eventLoop = { overloaded: true, stop() {} };
+    const { open, shed } = await start({ eventLoop });
+    const stream = open(get("/sdk/v1/stream", SERVER_KEY));
+    const usage = open(`${get("/sdk/v1/usage", { ...SERVER_KEY, "content-length": "2" }).replace("GET", "POST")}{}`);
+    for (const client of [stream, usage]) {
+      await until(() => client.isClosed());
+      expect(client.head()).toMatch(/^HTTP\/1\.1 503 /);
+      expect(client.head()).toMatch(/retry-after: \d+/i);
+      expect(problemOf(client)).toMatchObject({ code: "OVERLOADED" });
+    }
+    expect(shed).toEqual(["stream event-loop", "usage event-loop"]);
+    const kill = open(get("/api/v1/projects/p/environments/e/flags/f/kill").replace("GET", "POST"));
+    await until(() => kill.text().endsWith("other"));
+    eventLoop.overloaded = false;
+    await has(open(get("/sdk/v1/stream", SERVER_KEY)), 2);
   });
 });
 
@@ -394,12 +519,36 @@ describe("an open stream", () => {
 
   test("ends with bye when the server drains; new streams are then refused", async () => {
     const { client, listener, open } = await following();
-    await listener.close({ spreadMs: 2_000, afterMs: 700 });
+    await listener.close({ afterMs: 700 });
     await until(() => client.isClosed());
     expect(client.frames().at(-1)).toMatchObject({ event: "bye", json: { reason: "drain", afterMs: 700, spreadMs: 2_000 } });
     const late = open(get("/sdk/v1/stream", SERVER_KEY));
     await until(() => late.isClosed());
     expect(late.head()).toMatch(/^HTTP\/1\.1 503 /);
+  });
+
+  test("is told to come back spread over the time that admission needs", async () => {
+    const { open, listener } = await start({ limits: { openMax: 100, newPerSecondMax: 4 } });
+    const clients: RawClient[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      clients.push(open(get("/sdk/v1/stream", SERVER_KEY)));
+      await has(clients[count] as RawClient, 2);
+    }
+    await listener.close();
+    await until(() => clients.every((client) => client.isClosed()));
+    // 4 clients, of whom 3.2 come back in each second: less than the least.
+    for (const client of clients) expect(client.frames().at(-1)?.json).toMatchObject({ spreadMs: 2_000 });
+
+    const slow = await start({ limits: { openMax: 100, newPerSecondMax: 1 } });
+    const many: RawClient[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      many.push(slow.open(get("/sdk/v1/stream", SERVER_KEY)));
+      await has(many[count] as RawClient, 2);
+      await slow.clock.advance(1_000);
+    }
+    await slow.listener.close();
+    await until(() => many.every((client) => client.isClosed()));
+    for (const client of many) expect(client.frames().at(-1)?.json).toMatchObject({ spreadMs: 5_000 });
   });
 });
 
@@ -420,12 +569,13 @@ describe("a client that does not read", () => {
   }
 
   test("is destroyed after 30 s without progress, and not before", { timeout: 30_000 }, async () => {
-    const { delivery, clock } = await stall();
+    const { delivery, clock, dropped } = await stall();
     await clock.advance(29_000);
     expect(delivery.fanOut.open).toBe(1);
     await clock.advance(1_500);
     await until(() => delivery.fanOut.open === 0);
     expect(delivery.instances.connected(PRODUCTION.id)).toEqual([]);
+    expect(dropped).toEqual(["stalled"]);
   });
 
   test("gets what happened meanwhile as one frame when it reads again, and holds no one else up", { timeout: 30_000 }, async () => {

@@ -4,18 +4,22 @@ import { isNewer, type Position, parsePosition } from "@signalbox/core";
 import { problem } from "../errors.ts";
 import type { Identity } from "../http/route.ts";
 import type { Usage } from "../usage/usage.ts";
+import { createAdmission, type Descriptors, type StreamLimits } from "./admission.ts";
 import type { Delivery } from "./delivery.ts";
+import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { createAdminEvents } from "./events.ts";
 import { writeProblem } from "./raw-problem.ts";
 import { RawStream } from "./raw-stream.ts";
 import { createKeyCheck, type SdkKeys } from "./sdk-key.ts";
-import { createTokenBuckets } from "./token-bucket.ts";
 
-/** Streams that are open at one time, and how many are taken on in a second; a client past that is told when to come back. */
-const STREAMS = { openMax: 20_000, newPerSecondMax: 500 };
+/** A client past these is told when to come back. */
+const STREAMS: StreamLimits = { openMax: 20_000, newPerSecondMax: 500 };
+/** After a restart programs come back at four fifths of the rate of admission, so that few are refused; none waits over a minute. */
+const COMING_BACK = { partOfRate: 0.8, spreadMsMin: 2_000, spreadMsMax: 60_000 };
 
 const STREAM_PATH = "/sdk/v1/stream";
 const EVENTS_PATH = "/api/v1/events";
+const USAGE_PATH = "/sdk/v1/usage";
 
 export interface StreamListenerDeps {
   readonly delivery: Delivery;
@@ -23,15 +27,19 @@ export interface StreamListenerDeps {
   readonly usage: Usage;
   /** Who sends this request, by session or token; undefined when nobody that we know. */
   readonly authenticate: (req: IncomingMessage) => Promise<Identity | undefined>;
-  /** How many streams are open at most, and how many are taken on in a second. */
-  readonly limits?: { readonly openMax: number; readonly newPerSecondMax: number };
+  readonly limits?: StreamLimits;
+  readonly descriptors?: Descriptors;
+  readonly eventLoop?: Pick<EventLoop, "overloaded" | "stop">;
 }
 
 export interface StreamListener {
   /** True when it took the request: the caller then leaves both objects alone. */
   (req: IncomingMessage, res: ServerResponse): boolean;
-  /** Takes no more streams, says `bye` on those that are open, and resolves when all are closed. */
-  close(bye: { spreadMs: number; afterMs?: number }): Promise<void>;
+  /**
+   * Takes no more streams, says `bye` on those that are open, and resolves when all are closed. It tells clients to come back after
+   * `afterMs` plus a random part of a spread that keeps them within the admission rate, 2 s to 60 s.
+   */
+  close(bye?: { afterMs?: number }): Promise<void>;
 }
 
 /**
@@ -39,10 +47,13 @@ export interface StreamListener {
  * connections: whatever else a client sends on a connection with an endless answer destroys it, also when the pipelined request is
  * for another route, because that answer could never be sent.
  */
-export function createStreamListener({ delivery, keys, usage, authenticate, limits = STREAMS }: StreamListenerDeps): StreamListener {
-  const { feed, clock, log, fanOut, instances, receipts } = delivery;
+export function createStreamListener(deps: StreamListenerDeps): StreamListener {
+  const { delivery, keys, usage, authenticate, limits = STREAMS } = deps;
+  const { feed, clock, log, fanOut, instances, receipts, watch } = delivery;
+  const eventLoop = deps.eventLoop ?? watchEventLoop(clock);
+  const descriptors = deps.descriptors ?? { connections: () => 0, connectionsMax: Number.POSITIVE_INFINITY };
   const checkKey = createKeyCheck({ keys, clock, log });
-  const admission = createTokenBuckets(clock, { perSecond: limits.newPerSecondMax, burst: limits.newPerSecondMax });
+  const admission = createAdmission({ limits, clock, eventLoop, descriptors, watch });
   const events = createAdminEvents({ delivery, usage, authenticate });
   /** Sockets whose answer is endless. */
   const taken = new WeakSet<object>();
@@ -54,7 +65,7 @@ export function createStreamListener({ delivery, keys, usage, authenticate, limi
       return true;
     }
     const [path, query] = splitTarget(req.url ?? "");
-    if (path !== STREAM_PATH && path !== EVENTS_PATH) return false;
+    if (path !== STREAM_PATH && path !== EVENTS_PATH) return path === USAGE_PATH && shedUsage(req, res);
     if (!res.socket) {
       // Pipelined behind an answer that is not finished: there is no socket to take.
       req.socket.destroy();
@@ -66,7 +77,11 @@ export function createStreamListener({ delivery, keys, usage, authenticate, limi
       if (req.method !== "GET") {
         throw problem("METHOD_NOT_ALLOWED", `${path} takes GET, not ${req.method}.`, { headers: { allow: "GET" } });
       }
-      if (draining) throw overloaded("The server is shutting down", 1);
+      if (hasBody(req)) throw problem("BAD_REQUEST", `${path} takes no body; send the request without one.`);
+      if (draining) {
+        watch.shed("stream", "draining");
+        throw problem("OVERLOADED", "The server is shutting down; try again in 1 s.", { headers: { "retry-after": "1" } });
+      }
       taken.add(req.socket);
       if (path === EVENTS_PATH) events.open(req, res);
       else openStream(req, res, new URLSearchParams(query));
@@ -77,14 +92,24 @@ export function createStreamListener({ delivery, keys, usage, authenticate, limi
     return true;
   }
 
+  /** Counts of evaluations can wait, flags cannot: an SDK keeps what was refused and sends it with the next report. */
+  function shedUsage(req: IncomingMessage, res: ServerResponse): boolean {
+    if (!eventLoop.overloaded || req.method !== "POST") return false;
+    watch.shed("usage", "event-loop");
+    const refusal = problem("OVERLOADED", "The server is overloaded; send the report again in 30 s.", { headers: { "retry-after": "30" } });
+    writeProblem({ req, res, log }, refusal, { "access-control-allow-origin": "*" });
+    return true;
+  }
+
   function openStream(req: IncomingMessage, res: ServerResponse, query: URLSearchParams): void {
-    const { environment, projection } = checkKey({
+    const key = checkKey({
       authorization: req.headers.authorization,
       origin: req.headers.origin,
       query: query.get("key") ?? undefined,
     });
-    if (fanOut.open >= limits.openMax) throw overloaded(`${limits.openMax} streams are open, no more are taken`, retrySeconds());
-    if (!admission.take("new")) throw overloaded(`More than ${limits.newPerSecondMax} streams were opened in a second`, retrySeconds());
+    const { environment, projection } = key;
+    const leaveAdmission = admission.enter(key, req.socket.remoteAddress ?? "");
+    req.socket.once("close", leaveAdmission);
 
     const basis = basisOf(query.get("basis")) ?? basisOf(headerOf(req, "last-event-id"));
     const stream = RawStream.open(req, res, clock, projection === "browser" ? { "access-control-allow-origin": "*" } : {});
@@ -103,23 +128,23 @@ export function createStreamListener({ delivery, keys, usage, authenticate, limi
   }
 
   return Object.assign(listener, {
-    async close(bye: { spreadMs: number; afterMs?: number }) {
+    async close({ afterMs }: { afterMs?: number } = {}) {
       draining = true;
+      eventLoop.stop();
       events.close();
       // Whoever waits for a receipt is answered with what is known.
       receipts.close();
-      await fanOut.close(bye);
+      const { partOfRate, spreadMsMin, spreadMsMax } = COMING_BACK;
+      const neededMs = (1_000 * fanOut.open) / (partOfRate * limits.newPerSecondMax);
+      const spreadMs = Math.round(Math.min(spreadMsMax, Math.max(spreadMsMin, neededMs)));
+      await fanOut.close({ spreadMs, ...(afterMs !== undefined && { afterMs }) });
     },
   });
 }
 
-function overloaded(what: string, seconds: number) {
-  return problem("OVERLOADED", `${what}; try again in ${seconds} s.`, { headers: { "retry-after": String(seconds) } });
-}
-
-/** Drawn, so that those who were refused together do not come back together. */
-function retrySeconds(): number {
-  return 5 + Math.floor(Math.random() * 26);
+/** A body that came with the head would be left unread, and its socket paused: the end of the connection would never be seen. */
+function hasBody(req: IncomingMessage): boolean {
+  return req.headers["transfer-encoding"] !== undefined || Number(req.headers["content-length"] ?? 0) > 0;
 }
 
 /** Names are for people to read. One that is too long or not clean is mended, not refused: a program never goes without its flags for it. */
