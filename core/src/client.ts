@@ -3,11 +3,11 @@ import { type EvaluateOptions, evaluate, evaluateSlot, typeMatches } from "./eva
 import type { Trace } from "./explain.ts";
 import type { Context, Evaluation, Json, Position, Reason } from "./model.ts";
 import { formatPosition, isNewer } from "./position.ts";
-import type { UsageReport } from "./protocol.ts";
 import { createEventReader } from "./sse.ts";
 import { createState, type State, warm } from "./state.ts";
 import { createSync, type LostCause, type SyncAction, type SyncEvent, type SyncStatus, stepSync } from "./sync.ts";
-import { type CountedUsage, countUp, createUsageCounts } from "./usage-counts.ts";
+import { countUp } from "./usage-counts.ts";
+import { createUsageReporter } from "./usage-report.ts";
 
 /** What both SDKs are made of. Everything that touches a network, a clock or a disk is a port of the SDK around it. */
 
@@ -144,15 +144,11 @@ export interface Client extends Flags {
 }
 
 const READY_MS = 3_000;
-const USAGE_SOON_MS = 200;
-const USAGE_SPACING_MS = 1_000;
-const USAGE_EVERY_MS = 10_000;
 /** `flush` and `close` wait this long at most. */
 const FLUSH_MS_MAX = 3_000;
 /** The same problem is said again after this long, and never twice within a minute. */
 const SAID_AGAIN_MS = 600_000;
 const SAID_SPACING_MS = 60_000;
-const UNKNOWN_KEYS_SAID_MAX = 100;
 const UNREADABLE_SAID_MAX = 100;
 
 export function createClient(ports: Ports, options: ClientOptions): Client {
@@ -200,7 +196,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     try {
       const given = evaluateSlot(state, slot, context ?? ports.context() ?? NOBODY, current);
       if (!given.served) return answerSlowly(key, context);
-      if (!countUp(slot, given.variant)) counted(counts.add(key, given.variant, slot));
+      if (!countUp(slot, given.variant)) usage.served(key, given.variant, slot);
       return given;
     } catch {
       return BROKEN; // a hostile provider of contexts
@@ -210,74 +206,24 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
   function answerSlowly(key: string, context: Context | undefined): Evaluation {
     const given = ask(key, context);
     if (closed !== undefined) return given;
-    if (given.served) counted(counts.add(key, given.variant));
-    else if (given.reason.kind === "ERROR" && given.reason.code === "FLAG_NOT_FOUND" && typeof key === "string") {
-      const worth = counts.add(key, undefined);
-      if (worth === "fresh" && unknownKeys.size < UNKNOWN_KEYS_SAID_MAX) unknownKeys.set(key, unknownKeys.get(key) ?? false);
-      counted(worth);
-    } else if (given.reason.kind === "ERROR" && given.reason.code === "PARSE_ERROR") planUsage(false); // and is reported then
+    if (given.served) usage.served(key, given.variant);
+    else if (given.reason.kind === "ERROR" && given.reason.code === "FLAG_NOT_FOUND" && typeof key === "string") usage.missing(key);
+    else if (given.reason.kind === "ERROR" && given.reason.code === "PARSE_ERROR") usage.plan(); // and is said then
     return given;
   }
 
   // Usage
 
-  const counts = createUsageCounts();
-  /** Keys asked for in vain, and whether that was said. */
-  const unknownKeys = new Map<string, boolean>();
   /** Flags and groups that cannot be read, and why, as it was said. */
   const unreadable = new Map<string, string>();
-  let usageSentAt = Number.NEGATIVE_INFINITY;
-  let usageDueAt = Number.POSITIVE_INFINITY;
-  let cancelUsage = () => {};
-  let reporting: Promise<void> | undefined;
-
-  function counted(worth: "fresh" | "first" | "more"): void {
-    if (worth !== "more") planUsage(worth === "fresh");
-  }
-
-  function planUsage(soon: boolean): void {
-    const now = ports.now();
-    const due = Math.max(now + USAGE_SOON_MS, usageSentAt + (soon ? USAGE_SPACING_MS : USAGE_EVERY_MS));
-    if (due >= usageDueAt || closed !== undefined) return;
-    cancelUsage();
-    usageDueAt = due;
-    cancelUsage = ports.after(due - now, () => void report(false), false);
-  }
-
-  function body(usage: CountedUsage): string {
-    const whole: UsageReport = { instance: options.instance, app: options.app, sdk: options.sdk, ...usage };
-    return JSON.stringify(whole);
-  }
-
-  /** One at a time; what does not arrive is counted again. */
-  async function report(hold: boolean): Promise<void> {
-    if (reporting) await reporting;
-    reporting = send(hold);
-    await reporting;
-    reporting = undefined;
-  }
-
-  async function send(hold: boolean): Promise<void> {
-    cancelUsage();
-    usageDueAt = Number.POSITIVE_INFINITY;
-    usageSentAt = ports.now();
-    sayUnknownKeys();
-    sayUnreadable();
-    let failed = false;
-    for (let usage = counts.take(); usage !== undefined && !failed; usage = failed ? undefined : counts.take()) {
-      failed = (await ports.send("usage", body(usage), hold)) === "failed";
-      if (failed) counts.giveBack(usage);
-    }
-    if (failed) planUsage(false);
-  }
-
-  function sayUnknownKeys(): void {
-    for (const [key, said] of unknownKeys) {
-      if (said) continue;
-      unknownKeys.set(key, true);
-      warn(`no flag "${key}" in ${place()}, the default of the call holds; check the key${options.unknownHint}`);
-    }
-  }
+  const usage = createUsageReporter({
+    ports,
+    named: { instance: options.instance, app: options.app, sdk: options.sdk },
+    before(unknown) {
+      for (const key of unknown) warn(`no flag "${key}" in ${place()}, the default of the call holds; check the key${options.unknownHint}`);
+      sayUnreadable();
+    },
+  });
 
   /** What was asked for and cannot be read, each once for each reason. Evaluation itself reports nothing. */
   function sayUnreadable(): void {
@@ -482,7 +428,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     const over = new Promise<void>((resolve) => {
       cancel = ports.after(FLUSH_MS_MAX, resolve, true);
     });
-    await Promise.race([report(true), over]);
+    await Promise.race([usage.flush(true), over]);
     cancel();
   }
 
@@ -579,7 +525,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     close() {
       if (closed !== undefined) return closed;
       cancelStart();
-      cancelUsage();
+      usage.close();
       dispatch({ kind: "close" });
       closed = flush();
       for (const look of [...arrivals]) look(); // nothing arrives any more
@@ -587,11 +533,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     },
     tell: dispatch,
     reached,
-    drain() {
-      const bodies: string[] = [];
-      for (let usage = counts.take(); usage !== undefined; usage = counts.take()) bodies.push(body(usage));
-      return bodies;
-    },
+    drain: usage.drain,
   };
 }
 
