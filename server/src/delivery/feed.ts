@@ -1,13 +1,15 @@
-import type { Entry, EntryId, Hex64, Position, Projection } from "@signalbox/core";
+import type { Entry, EntryId, Hex64, MembersChange, Position, Projection } from "@signalbox/core";
 
 /** One committed step of one environment, as one projection sees it. Entries are those whose fingerprint changed. */
 export interface ProjectedChange {
   readonly digest: Hex64;
   readonly put: readonly Entry[];
   readonly remove: readonly EntryId[];
+  /** Groups of which only the list changed; absent for none. They are not in `put`. */
+  readonly members?: readonly MembersChange[];
 }
 
-/** One committed change-set. `to` is `from + 1`; a projection in which nothing changed has empty `put` and `remove`. */
+/** One committed change-set. `to` is `from + 1`; a projection in which nothing changed has empty `put` and `remove` and no `members`. */
 export interface Commit {
   readonly environmentId: number;
   readonly generation: number;

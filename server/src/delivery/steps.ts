@@ -1,4 +1,15 @@
-import { type ChangeFrame, type Entry, type EntryId, entryId, FRAME_BYTES_MAX, type Position, type Projection } from "@signalbox/core";
+import {
+  type ChangeFrame,
+  type Entry,
+  type EntryId,
+  entryId,
+  FRAME_BYTES_MAX,
+  type Hex64,
+  type MembersChange,
+  type Position,
+  type Projection,
+} from "@signalbox/core";
+import { changedList, MemberChanges } from "../store/member-changes.ts";
 import { encodeFrame, snapshotFrame } from "./encode-frame.ts";
 import type { Commit, EnvironmentInfo, Feed } from "./feed.ts";
 import type { States } from "./state-bytes.ts";
@@ -24,7 +35,7 @@ export function isAcknowledged(commit: Commit): boolean {
 /** Whether a projection sees anything of this commit. */
 export function touches(commit: Commit, projection: Projection): boolean {
   const change = commit.projections[projection];
-  return change.put.length > 0 || change.remove.length > 0;
+  return change.put.length > 0 || change.remove.length > 0 || change.members !== undefined;
 }
 
 /** Makes the steps of one environment and projection, each once for all connections that stand at the same position. */
@@ -82,7 +93,7 @@ export class Steps {
     const position = { generation: last.generation, revision: last.to };
     const frame = encodeFrame("change", change, position);
     if (frame.length > FRAME_BYTES_MAX) return this.#resync("size", urgent);
-    const empty = change.put.length === 0 && change.remove.length === 0;
+    const empty = change.put.length === 0 && change.remove.length === 0 && change.members === undefined;
     return { event: "change", frame, position, haste: urgent ? "urgent" : empty ? "empty" : "normal" };
   }
 
@@ -101,20 +112,41 @@ export class Steps {
   }
 }
 
-/** Several commits as one atomic change: the newest content of each entry that changed, and the names of those that are gone. */
+/**
+ * Several commits as one atomic change: the newest content of each entry that changed, the names of those that are gone, and of
+ * lists what came and went on the whole. A group that is put whole holds what came and went later.
+ */
 export function merge(commits: readonly Commit[], from: number, projection: Projection, ack: boolean): ChangeFrame {
   const put = new Map<EntryId, Entry>();
   const remove = new Set<EntryId>();
+  const lists = new MemberChanges();
+  const fingerprints = new Map<string, Hex64>();
   for (const commit of commits) {
     const change = commit.projections[projection];
     for (const id of change.remove) {
       put.delete(id);
       remove.add(id);
+      if (id.startsWith(GROUP)) lists.forget(id.slice(GROUP.length));
     }
     for (const entry of change.put) {
       put.set(entryId(entry), entry);
       remove.delete(entryId(entry));
+      if (entry.kind === "group") lists.forget(entry.key);
     }
+    for (const { group, fp, add, remove } of change.members ?? []) {
+      lists.push(group, add, remove);
+      fingerprints.set(group, fp);
+    }
+  }
+  const members: MembersChange[] = [];
+  for (const [group, { add, remove }] of lists.changed()) {
+    const fp = fingerprints.get(group);
+    const whole = put.get(GROUP + group);
+    if (fp === undefined) continue; // a change of a list always names it
+    if (whole?.kind === "group" && whole.list) {
+      const list = { ...whole.list, members: changedList(whole.list.members, [...add], [...remove]) };
+      put.set(GROUP + group, { ...whole, fp, list });
+    } else members.push({ group, fp, add: [...add], remove: [...remove] });
   }
   const last = commits.at(-1);
   if (!last) throw new RangeError("merge needs at least one commit");
@@ -125,6 +157,9 @@ export function merge(commits: readonly Commit[], from: number, projection: Proj
     digest: last.projections[projection].digest,
     put: [...put.values()],
     remove: [...remove],
+    ...(members.length > 0 && { members }),
     ...(ack && { ack: true }),
   };
 }
+
+const GROUP = "group:";

@@ -1,8 +1,9 @@
-import { type Condition, checkCondition, type Hex64, type Json, sipHash } from "@signalbox/core";
+import { type Condition, checkCondition, type Json, sipHash } from "@signalbox/core";
 import type { Issue } from "../errors.ts";
 import { refusals } from "../flags/refusals.ts";
 import { applyEdits, type Edit } from "../store/edit.ts";
 import { sameJson } from "../store/fingerprint.ts";
+import { changedList } from "../store/member-changes.ts";
 import { type EnvironmentModel, findEnvironment, type GroupKind, type GroupRecord, type Member } from "../store/model.ts";
 import { type Current, guard, type Outcome, refused } from "../store/outcome.ts";
 import { flagsUsing, groupsIn } from "../store/project.ts";
@@ -199,7 +200,8 @@ export function changeMembers(
         ...remembered.map((unit): Member => ({ unit, state: "left", at: now, by })),
       ],
       drop: group.kind === "early-access" ? [] : going,
-      hashes: [...added, ...gone],
+      added,
+      removed: gone,
     },
   ];
   const after = { added, removed: [...gone, ...declined.map((unit) => sipHash(group.hashKey, unit))], members: size };
@@ -252,12 +254,6 @@ function usesOf(environment: EnvironmentModel, key: string): string[] {
   const flags = flagsUsing(key, environment).map(({ identity }) => `flag "${identity.key}"`);
   const groups = [...environment.groups.values()].filter(({ when }) => groupsIn(when, environment.groups).has(key));
   return [...flags, ...groups.map((group) => `group "${group.key}"`)];
-}
-
-/** Sorted in, sorted out. */
-function changedList(list: readonly Hex64[], added: readonly Hex64[], removed: readonly Hex64[]): Hex64[] {
-  const gone = new Set(removed);
-  return [...list.filter((hash) => !gone.has(hash)), ...added].sort();
 }
 
 const NAMED_MAX = 5;

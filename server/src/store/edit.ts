@@ -1,6 +1,17 @@
-import { type Entry, type EntryId, entryId, type Hex64, type Projection, xor64, ZERO64 } from "@signalbox/core";
+import {
+  type Entry,
+  type EntryId,
+  entryId,
+  type GroupEntry,
+  type Hex64,
+  type MembersChange,
+  type Projection,
+  xor64,
+  ZERO64,
+} from "@signalbox/core";
 import type { ProjectedChange, ProjectedState } from "../delivery/feed.ts";
 import { fingerprintAfter, sameJson } from "./fingerprint.ts";
+import { MemberChanges } from "./member-changes.ts";
 import type { EnvironmentModel, EnvironmentSettings, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
 import { browserFlag, flagsUsing, serverFlag, serverGroup, signed } from "./project.ts";
 
@@ -12,14 +23,15 @@ export type Edit =
   | { readonly kind: "group"; readonly environmentId: number; readonly group: GroupRecord }
   | { readonly kind: "group-gone"; readonly environmentId: number; readonly group: GroupRecord }
   | { readonly kind: "settings"; readonly environmentId: number; readonly settings: EnvironmentSettings }
-  /** `group` holds the list as it is afterwards; `hashes` are those that came or went. */
+  /** `group` holds the list as it is afterwards; `added` and `removed` are the hashes that came and went. */
   | {
       readonly kind: "members";
       readonly environmentId: number;
       readonly group: GroupRecord;
       readonly put: readonly Member[];
       readonly drop: readonly string[];
-      readonly hashes: readonly Hex64[];
+      readonly added: readonly Hex64[];
+      readonly removed: readonly Hex64[];
     };
 
 export interface Applied {
@@ -49,7 +61,7 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
   const flags = new Map(before.flags);
   const groups = new Map(before.groups);
   const touched = new Set<EntryId>();
-  const members = new Map<EntryId, Entry>();
+  const lists = new MemberChanges();
 
   for (const edit of edits) {
     switch (edit.kind) {
@@ -79,13 +91,10 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
           for (const flag of flags.values()) touchFlag(touched, flag);
         settings = edit.settings;
         break;
-      case "members": {
+      case "members":
         groups.set(edit.group.key, edit.group);
-        const entry = memberEntry(before, edit.group, edit.hashes);
-        if (entry) members.set(entryId(entry), entry);
-        else touched.add(`group:${edit.group.key}`);
+        lists.push(edit.group.key, edit.added, edit.removed);
         break;
-      }
     }
   }
   // Renamed: the entries under the new key and under every alias.
@@ -96,8 +105,16 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
 
   const rows = { flags, groups };
   const revision = before.revision + 1;
-  const server = step(before, "server", revision, [...touched, ...members.keys()], (id) => members.get(id) ?? serverEntry(id, rows));
-  const browser = step(before, "browser", revision, [...touched], (id) => browserEntry(id, rows));
+  const members: ListStep[] = [];
+  for (const [key, { add, remove }] of lists.changed()) {
+    const id = `group:${key}`;
+    const entry = before.states.server.entries.get(id);
+    const group = groups.get(key);
+    if (touched.has(id) || entry?.kind !== "group" || !group) touched.add(id);
+    else members.push(listStep(entry, group, [...add], [...remove]));
+  }
+  const server = step(before, "server", revision, touched, (id) => serverEntry(id, rows), members);
+  const browser = step(before, "browser", revision, touched, (id) => browserEntry(id, rows), []);
   const environment: EnvironmentModel = {
     ...before,
     settings,
@@ -149,51 +166,70 @@ function splitId(id: EntryId): [kind: string, key: string] {
   return [id.slice(0, colon), id.slice(colon + 1)];
 }
 
-/** A list of 100,000 is not hashed again because one unit came. */
-function memberEntry(before: EnvironmentModel, group: GroupRecord, hashes: readonly Hex64[]): Entry | undefined {
-  const entry = before.states.server.entries.get(`group:${group.key}`);
-  return entry && { ...serverGroup(group), fp: fingerprintAfter(entry.fp, hashes) };
+/** A group of which only the list changed. */
+interface ListStep {
+  readonly entry: GroupEntry;
+  readonly change: MembersChange;
 }
 
-/** Replaces the touched entries whose fingerprint differs. */
+/** A list of 100,000 is not hashed again because one unit came. */
+function listStep(before: GroupEntry, group: GroupRecord, add: readonly Hex64[], remove: readonly Hex64[]): ListStep {
+  const fp = fingerprintAfter(before.fp, [...add, ...remove]);
+  return { entry: { ...serverGroup(group), fp }, change: { group: group.key, fp, add, remove } };
+}
+
+/** Replaces the touched entries whose fingerprint differs, and the lists that changed. */
 function step(
   before: EnvironmentModel,
   projection: Projection,
   revision: number,
-  touched: readonly EntryId[],
+  touched: Iterable<EntryId>,
   entryOf: (id: EntryId) => Entry | undefined,
+  lists: readonly ListStep[],
 ): { state: ProjectedState; bytes: number; change: ProjectedChange } {
   const state = before.states[projection];
   const put: Entry[] = [];
   const remove: EntryId[] = [];
   let { digest } = state;
   let bytes = before.bytes[projection];
+  const replace = (old: Entry | undefined, entry: Entry | undefined) => {
+    digest = xor64(digest, xor64(old?.fp ?? ZERO64, entry?.fp ?? ZERO64));
+    bytes += (entry ? entryBytes(entry) : 0) - (old ? entryBytes(old) : 0);
+  };
   for (const id of touched) {
     const old = state.entries.get(id);
     const entry = entryOf(id);
     if (old?.fp === entry?.fp) continue;
-    digest = xor64(digest, xor64(old?.fp ?? ZERO64, entry?.fp ?? ZERO64));
-    bytes += (entry ? entryBytes(entry) : 0) - (old ? entryBytes(old) : 0);
+    replace(old, entry);
     if (entry) put.push(entry);
     else remove.push(id);
   }
+  for (const { entry } of lists) replace(state.entries.get(entryId(entry)), entry);
   let { entries } = state;
-  if (put.length + remove.length > 0) {
+  if (put.length + remove.length + lists.length > 0) {
     const next = new Map(entries);
     for (const id of remove) next.delete(id);
     for (const entry of put) next.set(entryId(entry), entry);
+    for (const { entry } of lists) next.set(entryId(entry), entry);
     entries = next;
   }
-  return { state: { generation: before.generation, revision, digest, entries }, bytes, change: { digest, put, remove } };
+  const members = lists.map(({ change }) => change);
+  const change: ProjectedChange = { digest, put, remove, ...(members.length > 0 && { members }) };
+  return { state: { generation: before.generation, revision, digest, entries }, bytes, change };
 }
 
 const BYTES = new WeakMap<Entry, number>();
 
-/** The entry's size as JSON with its comma. */
+/** A hash as JSON with its comma. */
+const HASH_BYTES = 19;
+
+/** The entry's size as JSON with its comma. A long list is not written out for it: all its hashes are of one length. */
 export function entryBytes(entry: Entry): number {
   const known = BYTES.get(entry);
   if (known !== undefined) return known;
-  const bytes = Buffer.byteLength(JSON.stringify(entry)) + 1;
+  const members = entry.kind === "group" ? (entry.list?.members.length ?? 0) : 0;
+  const short = entry.kind === "group" && entry.list ? { ...entry, list: { ...entry.list, members: [] } } : entry;
+  const bytes = Buffer.byteLength(JSON.stringify(short)) + 1 + (members > 0 ? members * HASH_BYTES - 1 : 0);
   BYTES.set(entry, bytes);
   return bytes;
 }

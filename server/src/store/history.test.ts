@@ -1,12 +1,24 @@
-import { applyChange, applySnapshot, createState, digestOf, type Entry, entryId, flagKeys, type Projection } from "@signalbox/core";
+import {
+  applyChange,
+  applySnapshot,
+  createState,
+  digestOf,
+  entryId,
+  flagKeys,
+  type Projection,
+  type State,
+  sipHash,
+} from "@signalbox/core";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
+import type { Commit, ProjectedChange } from "../delivery/feed.ts";
+import { merge } from "../delivery/steps.ts";
 import { configure, createFlag, patchIdentity, setKilled } from "../flags/decide.ts";
 import { preview } from "../flags/preview.ts";
 import { changeMembers, createGroup, deleteGroup, patchGroup } from "../groups/decide.ts";
 import { projectAll } from "./edit.ts";
 import { fingerprint } from "./fingerprint.ts";
-import type { EnvironmentModel, ProjectModel } from "./model.ts";
+import type { EnvironmentModel, Member, ProjectModel } from "./model.ts";
 import type { Current, Outcome } from "./outcome.ts";
 import { currentOf, development, emptyProject } from "./test-project.ts";
 
@@ -48,6 +60,14 @@ const HASH_KEY = "000102030405060708090a0b0c0d0e0f";
 const PRO = { op: "in", attribute: "plan", values: ["x"] } as const;
 
 type Decide = (current: Current) => Outcome;
+
+/** The rows of the units that are in a group, as the database would have them. */
+function membersOf({ project }: Current, key: string): Map<string, Member> {
+  const list = development(project).groups.get(key)?.list ?? [];
+  const listed = SECRET_UNITS.filter((unit) => list.includes(sipHash(HASH_KEY, unit)));
+  return new Map(listed.map((unit) => [unit, { unit, state: "member", at: 1, by: "ann" }]));
+}
+
 const rename = fc.tuple(anyKey, anyKey).map(
   ([key, to]): Decide =>
     (current) =>
@@ -103,15 +123,19 @@ const edit: fc.Arbitrary<Decide> = fc.oneof(
       (current) =>
         deleteGroup(current, "development", key, undefined),
   ),
-  fc.tuple(groupKey, fc.subarray(SECRET_UNITS)).map(([key, add]): Decide => {
-    return (current) => changeMembers(current, "development", key, { add, remove: [] }, new Map(), "group.members");
-  }),
+  {
+    weight: 3,
+    arbitrary: fc.tuple(groupKey, fc.subarray(SECRET_UNITS), fc.subarray(SECRET_UNITS)).map(([key, add, out]): Decide => {
+      const remove = out.filter((unit) => !add.includes(unit));
+      return (current) => changeMembers(current, "development", key, { add, remove }, membersOf(current, key), "group.members");
+    }),
+  },
 );
 
 interface Step {
   readonly action: string;
   readonly project: ProjectModel;
-  readonly changes: { readonly [P in Projection]: { digest: string; put: readonly Entry[]; remove: readonly string[] } } | undefined;
+  readonly changes: { readonly [P in Projection]: ProjectedChange } | undefined;
 }
 
 function historyOf(edits: readonly Decide[]): Step[] {
@@ -129,6 +153,22 @@ function historyOf(edits: readonly Decide[]): Step[] {
     steps.push({ project, action: outcome.action, changes: outcome.applied.changes.get(1) });
   }
   return steps;
+}
+
+function commitOf(from: number, projections: Step["changes"]): Commit {
+  if (!projections) expect.fail("no change");
+  const event = { at: 1, storedMs: 1, by: "ann", action: "x", target: "x", reason: null, kill: false };
+  return { environmentId: 1, generation: 1, from, to: from + 1, ...event, projections };
+}
+
+/** A state's entries; lists, which are sets, in the order in which the server keeps them. */
+function entriesOf(state: State): Map<string, unknown> {
+  const sorted = (_key: string, value: unknown) => (isList(value) ? { ...value, members: [...value.members].sort() } : value);
+  return new Map([...state.entries].map(([id, entry]) => [id, JSON.parse(JSON.stringify(entry, sorted))]));
+}
+
+function isList(value: unknown): value is { readonly members: readonly string[] } {
+  return typeof value === "object" && value !== null && "members" in value && Array.isArray(value.members);
 }
 
 /** Most edits need something to work on: histories begin with flags and groups, in any order. */
@@ -151,6 +191,7 @@ describe.each(["server", "browser"] as const)("any history, %s projection", (pro
   };
 
   test("its change-sets, applied in order, give the snapshot", () => {
+    let lists = 0;
     fc.assert(
       fc.property(history, (edits) => {
         const steps = historyOf(edits);
@@ -159,21 +200,47 @@ describe.each(["server", "browser"] as const)("any history, %s projection", (pro
         let revision = 0;
         for (const { project, changes } of steps) {
           if (!changes) continue;
-          const { put, remove, digest } = changes[projection];
-          // Nothing travels that has not changed.
+          const { put, remove, members = [], digest } = changes[projection];
+          lists += members.length;
+          // Nothing travels that has not changed, and of a list only what has.
           for (const entry of put) expect(state.entries.get(entryId(entry))?.fp).not.toBe(entry.fp);
           for (const id of remove) expect(state.entries.has(id)).toBe(true);
-          const change = { generation: 1, from: revision, to: revision + 1, digest, put: [...put], remove: [...remove] };
+          for (const { add, remove } of members) expect(add.length + remove.length).toBeGreaterThan(0);
+          const change = { generation: 1, from: revision, to: revision + 1, digest, put, remove, members };
           expect(applyChange(state, JSON.parse(JSON.stringify(change))).kind).toBe("applied");
           revision += 1;
           const snapshot = frame(development(project));
           expect(state.digest).toBe(snapshot.digest);
-          expect(new Map(state.entries)).toEqual(development(project).states[projection].entries);
+          expect(entriesOf(state)).toEqual(development(project).states[projection].entries);
         }
         expect(flagKeys(state).length).toBe(state.size);
       }),
       { numRuns: 300 },
     );
+    if (projection === "server") expect(lists).toBeGreaterThan(100);
+  });
+
+  test("any stretch of it, merged into one change, gives the snapshot at its end", () => {
+    let lists = 0;
+    fc.assert(
+      fc.property(history, fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 20 }), (edits, lengths) => {
+        const steps = historyOf(edits).filter(({ changes }) => changes !== undefined);
+        const commits = steps.map(({ changes }, i) => commitOf(i, changes));
+        const state = createState();
+        applySnapshot(state, frame(development(emptyProject())));
+        for (let from = 0, turn = 0; from < commits.length; turn++) {
+          const to = Math.min(commits.length, from + (lengths[turn % lengths.length] ?? 1));
+          const change = merge(commits.slice(from, to), from, projection, false);
+          lists += change.members?.length ?? 0;
+          expect(applyChange(state, JSON.parse(JSON.stringify(change))).kind).toBe("applied");
+          const { states } = development(steps[to - 1]?.project ?? emptyProject());
+          expect(entriesOf(state)).toEqual(states[projection].entries);
+          from = to;
+        }
+      }),
+      { numRuns: 300 },
+    );
+    if (projection === "server") expect(lists).toBeGreaterThan(50);
   });
 
   test("it is what the rows give when built anew, byte for byte of its size, with true fingerprints", () => {

@@ -108,7 +108,7 @@ const COMMITS_PER_QUERY = 50;
 
 /**
  * The newest commits of an environment, oldest first: at most `limit`, and none older than what makes them `bytesMax` long, since a
- * change of a long list holds the whole list. How long they took is not kept.
+ * group that is put whole holds its list. How long they took is not kept.
  */
 export function loadCommits(db: Database, environmentId: number, limit: number, bytesMax: number): Commit[] {
   const commits: Commit[] = [];

@@ -1,0 +1,60 @@
+import type { Hex64 } from "@signalbox/core";
+
+/** What came to and what left one list. No hash is in both. */
+export interface ListChange {
+  readonly add: ReadonlySet<Hex64>;
+  readonly remove: ReadonlySet<Hex64>;
+}
+
+/** Changes of lists, by the key of the group, gathered over several steps: who came and left again is in neither set. */
+export class MemberChanges {
+  readonly #groups = new Map<string, { add: Set<Hex64>; remove: Set<Hex64> }>();
+
+  /** What a list went through next. What comes was not in it, and what leaves was. */
+  push(group: string, add: Iterable<Hex64>, remove: Iterable<Hex64>): void {
+    const change = this.#groups.get(group) ?? { add: new Set(), remove: new Set() };
+    this.#groups.set(group, change);
+    for (const hash of remove) if (!change.add.delete(hash)) change.remove.add(hash);
+    for (const hash of add) if (!change.remove.delete(hash)) change.add.add(hash);
+  }
+
+  forget(group: string): void {
+    this.#groups.delete(group);
+  }
+
+  get(group: string): ListChange | undefined {
+    return this.#groups.get(group);
+  }
+
+  /** The groups whose list is another one than before. */
+  *changed(): Generator<[group: string, change: ListChange]> {
+    for (const [group, change] of this.#groups) if (change.add.size + change.remove.size > 0) yield [group, change];
+  }
+}
+
+/** A sorted list after a change, sorted. Costs one copy and a few comparisons for each hash that changed. */
+export function changedList(list: readonly Hex64[], added: readonly Hex64[], removed: readonly Hex64[]): readonly Hex64[] {
+  const gone = new Set(removed);
+  const moves = [...added, ...removed].sort();
+  const parts: (readonly Hex64[])[] = [];
+  let copied = 0;
+  for (const hash of moves) {
+    const at = placeOf(list, hash);
+    parts.push(list.slice(copied, at));
+    copied = at;
+    if (gone.has(hash)) copied += list[at] === hash ? 1 : 0;
+    else parts.push([hash]);
+  }
+  return [...parts, list.slice(copied)].flat();
+}
+
+/** Where a hash is in a sorted list, or would be. */
+function placeOf(list: readonly Hex64[], hash: Hex64): number {
+  let low = 0;
+  for (let high = list.length; low < high; ) {
+    const middle = (low + high) >>> 1;
+    if ((list[middle] ?? hash) < hash) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
