@@ -20,6 +20,7 @@ export function createEventReader(lengthMax = EVENT_LENGTH_MAX): { push(piece: s
   let length = 0;
   let skipLineFeed = false;
   let over = false;
+  let begun = false;
 
   function line(text: string, events: StreamEvent[]): void {
     if (text === "") {
@@ -39,10 +40,12 @@ export function createEventReader(lengthMax = EVENT_LENGTH_MAX): { push(piece: s
 
   return {
     push(piece) {
-      if (over) return [];
+      if (over || piece === "") return [];
       const events: StreamEvent[] = [];
-      let start = 0;
-      for (let at = 0; at < piece.length; at++) {
+      // A byte order mark at the very beginning belongs to the encoding; decoders differ in whether they take it away.
+      let start = !begun && piece.charCodeAt(0) === 0xfeff ? 1 : 0;
+      begun = true;
+      for (let at = start; at < piece.length; at++) {
         const code = piece.charCodeAt(at);
         if (code !== 10 && code !== 13) {
           skipLineFeed = false;
