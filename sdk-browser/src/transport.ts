@@ -15,7 +15,7 @@ export function createTransport(server: string, sdkKey: string): Transport {
   function open(
     url: string,
     type: string,
-    headers: Record<string, string>,
+    cache: RequestCache,
     lost: (cause: LostCause, more?: Lost) => void,
     take: (response: Response, isOver: () => boolean) => Promise<void>,
   ): () => void {
@@ -24,16 +24,16 @@ export function createTransport(server: string, sdkKey: string): Transport {
     const isOver = () => signal.aborted;
     let answered = false;
     (async () => {
-      const response = await fetch(url, { headers, signal, cache: "no-store", credentials: "omit", redirect: "error" });
+      const response = await fetch(url, { signal, cache, credentials: "omit", redirect: "error" });
       answered = true;
       const { status } = response;
       const given = response.headers.get("content-type") ?? "";
-      if (status !== 200 && status !== 304) {
+      if (status !== 200) {
         const detail = await response.text().then(readDetail, () => undefined);
         const seconds = Number(response.headers.get("retry-after") ?? 0);
         if (!isOver())
           lost("refused", { status, ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}), ...(detail ? { detail } : {}) });
-      } else if (status === 200 && !given.startsWith(type)) {
+      } else if (!given.startsWith(type)) {
         if (!isOver()) lost("invalid", { detail: given.slice(0, 100) });
         dropping.abort();
       } else await take(response, isOver);
@@ -45,7 +45,7 @@ export function createTransport(server: string, sdkKey: string): Transport {
 
   return {
     stream: (query, listener) =>
-      open(address("stream", query), "text/event-stream", {}, listener.lost, async (response, isOver) => {
+      open(address("stream", query), "text/event-stream", "no-store", listener.lost, async (response, isOver) => {
         listener.open();
         await readText(response, isOver, listener.text);
         if (!isOver()) listener.lost("ended");
@@ -55,11 +55,14 @@ export function createTransport(server: string, sdkKey: string): Transport {
       open(
         address("state", query),
         "application/json",
-        etag ? { "if-none-match": etag } : {},
+        // An If-None-Match of ours would need a preflight; the browser's own, for what it has kept, does not.
+        "no-cache",
         (cause, more) => listener({ kind: "lost", cause, ...more }),
         async (response, isOver) => {
-          if (response.status === 304) {
+          // Weak, if something in between has compressed it.
+          if (etag !== undefined && response.headers.get("etag")?.replace(/^W\//, "") === etag) {
             listener({ kind: "state" });
+            await response.body?.cancel();
             return;
           }
           const pieces: string[] = [];
