@@ -52,8 +52,7 @@ export function createSessions(store: AuthStore, now: () => number) {
         .get();
       if (!found || isOver(found)) return undefined;
       if (isUse && now() - found.seenAt > SEEN_EVERY_MS) {
-        // Only a note: a database that cannot be written must not keep anybody from reading or killing.
-        await store.transaction((tx) => tx.update(session).set({ seenAt: now() }).where(eq(session.hash, hash)).run()).catch(() => {});
+        await store.transaction((tx) => tx.update(session).set({ seenAt: now() }).where(eq(session.hash, hash)).run());
       }
       return { id: found.id, name: found.name };
     },
