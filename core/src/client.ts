@@ -1,10 +1,12 @@
 import { createAcks } from "./acks.ts";
+import { readDetail } from "./answer.ts";
 import { type EvaluateOptions, evaluate, evaluateSlot, typeMatches } from "./evaluate.ts";
 import type { Trace } from "./explain.ts";
+import { createFacts, type FactsHolder, type FactsPorts } from "./facts.ts";
 import type { Context, Evaluation, Json, Position, Reason } from "./model.ts";
 import { formatPosition, isNewer } from "./position.ts";
 import { createEventReader } from "./sse.ts";
-import { createState, type State, warm } from "./state.ts";
+import { createState, dependentsOf, type State, warm } from "./state.ts";
 import { createSync, type LostCause, type SyncAction, type SyncEvent, type SyncStatus, stepSync } from "./sync.ts";
 import { countUp } from "./usage-counts.ts";
 import { createUsageReporter } from "./usage-report.ts";
@@ -86,7 +88,7 @@ export interface Flags {
 }
 
 /** What the SDK around the client does for it. */
-export interface Ports {
+export interface Ports extends Pick<FactsPorts, "keepFacts"> {
   /** Milliseconds on a clock that does not jump. */
   now(): number;
   /** Milliseconds since 1970, as this machine takes them to be. */
@@ -105,6 +107,8 @@ export interface Ports {
   /** The context of a call that gives none. */
   context(): Context | undefined;
   changed?(state: State): void;
+  /** Absent in programs with a server key, for which no condition is hidden. */
+  askFacts?: FactsPorts["askFacts"];
   /** Explains an answer; absent where explanations would cost too much. */
   explain?(state: State, flag: string, context: unknown, options: EvaluateOptions): Trace;
 }
@@ -135,6 +139,8 @@ export interface ClientOptions {
 }
 
 export interface Client extends Flags {
+  /** Undefined without the port that asks for them. */
+  readonly facts: FactsHolder | undefined;
   /** Resolves with true when the state is at this position or beyond, with false when `timeoutMs` are over first, or at once when closed. */
   reached(position: Position, timeoutMs: number): Promise<boolean>;
   /** Tells the sync machine of something that only the SDK can see: `wake` or `sleep`. */
@@ -163,12 +169,31 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
   /** What the server's clock is ahead of this machine's: schedules follow the server's, also while it is gone. */
   let skewMs = 0;
   const clock = () => ports.time() + skewMs;
-  const current = { random: ports.draw, clock };
-  const stale = { random: ports.draw, clock, staleMs: 0 };
+  const facts = ports.askFacts && holdFacts(ports.askFacts);
+  const current = { random: ports.draw, clock, facts };
+  const stale = { random: ports.draw, clock, facts, staleMs: 0 };
+
+  function holdFacts(askFacts: FactsPorts["askFacts"]): FactsHolder {
+    return createFacts(
+      { ...ports, askFacts },
+      {
+        state,
+        evaluate: (flag) => evaluate(state, flag, facts?.context, circumstances()),
+        changed: (flags) => emit("change", { keys: dependentsOf(state, flags), ...positionNow() }),
+        looked: () => settle(),
+        refused: (status, text) =>
+          say(`facts-${status}`, `facts are refused: ${readDetail(text) ?? `${options.server} answers ${status}`}`),
+      },
+    );
+  }
 
   function ask(key: string, context: Context | undefined): Evaluation {
     try {
-      return evaluate(state, key, context ?? ports.context() ?? NOBODY, circumstances());
+      const subject = context ?? ports.context() ?? NOBODY;
+      const given = evaluate(state, key, subject, circumstances());
+      // Before there is any state, answers that the page came with hold.
+      const isEarly = facts !== undefined && state.position === undefined && subject === facts.context;
+      return (isEarly && facts.held(key)) || given;
     } catch {
       return BROKEN; // a hostile provider of contexts; `evaluate` itself never throws
     }
@@ -282,8 +307,11 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     }
   }
 
+  const positionNow = () => state.position ?? { generation: 0, revision: 0 };
+  const isReady = () => isSettled(sync.status) && facts?.isAsking !== true;
+
   function settle(): void {
-    if (!isSettled(sync.status)) return;
+    if (!isReady()) return;
     const now = status();
     for (const resolve of [...waiting]) resolve(now);
     waiting.clear();
@@ -334,6 +362,10 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       const step = stepSync(sync, next, { now: ports.now(), random: ports.random() });
       if (step.sync.serverAt !== undefined && step.sync.serverAt !== sync.serverAt) skewMs = step.sync.serverAt - ports.time();
       sync = step.sync;
+      if (facts) {
+        for (const action of step.actions) if (action.kind === "facts") facts.told(action, action.from);
+        facts.look(sync.status === "live" || sync.status === "polling");
+      }
       for (const action of step.actions) {
         // A port that throws costs one attempt: the machine's timer is the answer to whatever does not happen.
         const thrown = quietly(() => perform(action));
@@ -408,8 +440,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
         break;
       case "changed": {
         quietly(() => ports.changed?.(state));
-        const { generation, revision } = state.position ?? { generation: 0, revision: 0 };
-        emit("change", { keys: action.keys, generation, revision });
+        emit("change", { keys: action.keys, ...positionNow() });
         break;
       }
       case "status":
@@ -420,6 +451,8 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
         break;
       case "problem":
         say(action.code, action.sentence);
+        break;
+      case "facts": // taken before all others, so that no listener of these reads what is out of date
     }
   }
 
@@ -459,6 +492,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
   const cancelStart = ports.after(0, () => dispatch({ kind: "start" }), false);
 
   return {
+    facts,
     isOn(key, context, given) {
       const { served, value } = servedValue(answer(key, context));
       return served && typeof value === "boolean" ? value : given?.default === true;
@@ -506,7 +540,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       return status();
     },
     ready({ timeoutMs = READY_MS } = {}) {
-      if (isSettled(sync.status)) return Promise.resolve(status());
+      if (isReady()) return Promise.resolve(status());
       return new Promise((resolve) => {
         const cancel = ports.after(Math.max(0, timeoutMs), () => done(status()), true);
         const done = (now: Status) => {
@@ -526,6 +560,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       if (closed !== undefined) return closed;
       cancelStart();
       usage.close();
+      facts?.close();
       dispatch({ kind: "close" });
       closed = flush();
       for (const look of [...arrivals]) look(); // nothing arrives any more

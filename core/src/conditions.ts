@@ -2,6 +2,7 @@ import { isInRange, parseAddress, parseRange } from "./addresses.ts";
 import { attributeReader, isObject, ownKey, ownValue } from "./attribute.ts";
 import { unitOf } from "./bucket.ts";
 import { instantOf, isInstant, msOfDate, parseDate } from "./dates.ts";
+import type { Evaluation } from "./model.ts";
 import { compareVersions, parseVersion, VERSION_LENGTH_MAX } from "./semver.ts";
 import { SipSet, sipKey } from "./siphash.ts";
 import type { FlagSlot, GroupSlot } from "./slots.ts";
@@ -25,6 +26,18 @@ export interface Call {
   readonly clock?: () => number;
   /** Draws from 0 up to 1 for the random percentages of a flag. */
   readonly random?: (flag: string) => number;
+  /** What the server has answered of the conditions that it does not show; without it all of them are unknown. */
+  readonly facts?: Facts | undefined;
+}
+
+/** The answers of the server for one context. */
+export interface Facts {
+  /** Unknown for every other context. */
+  verdict(fact: number, context: unknown): Verdict;
+  /** Goes up with each verdict that is unknown because the server has not answered yet. */
+  readonly missed: number;
+  /** What a flag answers meanwhile, if anything: its last answer for this context. */
+  held(flag: string): Evaluation | undefined;
 }
 
 /** Compiles a pattern in RE2 syntax to a search for it in a text, in linear time; throws if the pattern is none. */
@@ -106,7 +119,8 @@ export function compileCondition(condition: unknown, question: Question, slots: 
   if (op === "group") return compileGroupLeaf(text(condition.group, "group"), question, slots);
   if (op === "fact") {
     if (!Number.isSafeInteger(condition.fact)) throw new Unreadable("a fact has no number");
-    return never; // Unknown until the server has answered it.
+    const fact = condition.fact as number;
+    return (context, _depth, { facts }) => facts !== undefined && facts.verdict(fact, context) === question;
   }
   if (op === "in" && !flagged(condition.ignoreCase)) {
     const attribute = text(condition.attribute, "attribute");

@@ -27,13 +27,13 @@ export function listSteps(changes: readonly MembersChange[], slots: SlotMaps): r
     if (!Array.isArray(add) || !Array.isArray(remove) || !add.every(isHex64) || !remove.every(isHex64)) return undefined;
     const slot = slots.groups.get(key);
     const entry: unknown = slot?.entry;
-    if (!slot || !isObject(entry) || !isObject(entry.list) || !Array.isArray(entry.list.members)) return undefined;
+    if (!slot || !isObject(entry) || !isObject(entry.list)) return undefined;
     const { list } = entry;
     const group = entry as unknown as AnyEntry; // what lies in a slot came as an entry
     if (steps.some((step) => step.group === group) || new Set([...add, ...remove]).size < add.length + remove.length) return undefined;
     slot.plan ??= compileGroup(entry, slots);
-    const members = slot.plan.list ?? new SipSet(NO_KEY, entry.list.members);
-    if (add.some((member) => members.hasHash(member)) || !remove.every((member) => members.hasHash(member))) return undefined;
+    const members = slot.plan.list ?? unreadList(list.members);
+    if (!members || add.some((member) => members.hasHash(member)) || !remove.every((member) => members.hasHash(member))) return undefined;
     steps.push({
       group,
       fp,
@@ -48,8 +48,12 @@ export function listSteps(changes: readonly MembersChange[], slots: SlotMaps): r
   return steps;
 }
 
-/** For the list of a group that this version cannot read: nobody asks it, but it is kept for whoever copies the state. */
 const NO_KEY: SipKey = [0, 0, 0, 0];
+
+/** The list of a group that this version cannot read: nobody asks it, but it is kept for whoever copies the state. */
+function unreadList(members: unknown): SipSet | undefined {
+  return Array.isArray(members) ? new SipSet(NO_KEY, members) : undefined;
+}
 
 const views = new WeakMap<SipSet, object>();
 

@@ -1,5 +1,5 @@
 import type { AckTerms } from "./acks.ts";
-import type { ByeFrame, ChangeFrame, EmergencyKill, PingFrame, ResyncFrame, SnapshotFrame } from "./protocol.ts";
+import type { ByeFrame, ChangeFrame, EmergencyKill, FactsFrame, PingFrame, ResyncFrame, SnapshotFrame } from "./protocol.ts";
 
 /** A frame that was read. "unknown" is an event of a newer server and is passed over; "bad" is a reason for a snapshot. */
 export type Frame =
@@ -10,10 +10,12 @@ export type Frame =
       readonly heartbeatMs: number;
       readonly at: number;
       readonly emergency: readonly EmergencyKill[];
+      readonly factsAt: number;
       /** Undefined: the server takes acknowledgements of kills only. */
       readonly acks: AckTerms | undefined;
     }
   | { readonly kind: "emergency"; readonly emergency: readonly EmergencyKill[] }
+  | ({ readonly kind: "facts" } & FactsFrame)
   | { readonly kind: "snapshot"; readonly frame: SnapshotFrame }
   | { readonly kind: "change"; readonly frame: ChangeFrame }
   | ({ readonly kind: "resync" } & ResyncFrame)
@@ -24,7 +26,7 @@ export type Frame =
 
 type Fields = { readonly [field: string]: unknown };
 
-const KNOWN = new Set(["hello", "snapshot", "change", "resync", "ping", "bye", "emergency"]);
+const KNOWN = new Set(["hello", "snapshot", "change", "resync", "ping", "bye", "emergency", "facts"]);
 
 /**
  * Reads one frame. Never throws. Checks what the sync machine relies on; what a snapshot or a change holds is checked where it is
@@ -54,10 +56,18 @@ export function parseFrame(event: string, data: string): Frame {
         heartbeatMs: countOr(fields.heartbeatMs),
         at: countOr(fields.at),
         emergency,
+        factsAt: countOr(fields.factsAt),
         acks: ackTerms(fields),
       };
     case "emergency":
       return { kind: event, emergency };
+    case "facts": {
+      if (!isCount(generation) || !isCount(fields.at)) return bad(event, "names no position");
+      const { at, units, all } = fields;
+      // Who cannot tell whom it is about takes it to be about everybody.
+      const everybody = all === true || !Array.isArray(units);
+      return { kind: event, generation, at, units: everybody ? [] : units, all: everybody, spreadMs: countOr(fields.spreadMs) };
+    }
     case "snapshot":
       return { kind: event, frame: value as SnapshotFrame };
     case "change":

@@ -1,5 +1,5 @@
 import { isObject } from "./attribute.ts";
-import { flagged, SCHEMA_READ_MAX, type Slots, text, Unreadable } from "./conditions.ts";
+import { CONDITION_DEPTH_READ_MAX, flagged, SCHEMA_READ_MAX, type Slots, text, Unreadable } from "./conditions.ts";
 import type { Evaluation, Json, Mode, Reason } from "./model.ts";
 import { compileRule, type RulePlan } from "./rule.ts";
 import { inOrder } from "./rule-index.ts";
@@ -126,11 +126,36 @@ function readFlag(entry: Wire, values: Values, off: string | undefined, slots: S
               ? all.default
               : undefined,
     rules: rules.map(({ answer }) => answer),
-    firstAnswer: inOrder(rules),
+    firstAnswer: factsOf(entry).length === 0 ? inOrder(rules) : holding(inOrder(rules), key),
     off,
     answers: all,
     serve,
   };
+}
+
+/** Where the rules meet a fact that is not answered yet, the flag keeps its last answer for a while. */
+function holding(rules: RulePlan, key: string): RulePlan {
+  return (context, call) => {
+    const { facts } = call;
+    if (facts === undefined) return rules(context, call);
+    const before = facts.missed;
+    const answer = rules(context, call);
+    return facts.missed === before ? answer : (facts.held(key) ?? answer);
+  };
+}
+
+/** The numbers of the facts in the rules of a flag off the wire. */
+export function factsOf(flag: unknown): number[] {
+  const found: number[] = [];
+  const look = (condition: unknown, depth: number) => {
+    if (!isObject(condition) || depth > CONDITION_DEPTH_READ_MAX) return;
+    if (condition.op === "fact") {
+      if (Number.isSafeInteger(condition.fact)) found.push(condition.fact as number);
+    } else if (Array.isArray(condition.of)) for (const part of condition.of) look(part, depth + 1);
+    else if (condition.of !== undefined) look(condition.of, depth + 1);
+  };
+  if (isObject(flag) && Array.isArray(flag.rules)) for (const rule of flag.rules) if (isObject(rule)) look(rule.when, 0);
+  return found;
 }
 
 function unreadableFlag(entry: Wire, values: Values, off: string | undefined, problem: string): FlagPlan {

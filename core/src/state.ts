@@ -192,6 +192,11 @@ export function setEmergency(holder: State, kills: readonly EmergencyKill[]): re
   return touched.size === 0 ? [] : flagKeysOf(references(state).closure(touched));
 }
 
+/** These flags and all whose answer depends on one of them, old keys included. */
+export function dependentsOf(holder: State, flags: readonly string[]): readonly string[] {
+  return flagKeysOf(references(held(holder)).closure(flags.map((flag) => `flag:${flag}`)));
+}
+
 /** The keys of all flags, without the old keys of renamed ones, in the order in which they came. */
 export function flagKeys(state: State): string[] {
   const keys: string[] = [];

@@ -2,7 +2,7 @@ import type { AckTerms } from "./acks.ts";
 import type { Position } from "./model.ts";
 import { isCount, parseFrame } from "./parse.ts";
 import { isNewer, samePosition } from "./position.ts";
-import { type EmergencyKill, HEARTBEAT_MS, SILENCE_MS_MAX } from "./protocol.ts";
+import { type EmergencyKill, type FactsFrame, HEARTBEAT_MS, SILENCE_MS_MAX } from "./protocol.ts";
 import { type Applied, applyChange, applySnapshot, type State, setEmergency } from "./state.ts";
 
 /**
@@ -106,6 +106,8 @@ export type SyncAction =
   | { readonly kind: "changed"; readonly keys: readonly string[] }
   /** Of a kill: at once, or within `spreadMs`. */
   | { readonly kind: "acknowledge"; readonly position: Position; readonly spreadMs?: number }
+  /** What facts answer has changed at this revision, for some or for all; `from` hello: it may have, while there was no stream. */
+  | ({ readonly kind: "facts"; readonly from: "hello" | "frame" } & FactsFrame)
   | { readonly kind: "status"; readonly status: SyncStatus }
   | { readonly kind: "problem"; readonly code: string; readonly sentence: string };
 
@@ -268,8 +270,12 @@ function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment:
       };
       const there = holds(sync, { generation, revision: head }) && !sync.distrust;
       const step = rearmed(there ? verified(greeted, moment.now) : greeted, moment.now);
-      return { ...step, actions: [...step.actions, ...emergencies(sync.state, emergency)] };
+      const facts: SyncAction[] =
+        read.factsAt > 0 ? [{ kind: "facts", from: "hello", generation, at: read.factsAt, units: [], spreadMs: 0 }] : [];
+      return { ...step, actions: [...step.actions, ...facts, ...emergencies(sync.state, emergency)] };
     }
+    case "facts":
+      return { sync: here, actions: [{ ...read, from: "frame" }] };
     case "emergency":
       return { sync: here, actions: emergencies(sync.state, read.emergency) };
     case "snapshot":
