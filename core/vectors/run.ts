@@ -29,7 +29,7 @@ export interface VectorCase {
   readonly flag: string;
   readonly context?: unknown;
   /** As for `evaluate`, but `random` is what is drawn and `now` the time, in ms since 1970; null or absent: there is none. */
-  readonly options?: Omit<EvaluateOptions, "random" | "clock" | "overrides"> & {
+  readonly options?: Omit<EvaluateOptions, "random" | "clock" | "facts" | "overrides"> & {
     readonly random?: number | null;
     readonly now?: number | null;
   };
