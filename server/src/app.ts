@@ -95,6 +95,7 @@ function wire({ store, url, settings, log, version, descriptors }: WireDeps): { 
     usage,
     authenticate: (req) => identityOf(auth, req),
     limits: settings.limits.streams,
+    statePerSecond: settings.limits.statePerSecond,
     descriptors,
   });
   const router = createRouter({ store, auth, delivery, usage, log, version, publicUrl: url, sdkDirectory: sdkFolder() });

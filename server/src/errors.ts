@@ -80,9 +80,31 @@ export function problem(code: ProblemCode, detail: string, extra?: ProblemExtra)
   return new Problem(code, detail, extra);
 }
 
+/** A database that cannot be read or written at the moment is no defect: trying again may help. Undefined for every other error. */
+export function databaseProblem(error: unknown): Problem | undefined {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
+    return problem(
+      "UNAVAILABLE",
+      `Another program holds the lock of the database (${code}), so nothing was changed: try again in a moment.`,
+      {
+        cause: error,
+        headers: { "retry-after": "2" },
+      },
+    );
+  }
+  if (!/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB)/.test(code)) return undefined;
+  return problem("UNAVAILABLE", `The database cannot be used (${code}), so nothing was changed: look after the disk of the data folder.`, {
+    cause: error,
+    headers: { "retry-after": "5" },
+  });
+}
+
 /** Any thrown value as a problem. What we did not expect becomes INTERNAL and tells nothing of its cause. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  const unavailable = databaseProblem(error);
+  if (unavailable) return unavailable;
   return new Problem("INTERNAL", "The server could not answer; its log names the cause under this request id.", { cause: error });
 }
 

@@ -121,7 +121,8 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
       }
       attempts.succeeded(name, address);
       const who: SessionAccount = { id: found.id, name: found.name };
-      return { name: who.name, secret: await store.transaction((tx) => sessions.start(tx, who, "password")) };
+      // Urgent, as a kill is: who is not signed in must be able to come in for one, also on a full disk.
+      return { name: who.name, secret: await store.transaction((tx) => sessions.start(tx, who, "password"), true) };
     },
 
     async signInByLink(link, address) {
@@ -129,7 +130,7 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
       const signedIn = await store.transaction((tx) => {
         const who = sessions.takeLink(tx, link);
         return who && { name: who.name, secret: sessions.start(tx, who, "link") };
-      });
+      }, true);
       if (!signedIn) throw problem("SIGN_IN_FAILED", "The link was used already or is older than 15 minutes; make a new one.");
       attempts.succeeded(undefined, address);
       return signedIn;

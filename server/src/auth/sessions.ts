@@ -52,7 +52,8 @@ export function createSessions(store: AuthStore, now: () => number) {
         .get();
       if (!found || isOver(found)) return undefined;
       if (isUse && now() - found.seenAt > SEEN_EVERY_MS) {
-        await store.transaction((tx) => tx.update(session).set({ seenAt: now() }).where(eq(session.hash, hash)).run());
+        // Only a note: a database that cannot be written must not keep anybody from reading or killing.
+        await store.transaction((tx) => tx.update(session).set({ seenAt: now() }).where(eq(session.hash, hash)).run()).catch(() => {});
       }
       return { id: found.id, name: found.name };
     },

@@ -91,7 +91,8 @@ export function createTokens(store: AuthStore, now: () => number) {
         throw problem("TOKEN_INVALID", `The token "${row.name}" expired on ${day}; make a new one under Settings, Tokens.`, challenge);
       }
       if (row.lastUsedAt === null || now() - row.lastUsedAt > USED_EVERY_MS) {
-        await store.transaction((tx) => tx.update(token).set({ lastUsedAt: now() }).where(eq(token.id, row.id)).run());
+        // Only a note: a database that cannot be written must not keep anybody from reading or killing.
+        await store.transaction((tx) => tx.update(token).set({ lastUsedAt: now() }).where(eq(token.id, row.id)).run()).catch(() => {});
       }
       const owner = store.db.select({ name: account.name }).from(account).where(eq(account.id, row.accountId)).get();
       return { name: `${row.name} (token of ${owner?.name ?? "nobody"})`, accountId: row.accountId, via: "token", scope: row.scope };

@@ -1,8 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
-import { applySnapshot, createState } from "@signalbox/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createMembers } from "../groups/members.ts";
 import { createUsage, type Usage } from "../usage/usage.ts";
@@ -38,57 +36,12 @@ const withKey = (path: string) => `${path}?key=${parts.sdkKey("browser")}`;
 const post = (path: string, body: unknown, headers: Record<string, string> = bearer()) =>
   app.request(path, { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) });
 
-describe("GET /sdk/v1/state", () => {
-  test("is a snapshot that an SDK can apply, of what its key may see", async () => {
-    await parts.createFlag("open");
-    await parts.createFlag("secret", false);
-    for (const [response, flags] of [
-      [await app.request("/sdk/v1/state", { headers: bearer() }), ["open", "secret"]],
-      [await app.request(withKey("/sdk/v1/state")), ["open"]],
-    ] as const) {
-      expect(response.status).toBe(200);
-      expect(response.headers.get("content-type")).toBe("application/json");
-      const text = await response.text();
-      const state = createState();
-      expect(applySnapshot(state, JSON.parse(text)).kind).toBe("applied");
-      expect([...state.entries.keys()]).toEqual(flags.map((flag) => `flag:${flag}`));
-      expect(response.headers.get("etag")).toBe(`"${state.position?.generation}.${state.position?.revision}"`);
-    }
-  });
-
-  test("answers 304 to the ETag of the head, and the new state to an older one", async () => {
-    await parts.createFlag("search");
-    const first = await app.request("/sdk/v1/state", { headers: bearer() });
-    const etag = first.headers.get("etag") ?? "";
-    for (const header of [etag, `W/${etag}`, `"0.0", ${etag}`]) {
-      const same = await app.request("/sdk/v1/state", { headers: { ...bearer(), "if-none-match": header } });
-      expect(same.status).toBe(304);
-      expect(await same.text()).toBe("");
-      expect(same.headers.get("etag")).toBe(etag);
-    }
-    await parts.kill("search");
-    const changed = await app.request("/sdk/v1/state", { headers: { ...bearer(), "if-none-match": etag } });
-    expect(changed.status).toBe(200);
-    expect(await changed.text()).toContain('"killed":true');
-  });
-
-  test("is compressed for who accepts it", async () => {
-    await parts.createFlag("search");
-    const plain = await app.request("/sdk/v1/state", { headers: { ...bearer(), "accept-encoding": "br, gzip;q=0" } });
-    expect(plain.headers.get("content-encoding")).toBeNull();
-    const zipped = await app.request("/sdk/v1/state", { headers: { ...bearer(), "accept-encoding": "br, gzip" } });
-    expect(zipped.headers.get("content-encoding")).toBe("gzip");
-    expect(zipped.headers.get("vary")).toContain("accept-encoding");
-    expect(gunzipSync(Buffer.from(await zipped.arrayBuffer())).toString()).toBe(await plain.text());
-  });
-});
-
 describe("every route", () => {
   test("can be read by every page without credentials, problems as well", async () => {
     for (const response of [
-      await app.request(withKey("/sdk/v1/state"), { headers: { origin: "https://shop.example" } }),
-      await app.request("/sdk/v1/state?key=wrong", { headers: { origin: "https://shop.example" } }),
-      await app.request("/sdk/v1/state", { headers: { ...bearer(), origin: "https://shop.example" } }),
+      await app.request(withKey("/sdk/v1/early-access"), { headers: { origin: "https://shop.example" } }),
+      await app.request("/sdk/v1/early-access?key=wrong", { headers: { origin: "https://shop.example" } }),
+      await app.request("/sdk/v1/early-access", { headers: { ...bearer(), origin: "https://shop.example" } }),
       await post(withKey("/sdk/v1/usage"), "{", {}),
     ]) {
       expect(response.headers.get("access-control-allow-origin")).toBe("*");
@@ -97,10 +50,10 @@ describe("every route", () => {
   });
 
   test.each([
-    [() => app.request("/sdk/v1/state"), 401, "SDK_KEY_MISSING"],
-    [() => app.request("/sdk/v1/state", { headers: { authorization: "Bearer sb_server_development_x" } }), 401, "SDK_KEY_INVALID"],
-    [() => app.request("/sdk/v1/state", { headers: { ...bearer(), origin: "https://shop.example" } }), 403, "SDK_KEY_LEAKED"],
-    [() => app.request(`/sdk/v1/state?key=${parts.sdkKey("server")}`), 403, "SDK_KEY_KIND"],
+    [() => app.request("/sdk/v1/early-access"), 401, "SDK_KEY_MISSING"],
+    [() => app.request("/sdk/v1/early-access", { headers: { authorization: "Bearer sb_server_development_x" } }), 401, "SDK_KEY_INVALID"],
+    [() => app.request("/sdk/v1/early-access", { headers: { ...bearer(), origin: "https://shop.example" } }), 403, "SDK_KEY_LEAKED"],
+    [() => app.request(`/sdk/v1/early-access?key=${parts.sdkKey("server")}`), 403, "SDK_KEY_KIND"],
     [() => app.request("/sdk/v1/nothing", { headers: bearer() }), 404, "ROUTE_NOT_FOUND"],
     [() => app.request("/sdk/v1/usage", { headers: bearer() }), 404, "ROUTE_NOT_FOUND"],
   ])("refuses what is wrong with a problem %#", async (request, status, code) => {
@@ -223,7 +176,6 @@ describe("early access", () => {
     expect(refused.status).toBe(429);
     expect(refused.headers.get("retry-after")).toBe("1");
     expect(await refused.json()).toMatchObject({ code: "RATE_LIMITED" });
-    expect((await app.request("/sdk/v1/state", { headers: bearer() })).status).toBe(200);
     await clock.advance(1_000);
     for (let index = 0; index < 50; index += 1) expect((await ask()).status).toBe(200);
     expect((await ask()).status).toBe(429);

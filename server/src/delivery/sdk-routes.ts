@@ -14,7 +14,6 @@ import type { SdkKeyInfo } from "./feed.ts";
 import { acknowledgementBody, membershipBody, readBody, SDK_BODY_BYTES_MAX, usageBody } from "./sdk-body.ts";
 import { sdkFileRoutes } from "./sdk-files.ts";
 import { createKeyCheck } from "./sdk-key.ts";
-import { acceptsGzip, matchesEtag } from "./state-bytes.ts";
 import { createTokenBuckets } from "./token-bucket.ts";
 
 export interface SdkRoutesDeps {
@@ -28,7 +27,6 @@ export interface SdkRoutesDeps {
 
 /** Per SDK key. Acknowledgements come in bursts as large as the number of programs; early access writes to the database. */
 const LIMITS = {
-  state: { perSecond: 500, burst: 5_000 },
   usage: { perSecond: 500, burst: 5_000 },
   acknowledgement: { perSecond: 2_000, burst: 20_000 },
   earlyAccess: { perSecond: 50, burst: 100 },
@@ -36,9 +34,9 @@ const LIMITS = {
 
 type SdkEnv = { Variables: ApiEnv["Variables"] & { key: SdkKeyInfo } };
 
-/** What programs ask besides the stream. Every answer may be read by a page of any origin: the SDK key decides, never a cookie. */
+/** What programs ask besides the stream and the state, which are answered before hono. Every answer may be read by a page of any origin: the SDK key decides, never a cookie. */
 export function sdkRoutes({ delivery, store, members, usage, sdkDirectory }: SdkRoutesDeps): Hono<SdkEnv> {
-  const { feed, clock, log, states, instances } = delivery;
+  const { feed, clock, log, instances } = delivery;
   const checkKey = createKeyCheck({ keys: store, clock, log });
   const routes = new Hono<SdkEnv>();
 
@@ -78,19 +76,6 @@ export function sdkRoutes({ delivery, store, members, usage, sdkDirectory }: Sdk
       await next();
     });
   }
-
-  routes.get("/sdk/v1/state", limited("state"), async (c) => {
-    const { environment, projection } = c.get("key");
-    const bytes = states.head(environment, projection);
-    c.header("etag", bytes.etag);
-    c.header("cache-control", "no-cache");
-    c.header("vary", "authorization, accept-encoding");
-    if (matchesEtag(c.req.header("if-none-match"), bytes.etag)) return c.body(null, 304);
-    c.header("content-type", "application/json");
-    if (!acceptsGzip(c.req.header("accept-encoding"))) return c.body(bytes.json);
-    c.header("content-encoding", "gzip");
-    return c.body(await bytes.gzip());
-  });
 
   routes.post("/sdk/v1/usage", limited("usage"), async (c) => {
     const { environment, projection } = c.get("key");

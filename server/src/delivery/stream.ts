@@ -11,6 +11,7 @@ import { createAdminEvents } from "./events.ts";
 import { writeProblem } from "./raw-problem.ts";
 import { RawStream } from "./raw-stream.ts";
 import { createKeyCheck, type SdkKeys } from "./sdk-key.ts";
+import { createStateRoute, READABLE } from "./state-route.ts";
 
 /** A client past these is told when to come back. */
 const STREAMS: StreamLimits = { openMax: 20_000, newPerSecondMax: 500 };
@@ -19,6 +20,7 @@ const COMING_BACK = { partOfRate: 0.8, spreadMsMin: 2_000, spreadMsMax: 60_000 }
 
 const STREAM_PATH = "/sdk/v1/stream";
 const EVENTS_PATH = "/api/v1/events";
+const STATE_PATH = "/sdk/v1/state";
 const USAGE_PATH = "/sdk/v1/usage";
 
 export interface StreamListenerDeps {
@@ -28,6 +30,8 @@ export interface StreamListenerDeps {
   /** Who sends this request, by session or token; undefined when nobody that we know. */
   readonly authenticate: (req: IncomingMessage) => Promise<Identity | undefined>;
   readonly limits?: StreamLimits;
+  /** Requests for the state with one SDK key in a second. */
+  readonly statePerSecond?: number;
   readonly descriptors?: Descriptors;
   readonly eventLoop?: Pick<EventLoop, "overloaded" | "stop">;
 }
@@ -43,8 +47,8 @@ export interface StreamListener {
 }
 
 /**
- * The `request` listener before all others. It answers the two endless routes on their raw sockets, and guards their
- * connections: whatever else a client sends on a connection with an endless answer destroys it, also when the pipelined request is
+ * The `request` listener before all others. It answers the two endless routes on their raw sockets, the state from bytes that are
+ * ready, and guards the connections of the endless ones: whatever else a client sends on a connection with an endless answer destroys it, also when the pipelined request is
  * for another route, because that answer could never be sent.
  */
 export function createStreamListener(deps: StreamListenerDeps): StreamListener {
@@ -54,6 +58,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
   const descriptors = deps.descriptors ?? { connections: () => 0, connectionsMax: Number.POSITIVE_INFINITY };
   const checkKey = createKeyCheck({ keys, clock, log });
   const admission = createAdmission({ limits, clock, eventLoop, descriptors, watch });
+  const answerState = createStateRoute({ delivery, checkKey, perSecond: deps.statePerSecond ?? 500 });
   const events = createAdminEvents({ delivery, usage, authenticate });
   /** Sockets whose answer is endless. */
   const taken = new WeakSet<object>();
@@ -65,6 +70,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
       return true;
     }
     const [path, query] = splitTarget(req.url ?? "");
+    if (path === STATE_PATH) return state(req, res, query);
     if (path !== STREAM_PATH && path !== EVENTS_PATH) return path === USAGE_PATH && shedUsage(req, res);
     if (!res.socket) {
       // Pipelined behind an answer that is not finished: there is no socket to take.
@@ -72,7 +78,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
       return true;
     }
     // A page may read the problem of the SDK route; nothing in it is secret, and no credentials are taken from a browser.
-    const cors: Record<string, string> = path === STREAM_PATH ? { "access-control-allow-origin": "*" } : {};
+    const cors = path === STREAM_PATH ? READABLE : {};
     try {
       if (req.method !== "GET") {
         throw problem("METHOD_NOT_ALLOWED", `${path} takes GET, not ${req.method}.`, { headers: { allow: "GET" } });
@@ -92,12 +98,24 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
     return true;
   }
 
+  function state(req: IncomingMessage, res: ServerResponse, query: string): boolean {
+    // Another method is no route at all, which hono says.
+    if (req.method !== "GET" && req.method !== "HEAD") return false;
+    const refuse = (error: unknown) => writeProblem({ req, res, log }, error, READABLE);
+    try {
+      void answerState(req, res, new URLSearchParams(query))?.catch(refuse);
+    } catch (error) {
+      refuse(error);
+    }
+    return true;
+  }
+
   /** Counts of evaluations can wait, flags cannot: an SDK keeps what was refused and sends it with the next report. */
   function shedUsage(req: IncomingMessage, res: ServerResponse): boolean {
     if (!eventLoop.overloaded || req.method !== "POST") return false;
     watch.shed("usage", "event-loop");
     const refusal = problem("OVERLOADED", "The server is overloaded; send the report again in 30 s.", { headers: { "retry-after": "30" } });
-    writeProblem({ req, res, log }, refusal, { "access-control-allow-origin": "*" });
+    writeProblem({ req, res, log }, refusal, READABLE);
     return true;
   }
 

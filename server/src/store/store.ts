@@ -2,9 +2,8 @@ import { join } from "node:path";
 import { type Projection, STATE_BYTES_MAX } from "@signalbox/core";
 import { asc, eq, sql } from "drizzle-orm";
 import type { Commit, Feed, SdkKeyInfo } from "../delivery/feed.ts";
-import { problem } from "../errors.ts";
 import { type AuditRow, appendAudit } from "./audit.ts";
-import { openSqlite, type SqliteDriver } from "./driver.ts";
+import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
 import { migrateDatabase } from "./migrate.ts";
 import type { EnvironmentModel, ProjectModel } from "./model.ts";
@@ -16,6 +15,7 @@ import { tables } from "./schema.sqlite.ts";
 import { loadSdkKeys } from "./sdk-keys.ts";
 import { seedDatabase } from "./seed.ts";
 import { liveSigningSecrets, type SigningSecret } from "./signing.ts";
+import { createWriteGuard } from "./write-guard.ts";
 
 export interface StoreOptions {
   readonly directory: string;
@@ -55,8 +55,11 @@ export interface Store {
    * revision and digests of each environment. Then swaps the state in memory and wakes the feed's listeners, then resolves.
    */
   write(request: WriteRequest, decide: (current: Current, tx: Tx) => Outcome): Promise<Written>;
-  /** For tables that are no part of an environment's state (accounts, tokens): in line with the other writes. */
-  transaction<T>(run: (tx: Tx) => T): Promise<T>;
+  /**
+   * For tables that are no part of an environment's state (accounts, tokens): in line with the other writes. `urgent`: needed for a
+   * kill (signing in), so it goes ahead of others and is stored on a full disk too.
+   */
+  transaction<T>(run: (tx: Tx) => T, urgent?: boolean): Promise<T>;
   audit(tx: Tx, row: AuditRow): void;
   sdkKey(text: string): SdkKeyInfo | undefined;
   /** The text of an environment's key; undefined if the folder's secret is not the one that it was made with. */
@@ -75,16 +78,19 @@ export async function openStore({ directory, driver, now = Date.now }: StoreOpti
     const handle = await openSqlite(join(directory, "signalbox.db"), driver ? { driver } : {});
     try {
       const { db } = handle;
+      checkPages(handle);
       migrateDatabase(db);
       const secret = folderSecret(directory);
       seedDatabase(db, secret, now());
-      return createStore(db, handle.driver, secret, now, () => {
+      // From now on the queue waits for another process's lock, and the event loop does not.
+      handle.raw.pragma(`busy_timeout = ${LOCK_MS_MAX}`);
+      return createStore({ db, driver: handle.driver, directory, secret, now }, () => {
         handle.close();
         unlock();
       });
     } catch (error) {
       handle.close();
-      throw error;
+      throw asUnusable(error, directory);
     }
   } catch (error) {
     unlock();
@@ -92,12 +98,51 @@ export async function openStore({ directory, driver, now = Date.now }: StoreOpti
   }
 }
 
-function createStore(db: Database, driver: string, secret: Buffer, now: () => number, release: () => void): Store {
+/** How long one attempt waits for another process's lock, with the event loop standing still. */
+const LOCK_MS_MAX = 20;
+
+/** SQLite keeps no checksum of its pages: this finds damage of the structure, the digests of the heads find damage of the content. */
+function checkPages({ raw }: SqliteHandle): void {
+  const [found] = raw.prepare<[], [string]>("pragma quick_check(1)").raw().all();
+  if (found && found[0] !== "ok") throw new DamagedFile(found[0]);
+}
+
+class DamagedFile extends Error {}
+
+/** What reading a damaged file throws, as a sentence for the person who starts it. */
+function asUnusable(error: unknown, directory: string): unknown {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  // A SyntaxError comes from a column that holds JSON.
+  const damaged = error instanceof DamagedFile || error instanceof SyntaxError || /^SQLITE_(CORRUPT|NOTADB)/.test(code);
+  if (error instanceof Error && damaged) {
+    const [what] = error.message.split("\n", 1);
+    return new StoreUnusable(
+      `The database in ${directory} is damaged (${what}): put a backup of the data folder in its place. Programs go on with what they hold.`,
+      { cause: error },
+    );
+  }
+  if (!/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED)/.test(code)) return error;
+  return new StoreUnusable(
+    `The database in ${directory} cannot be written (${code}): check that its disk can be written, has space left, and that no other program holds the file.`,
+    { cause: error },
+  );
+}
+
+interface Opened {
+  readonly db: Database;
+  readonly driver: string;
+  readonly directory: string;
+  readonly secret: Buffer;
+  readonly now: () => number;
+}
+
+function createStore({ db, driver, directory, secret, now }: Opened, release: () => void): Store {
   let projects: readonly ProjectModel[] = loadProjects(db);
   const environments = () => projects.flatMap((project) => project.environments);
   const infos = environments().map(({ info }) => info);
   const keys = loadSdkKeys(db, secret, infos);
   const queue = createWriteQueue();
+  const guard = createWriteGuard(directory);
   const listeners = new Set<(commit: Commit) => void>();
   const rings = new Map(environments().map((environment) => [environment.info.id, loadRing(db, environment)]));
   const newIds = { flag: nextId(db, "flag"), group: nextId(db, "flag_group") };
@@ -171,7 +216,7 @@ function createStore(db: Database, driver: string, secret: Buffer, now: () => nu
 
   const write: Store["write"] = (request, decide) => {
     const startedAt = performance.now();
-    return queue.run(() => durably(() => writeNow(request, decide, startedAt)), request.urgent);
+    return queue.run(() => guard.run(() => writeNow(request, decide, startedAt), request.urgent === true), request.urgent);
   };
   const project: Store["project"] = (key) => projects.find((each) => each.key === key);
 
@@ -190,34 +235,17 @@ function createStore(db: Database, driver: string, secret: Buffer, now: () => nu
     projects: () => projects,
     project,
     write,
-    transaction: (run) => queue.run(() => durably(() => db.transaction(run, { behavior: "immediate" }))),
+    transaction: (run, urgent = false) => queue.run(() => guard.run(() => db.transaction(run, { behavior: "immediate" }), urgent), urgent),
     audit: (tx, row) => appendAudit(tx, { ...row, at: row.at ?? now() }),
     sdkKey: keys.find,
     showSdkKey: keys.show,
     signingSecrets: (environmentId) => liveSigningSecrets(secret, environmentById(environmentId)),
     async close() {
       await queue.close();
+      guard.close();
       release();
     },
   };
-}
-
-/** A database that cannot be written is no defect: the caller hears that nothing was stored, and that trying again may help. */
-function durably<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (!/^SQLITE_(FULL|IOERR|READONLY|BUSY|LOCKED|CANTOPEN|NOMEM)/.test(code)) throw error;
-    throw problem(
-      "UNAVAILABLE",
-      `The database cannot be written (${code}), so nothing was changed: look after the disk of the data folder.`,
-      {
-        cause: error,
-        headers: { "retry-after": "5" },
-      },
-    );
-  }
 }
 
 /** The head rows, read in the order of their ids inside the transaction, must be those that memory holds: this is the only writer. */

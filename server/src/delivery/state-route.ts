@@ -1,0 +1,82 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Projection } from "@signalbox/core";
+import { problem } from "../errors.ts";
+import type { Delivery } from "./delivery.ts";
+import type { CheckKey } from "./sdk-key.ts";
+import { acceptsGzip, matchesEtag, type StateBytes } from "./state-bytes.ts";
+import { createTokenBuckets } from "./token-bucket.ts";
+
+/** What a page of any origin may read. It sends no credentials, and what it is answered is meant for everybody with its key. */
+export const READABLE = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers": "etag, retry-after",
+  "cross-origin-resource-policy": "cross-origin",
+};
+
+export interface StateRouteDeps {
+  readonly delivery: Pick<Delivery, "states" | "clock" | "watch">;
+  readonly checkKey: CheckKey;
+  /** Requests with one SDK key; ten times as many at once. */
+  readonly perSecond: number;
+}
+
+/** Throws the problem that is to be answered. */
+export type StateRoute = (req: IncomingMessage, res: ServerResponse, query: URLSearchParams) => Promise<void> | undefined;
+
+/** The state as it is, or its ETag: the bytes and their headers are made once for each state, and then only written. */
+export function createStateRoute({ delivery: { states, clock, watch }, checkKey, perSecond }: StateRouteDeps): StateRoute {
+  const buckets = createTokenBuckets(clock, { perSecond, burst: 10 * perSecond });
+
+  return (req, res, query) => {
+    const { headers } = req;
+    const { environment, projection } = checkKey({
+      authorization: headers.authorization,
+      origin: headers.origin,
+      query: query.get("key") ?? undefined,
+    });
+    if (!buckets.take(`${environment.id}:${projection}`)) {
+      watch.shed("state", "rate");
+      throw problem("RATE_LIMITED", `More than ${perSecond} requests in a second with this SDK key; try again in 1 s.`, {
+        headers: { "retry-after": "1" },
+      });
+    }
+    const bytes = states.head(environment, projection);
+    const head = headOf(bytes, projection);
+    if (matchesEtag(headers["if-none-match"], bytes.etag)) {
+      res.writeHead(304, head.unchanged).end();
+      return undefined;
+    }
+    if (!acceptsGzip(headers["accept-encoding"])) {
+      // For HEAD node:http leaves the body out.
+      res.writeHead(200, head.plain).end(bytes.json);
+      return undefined;
+    }
+    return bytes.gzip().then((gzip) => {
+      if (res.destroyed) return;
+      res.writeHead(200, { ...head.plain, "content-encoding": "gzip", "content-length": gzip.length }).end(gzip);
+    });
+  };
+}
+
+interface Head {
+  readonly unchanged: Readonly<Record<string, string>>;
+  readonly plain: Readonly<Record<string, string | number>>;
+}
+
+const heads = new WeakMap<StateBytes, Head>();
+
+function headOf(bytes: StateBytes, projection: Projection): Head {
+  const known = heads.get(bytes);
+  if (known) return known;
+  const unchanged = {
+    etag: bytes.etag,
+    "cache-control": "no-cache",
+    vary: "authorization, accept-encoding",
+    "x-content-type-options": "nosniff",
+    // A server key is refused in a page.
+    ...(projection === "browser" && READABLE),
+  };
+  const head = { unchanged, plain: { ...unchanged, "content-type": "application/json", "content-length": bytes.json.length } };
+  heads.set(bytes, head);
+  return head;
+}

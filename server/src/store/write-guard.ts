@@ -1,0 +1,95 @@
+import { databaseProblem, type Problem, problem } from "../errors.ts";
+import { type Ballast, createBallast } from "./ballast.ts";
+
+/** The ballast is made this long after the start, when nobody waits for anything. */
+const BALLAST_AFTER_MS = 1_000;
+
+/** Stands between the queue and the file: what a write that SQLite refuses means for this write and for those after it. */
+export interface WriteGuard {
+  /**
+   * Runs one write, in a transaction of its own. Throws a problem (503) when nothing can be written:
+   * - a full disk: kills get the space of the ballast, all else is refused until there is space for the ballast again
+   * - an error of the disk or a damaged file: everything is refused until the next start, since what the disk holds is not known
+   * - the lock of another process: SQLITE_BUSY goes on to the queue, which tries again
+   */
+  run<T>(job: () => T, urgent: boolean): T;
+  close(): void;
+}
+
+export function createWriteGuard(directory: string): WriteGuard {
+  const ballast = createBallast(directory);
+  let isFull = false;
+  let broken: Problem | undefined;
+  const timer = setTimeout(() => {
+    isFull = !restored(ballast);
+  }, BALLAST_AFTER_MS);
+  timer.unref();
+
+  function attempt<T>(job: () => T, urgent: boolean): T {
+    try {
+      return job();
+    } catch (error) {
+      if (codeOf(error) === "SQLITE_FULL") {
+        isFull = true;
+        if (urgent && ballast.release()) return job();
+      }
+      if (BREAKING.test(codeOf(error))) broken = brokenProblem(error);
+      throw error;
+    }
+  }
+
+  return {
+    run(job, urgent) {
+      if (broken) throw broken;
+      if (isFull && !urgent) {
+        if (!restored(ballast)) throw fullProblem();
+        isFull = false;
+      }
+      try {
+        return attempt(job, urgent);
+      } catch (error) {
+        if (isBusy(error)) throw error;
+        throw codeOf(error) === "SQLITE_FULL" ? fullProblem(error) : (broken ?? databaseProblem(error) ?? error);
+      }
+    },
+    close() {
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** After these nobody knows what of the file has reached the disk: trying again may seem to work and lose what was acknowledged. */
+const BREAKING = /^SQLITE_(IOERR_(WRITE|FSYNC|DIR_FSYNC|TRUNCATE|CLOSE)|CORRUPT|NOTADB)/;
+
+/** True when another process holds the lock of the database. */
+export function isBusy(error: unknown): boolean {
+  return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+function restored(ballast: Ballast): boolean {
+  try {
+    return ballast.restore();
+  } catch {
+    return false; // the folder cannot be looked at: the next write will say why
+  }
+}
+
+function fullProblem(cause?: unknown): Problem {
+  return problem(
+    "UNAVAILABLE",
+    "The disk of the data folder is full (SQLITE_FULL), so nothing was changed: make space there; until then only kills are stored, and flags are served as they are.",
+    { cause, headers: { "retry-after": "5" } },
+  );
+}
+
+function brokenProblem(cause: unknown): Problem {
+  const code = codeOf(cause);
+  const what = /CORRUPT|NOTADB/.test(code)
+    ? `The database file is damaged (${code}), so nothing was changed and nothing more is written: stop Signalbox and put a backup of the data folder in its place`
+    : `The disk of the data folder failed while it was written (${code}), so nothing was acknowledged and nothing more is written until Signalbox is started again: look after the disk first`;
+  return problem("UNAVAILABLE", `${what}; flags are served as they are.`, { cause, headers: { "retry-after": "60" } });
+}
