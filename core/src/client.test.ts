@@ -119,8 +119,8 @@ describe("usage", () => {
     world.client.isOn("b");
     await world.pass(500);
     expect(world.sent.map(({ body }) => body.evaluated).at(-1)).toEqual([
-      { flag: "a", variant: "on", count: 1 },
-      { flag: "b", variant: "on", count: 1 },
+      { flag: "a", variant: "on", count: 1, revision: 1, at: 200 },
+      { flag: "b", variant: "on", count: 1, revision: 1, at: 200 },
     ]);
     world.client.isOn("b");
     await world.pass(9_999);
@@ -131,7 +131,7 @@ describe("usage", () => {
     expect(world.sent).toHaveLength(3);
   });
 
-  test("what fails is kept, what is refused is not sent again", async () => {
+  test("what fails is kept and sent again as it was, what is refused is not sent again and said to be lost", async () => {
     const world = createWorld();
     await world.pass(0);
     world.open();
@@ -139,13 +139,17 @@ describe("usage", () => {
     world.client.isOn("a");
     await world.pass(200);
     world.client.isOn("a");
+    await world.pass(10_000);
+    expect(world.sent.map(({ body }) => body)).toEqual([world.sent[0]?.body, world.sent[0]?.body]);
     world.answer("refused");
     await world.pass(10_000);
-    expect(world.sent.at(-1)?.body.evaluated).toEqual([{ flag: "a", variant: "on", count: 2 }]);
+    expect(world.sent).toHaveLength(4);
+    expect(world.lines.at(-1)).toBe("signalbox: 1 evaluation is counted nowhere: the server refused the report");
     world.answer("sent");
     world.client.isOn("a");
     await world.pass(10_000);
-    expect(world.sent.at(-1)?.body.evaluated).toEqual([{ flag: "a", variant: "on", count: 1 }]);
+    expect(world.sent).toHaveLength(5);
+    expect(world.sent.at(-1)?.body.evaluated).toMatchObject([{ flag: "a", variant: "on", count: 1 }]);
   });
 
   test("nothing is counted before there is a state, and an unknown key is said once", async () => {
@@ -181,7 +185,8 @@ describe("lines", () => {
     expect(world.client.isOn("a")).toBe(true);
     expect(world.lines.length).toBeGreaterThan(3);
     expect(world.lines.length).toBeLessThan(hours * 6 * 2 + 5);
-    expect(world.timers).toBeLessThanOrEqual(2);
+    // Of the connection, of the report, and of the minute that ends.
+    expect(world.timers).toBeLessThanOrEqual(3);
     await world.pass(60_000);
     await world.connecting();
     world.open();

@@ -219,9 +219,11 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     if (slot === undefined || closed !== undefined || sync.status !== "live") return answerSlowly(key, context);
     // The way of nearly every read: nothing is looked up twice, nothing is allocated.
     try {
-      const given = evaluateSlot(state, slot, context ?? ports.context() ?? NOBODY, current);
+      const subject = context ?? ports.context() ?? NOBODY;
+      const given = evaluateSlot(state, slot, subject, current);
       if (!given.served) return answerSlowly(key, context);
       if (!countUp(slot, given.variant)) usage.served(key, given.variant, slot);
+      if (usage.wantsContext) usage.sample(subject);
       return given;
     } catch {
       return BROKEN; // a hostile provider of contexts
@@ -243,11 +245,13 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
   const unreadable = new Map<string, string>();
   const usage = createUsageReporter({
     ports,
+    time: clock,
     named: { instance: options.instance, app: options.app, sdk: options.sdk },
     before(unknown) {
       for (const key of unknown) warn(`no flag "${key}" in ${place()}, the default of the call holds; check the key${options.unknownHint}`);
       sayUnreadable();
     },
+    lost: (many, why) => warn(`${many} ${many === 1 ? "evaluation is" : "evaluations are"} counted nowhere: ${why}`),
   });
 
   /** What was asked for and cannot be read, each once for each reason. Evaluation itself reports nothing. */
@@ -362,6 +366,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       const step = stepSync(sync, next, { now: ports.now(), random: ports.random() });
       if (step.sync.serverAt !== undefined && step.sync.serverAt !== sync.serverAt) skewMs = step.sync.serverAt - ports.time();
       sync = step.sync;
+      usage.look(state.position, sync.samples);
       if (facts) {
         for (const action of step.actions) if (action.kind === "facts") facts.told(action, action.from);
         facts.look(sync.status === "live" || sync.status === "polling");

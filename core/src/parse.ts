@@ -13,13 +13,15 @@ export type Frame =
       readonly factsAt: number;
       /** Undefined: the server takes acknowledgements of kills only. */
       readonly acks: AckTerms | undefined;
+      /** Whether it asks for contexts. */
+      readonly samples: boolean;
     }
   | { readonly kind: "emergency"; readonly emergency: readonly EmergencyKill[] }
   | ({ readonly kind: "facts" } & FactsFrame)
   | { readonly kind: "snapshot"; readonly frame: SnapshotFrame }
   | { readonly kind: "change"; readonly frame: ChangeFrame }
   | ({ readonly kind: "resync" } & ResyncFrame)
-  | ({ readonly kind: "ping" } & PingFrame)
+  | ({ readonly kind: "ping"; readonly samples: boolean } & PingFrame)
   | ({ readonly kind: "bye" } & ByeFrame)
   | { readonly kind: "unknown" }
   | { readonly kind: "bad"; readonly why: string };
@@ -46,6 +48,7 @@ export function parseFrame(event: string, data: string): Frame {
   const fields = value as Fields;
   const { generation, head, revision, reason } = fields;
   const emergency = Array.isArray(fields.emergency) ? fields.emergency : [];
+  const samples = fields.sampleContexts === true;
   switch (event) {
     case "hello":
       if (!isCount(generation) || !isCount(head)) return bad(event, "names no position");
@@ -58,6 +61,7 @@ export function parseFrame(event: string, data: string): Frame {
         emergency,
         factsAt: countOr(fields.factsAt),
         acks: ackTerms(fields),
+        samples,
       };
     case "emergency":
       return { kind: event, emergency };
@@ -77,7 +81,7 @@ export function parseFrame(event: string, data: string): Frame {
       return { kind: event, generation, revision, reason: reason === "compacted" || reason === "ahead" ? reason : "size" };
     case "ping":
       if (!isCount(generation) || !isCount(head)) return bad(event, "names no position");
-      return { kind: event, generation, head, dbAgeMs: countOr(fields.dbAgeMs), at: countOr(fields.at) };
+      return { kind: event, generation, head, dbAgeMs: countOr(fields.dbAgeMs), at: countOr(fields.at), samples };
     default:
       return {
         kind: "bye",

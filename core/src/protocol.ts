@@ -129,6 +129,8 @@ export interface PingFrame {
   /** How long ago this node last confirmed the head with the database. */
   readonly dbAgeMs: number;
   readonly at: number;
+  /** As in `hello`, for it can be switched while a stream is open; absent: no. */
+  readonly sampleContexts?: boolean;
 }
 
 /** The server closes after this frame; the SDK reconnects after `afterMs` plus a random part of `spreadMs`. */
@@ -146,18 +148,23 @@ export interface UsageReport {
   readonly instance: string;
   readonly app: string;
   readonly sdk: string;
-  /** Counts up with each new report of this instance, from 1; a report that is sent again keeps its number and is counted once. */
+  /** Which start of this instance it is: a program that is started again under the same name numbers its reports anew. */
+  readonly run?: string;
+  /** Counts up with each new report of this run, from 1; a report that is sent again keeps its number and is counted once. */
   readonly batch?: number;
   readonly evaluated: readonly {
     readonly flag: string;
     readonly variant: string;
     readonly count: number;
-    /** The revision of the state that answered, and the minute in which it did (ms since 1970, by the server's clock). */
+    /**
+     * The revision of the state that answered, and when counting of this row began (ms since 1970, by the server's clock): all of it was
+     * evaluated then or later in the same minute.
+     */
     readonly revision?: number;
     readonly at?: number;
   }[];
   readonly unknown: readonly { readonly flag: string; readonly count: number }[];
-  /** Only if `hello` asked for them: at most 20 contexts, private attributes already removed. */
+  /** Only if `hello` asked for them: at most 20 contexts. The server removes private attributes before it keeps or tells them. */
   readonly contexts?: readonly { readonly [attribute: string]: Json }[];
 }
 

@@ -30,6 +30,8 @@ export interface Sync {
   readonly greeted: boolean;
   /** What the server of this connection said of acknowledgements; undefined before that. */
   readonly acks: AckTerms | undefined;
+  /** Whether the server of this connection asks for contexts. */
+  readonly samples: boolean;
   readonly silenceMs: number;
   /** Since when this connection is verified to be at the server's head. */
   readonly goodSince: number | undefined;
@@ -153,6 +155,7 @@ export function createSync(state: State, options: SyncOptions): Sync {
     heardAt: 0,
     greeted: false,
     acks: undefined,
+    samples: false,
     silenceMs: SILENCE_MS_MAX,
     goodSince: undefined,
     verifiedAt: undefined,
@@ -213,6 +216,7 @@ function begin(sync: Sync, _event: unknown, { now }: SyncMoment): SyncStep {
       triedAt: now,
       greeted: false,
       acks: undefined,
+      samples: false,
       goodSince: undefined,
       lagSince: undefined,
       resyncing: undefined,
@@ -266,6 +270,7 @@ function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment:
         ...timed(here, read.at),
         greeted: true,
         acks: read.acks,
+        samples: read.samples,
         silenceMs: Math.min(Math.max(3 * beat, 3_000), 2 * SILENCE_MS_MAX),
       };
       const there = holds(sync, { generation, revision: head }) && !sync.distrust;
@@ -290,7 +295,12 @@ function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment:
     case "resync":
       return resync(here, read, read.reason, moment);
     case "ping":
-      return pinged(timed(here, read.at), { generation: read.generation, revision: read.head }, read.dbAgeMs, moment);
+      return pinged(
+        { ...timed(here, read.at), samples: read.samples },
+        { generation: read.generation, revision: read.head },
+        read.dbAgeMs,
+        moment,
+      );
     case "bye": {
       const { reason, afterMs, spreadMs } = read;
       const inMs = Math.min(afterMs + moment.random * spreadMs, DIRECTED_MS_MAX);

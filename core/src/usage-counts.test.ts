@@ -1,76 +1,80 @@
-import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { createUsageCounts, REPORT_BYTES_MAX, REPORT_ROWS_MAX, USAGE_ROWS_MAX } from "./usage-counts.ts";
+import { countUp, createUsageCounts, REPORT_ROWS_MAX, USAGE_ROWS_MAX, type UsagePlace } from "./usage-counts.ts";
+
+const SPAN = { at: 60_000, revision: 7 };
 
 describe("usage counts", () => {
-  test("a flag or variant that was not counted before is fresh, the first count since a report is first", () => {
+  test("a flag or variant that was not counted before is fresh, the first count since a span ended is first", () => {
     const counts = createUsageCounts();
     expect(counts.add("a", "on")).toBe("fresh");
     expect(counts.add("a", "on")).toBe("more");
     expect(counts.add("a", "off")).toBe("fresh");
     expect(counts.add("gone", undefined)).toBe("fresh");
+    counts.endSpan(SPAN, false);
     expect(counts.take()).toEqual({
       evaluated: [
-        { flag: "a", variant: "on", count: 2 },
-        { flag: "a", variant: "off", count: 1 },
+        { flag: "a", variant: "on", count: 2, ...SPAN },
+        { flag: "a", variant: "off", count: 1, ...SPAN },
       ],
       unknown: [{ flag: "gone", count: 1 }],
     });
     expect(counts.take()).toBeUndefined();
     expect(counts.add("a", "on")).toBe("first");
+    expect(counts.add("gone", undefined)).toBe("first");
   });
 
-  test("every count arrives once, over any number of reports and of reports that fail", () => {
-    const key = fc.oneof(fc.constantFrom("a", "b", "constructor"), fc.string({ unit: "binary", maxLength: 100 }));
-    const evaluation = fc.tuple(key, fc.constantFrom("on", "off", undefined));
-    fc.assert(
-      fc.property(fc.array(fc.oneof(evaluation, fc.boolean()), { maxLength: 400 }), (schedule) => {
-        const counts = createUsageCounts();
-        let added = 0;
-        let arrived = 0;
-        const report = (arrives: boolean) => {
-          const usage = counts.take();
-          if (usage === undefined) return false;
-          expect(new TextEncoder().encode(JSON.stringify(usage)).length).toBeLessThanOrEqual(REPORT_BYTES_MAX);
-          if (!arrives) counts.giveBack(usage);
-          else for (const row of [...usage.evaluated, ...usage.unknown]) arrived += row.count;
-          return true;
-        };
-        for (const step of schedule) {
-          if (typeof step === "boolean") report(step);
-          else {
-            counts.add(...step);
-            added++;
-          }
-        }
-        while (report(true));
-        expect(arrived).toBe(added);
-      }),
-    );
+  test("a row that was laid aside is counted up no further", () => {
+    const counts = createUsageCounts();
+    const place: UsagePlace = { usage: undefined };
+    counts.add("a", "on", place);
+    expect(countUp(place, "on")).toBe(true);
+    counts.endSpan({ at: 1, revision: 1 }, true);
+    expect(countUp(place, "on")).toBe(false);
+    counts.add("a", "on", place);
+    expect(countUp(place, "on")).toBe(true);
+    counts.endSpan({ at: 2, revision: 2 }, true);
+    expect(counts.take()?.evaluated).toEqual([
+      { flag: "a", variant: "on", count: 2, at: 1, revision: 1 },
+      { flag: "a", variant: "on", count: 2, at: 2, revision: 2 },
+    ]);
+  });
+
+  test("without room a span goes on, and is cut short only if the next must not be counted with it", () => {
+    const counts = createUsageCounts(3);
+    counts.add("a", "on");
+    counts.add("b", "on");
+    expect(counts.endSpan(SPAN, false)).toEqual({ ended: true, lost: 0 });
+    counts.add("a", "on");
+    counts.add("b", "on");
+    expect(counts.endSpan(SPAN, false)).toEqual({ ended: false, lost: 0 });
+    counts.add("b", "on");
+    expect(counts.endSpan(SPAN, true)).toEqual({ ended: true, lost: 2 });
+    expect(counts.take()?.evaluated.map(({ flag, count }) => [flag, count])).toEqual([
+      ["a", 1],
+      ["b", 1],
+      ["a", 1],
+    ]);
   });
 
   test("a flood of keys is bounded, in memory and in each report, and flags are counted again after it", () => {
     const counts = createUsageCounts();
-    for (let i = 0; i < 3 * USAGE_ROWS_MAX; i++) counts.add(`key-${i}`, undefined);
+    for (let i = 0; i < 3 * USAGE_ROWS_MAX; i++) counts.add(`key-${i}`, i % 2 === 0 ? undefined : "on");
+    expect(counts.add("late", "on")).toBe("dropped");
+    counts.endSpan(SPAN, false);
     let rows = 0;
     for (let usage = counts.take(); usage !== undefined; usage = counts.take()) {
-      expect(usage.unknown.length).toBeLessThanOrEqual(REPORT_ROWS_MAX);
-      rows += usage.unknown.length;
+      expect(Math.max(usage.unknown.length, usage.evaluated.length)).toBeLessThanOrEqual(REPORT_ROWS_MAX);
+      rows += usage.unknown.length + usage.evaluated.length;
     }
-    expect(rows).toBe(USAGE_ROWS_MAX);
-    expect(counts.add("a", "on")).toBe("fresh");
-    expect(counts.take()?.evaluated).toEqual([{ flag: "a", variant: "on", count: 1 }]);
+    expect(rows).toBe(2 * USAGE_ROWS_MAX);
+    expect(counts.add("late", "on")).toBe("fresh");
   });
 
-  test("what is no flag key is not counted", () => {
+  test("what is no flag key, nor a name that a report could hold, is not counted", () => {
     const counts = createUsageCounts();
-    counts.add("x".repeat(101), undefined);
+    expect(counts.add("x".repeat(101), undefined)).toBe("dropped");
+    expect(counts.add("f", "v".repeat(20_000))).toBe("dropped");
+    counts.endSpan(SPAN, true);
     expect(counts.take()).toBeUndefined();
   });
-});
-
-test("a name that no report could hold is not counted, and reports end", () => {
-  const counts = createUsageCounts();
-  expect(counts.add("f", "v".repeat(20_000))).toBe("more");
-  expect(counts.take()).toBeUndefined();
 });

@@ -368,16 +368,18 @@ describe("usage", () => {
       instance: "one",
       app: "tests",
       sdk: `node/${VERSION}`,
+      run: expect.any(String),
+      batch: 1,
       evaluated: [
-        { flag: "a", variant: "on", count: 3 },
-        { flag: "b", variant: "off", count: 1 },
+        { flag: "a", variant: "on", count: 3, revision: 1, at: expect.any(Number) },
+        { flag: "b", variant: "off", count: 1, revision: 1, at: expect.any(Number) },
       ],
       unknown: [{ flag: "gone", count: 1 }],
     });
     expect(lines).toContain('signalbox: no flag "gone" in development of Default, the default of the call holds; check the key');
   });
 
-  test("a report that fails is sent again, whole", async () => {
+  test("a report that fails is sent again as it was, before the next", async () => {
     const server = await serve([flag("a", "on")]);
     server.answer("usage", (_asked, response) => response.writeHead(503).end());
     const { flags } = follow(server);
@@ -387,8 +389,9 @@ describe("usage", () => {
     server.answer("usage", undefined);
     flags.isOn("a");
     await flags.flush();
-    const bodies = asked(server, "usage").map((request) => JSON.parse(request.body).evaluated);
-    expect(bodies.at(-1)).toEqual([{ flag: "a", variant: "on", count: 2 }]);
+    const [first, again, next] = asked(server, "usage").map((request) => request.body);
+    expect(again).toBe(first);
+    expect(JSON.parse(next ?? "")).toMatchObject({ batch: 2, evaluated: [{ flag: "a", variant: "on", count: 1 }] });
   });
 });
 
