@@ -25,6 +25,7 @@ export {
   type Status,
 } from "./client.ts";
 export { type Call, CONDITION_DEPTH_READ_MAX, type RegexEngine } from "./conditions.ts";
+export { SAMPLED_ATTRIBUTES_MAX, SAMPLED_MAX, SAMPLED_VALUE_LENGTH_MAX } from "./context-sample.ts";
 export { instantOf, msOfDay, parseDate, type WrittenDate } from "./dates.ts";
 export { digestOf, xor64, ZERO64 } from "./digest.ts";
 export { type Difference, type EffectOf, effect, sampleContexts } from "./effect.ts";

@@ -10,6 +10,7 @@ import {
   type Projection,
 } from "@signalbox/core";
 import type { Log } from "../log.ts";
+import type { EnvironmentSettings } from "../store/model.ts";
 import type { Clock } from "./clock.ts";
 import { encodeFrame } from "./encode-frame.ts";
 import type { EnvironmentInfo, Feed } from "./feed.ts";
@@ -177,7 +178,14 @@ export function createFanOut({ feed, states, clock, log, watch }: FanOutDeps): F
     // A frame in flight is itself the sign of life.
     if (!connection.stream.idle) return;
     // The database belongs to this process alone and memory follows each commit, so its age is nothing.
-    const frame: PingFrame = { generation: head.generation, head: head.revision, dbAgeMs: 0, at: clock.now() };
+    const { sampleContexts } = feed.settings(connection.channel.environment.id);
+    const frame: PingFrame = {
+      generation: head.generation,
+      head: head.revision,
+      dbAgeMs: 0,
+      at: clock.now(),
+      ...(sampleContexts ? { sampleContexts } : {}),
+    };
     write(connection, "ping", encodeFrame("ping", frame));
   }
 
@@ -248,7 +256,7 @@ export function createFanOut({ feed, states, clock, log, watch }: FanOutDeps): F
           if (open === 0) allClosed?.();
         },
       });
-      const hello = encodeFrame("hello", helloFrame(environment, projection, head, clock.now()));
+      const hello = encodeFrame("hello", helloFrame(environment, projection, head, clock.now(), feed.settings(environment.id)));
       // The client holds what this server does not know of: a restored database. It is told, and gets the state as it is here.
       write(connection, "hello", isAhead ? Buffer.concat([hello, encodeFrame("resync", { ...head, reason: "ahead" })]) : hello);
       deliver(connection, clock.monotonic(), true);
@@ -289,7 +297,13 @@ function gapMs(step: Step): number {
   }
 }
 
-function helloFrame(environment: EnvironmentInfo, projection: Projection, head: Position, at: number): HelloFrame {
+function helloFrame(
+  environment: EnvironmentInfo,
+  projection: Projection,
+  head: Position,
+  at: number,
+  { sampleContexts }: Pick<EnvironmentSettings, "sampleContexts">,
+): HelloFrame {
   return {
     protocol: PROTOCOL_VERSION,
     environment: environment.key,
@@ -300,6 +314,7 @@ function helloFrame(environment: EnvironmentInfo, projection: Projection, head: 
     head: head.revision,
     factsAt: 0,
     heartbeatMs: HEARTBEAT_MS,
+    ...(sampleContexts ? { sampleContexts } : {}),
     at,
     emergency: [],
   };

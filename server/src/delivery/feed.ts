@@ -1,4 +1,5 @@
 import type { Entry, EntryId, Hex64, MembersChange, Position, Projection } from "@signalbox/core";
+import type { EnvironmentSettings } from "../store/model.ts";
 
 /** One committed step of one environment, as one projection sees it. Entries are those whose fingerprint changed. */
 export interface ProjectedChange {
@@ -51,6 +52,7 @@ export interface EnvironmentInfo {
 export interface Feed {
   environments(): readonly EnvironmentInfo[];
   state(environmentId: number, projection: Projection): ProjectedState;
+  settings(environmentId: number): EnvironmentSettings;
   /** The commits after `revision` up to the head, contiguous; undefined when the ring no longer reaches back that far. */
   commitsSince(environmentId: number, revision: number): readonly Commit[] | undefined;
   onCommit(listener: (commit: Commit) => void): () => void;

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { SAMPLED_ATTRIBUTES_MAX, SAMPLED_MAX, SAMPLED_VALUE_LENGTH_MAX } from "@signalbox/core";
 import type { Context } from "hono";
 import { problem } from "../errors.ts";
 import { checkText } from "../http/route.ts";
@@ -14,12 +15,29 @@ const askedKey = z.string().min(1).max(200);
 const count = z.int().min(1);
 const counter = z.int().min(0);
 
+/** A context that a program sends to try edits on. */
+const sampledContext = z
+  .record(z.string().min(1).max(100), z.json())
+  .refine((context) => Object.keys(context).length <= SAMPLED_ATTRIBUTES_MAX, {
+    error: `has more than ${SAMPLED_ATTRIBUTES_MAX} attributes; send fewer`,
+  })
+  .refine((context) => Object.values(context).every((value) => JSON.stringify(value).length <= SAMPLED_VALUE_LENGTH_MAX), {
+    error: `has an attribute of more than ${SAMPLED_VALUE_LENGTH_MAX} characters as JSON; leave it out`,
+  });
+
 export const usageBody = z.strictObject({
   instance,
   app: z.string().min(1).max(100),
   sdk: z.string().max(50),
-  evaluated: z.array(z.strictObject({ flag: askedKey, variant: z.string().min(1).max(100), count })).max(ROWS_MAX),
+  run: z.string().min(1).max(16).optional(),
+  batch: count.optional(),
+  evaluated: z
+    .array(
+      z.strictObject({ flag: askedKey, variant: z.string().min(1).max(100), count, revision: counter.optional(), at: counter.optional() }),
+    )
+    .max(ROWS_MAX),
   unknown: z.array(z.strictObject({ flag: askedKey, count })).max(ROWS_MAX),
+  contexts: z.array(sampledContext).max(SAMPLED_MAX).optional(),
 });
 export const acknowledgementBody = z.strictObject({ instance, generation: counter, revision: counter });
 export const membershipBody = z.strictObject({ unit: z.string().min(1).max(200) });

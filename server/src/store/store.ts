@@ -226,6 +226,7 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
     feed: {
       environments: () => infos,
       state: (environmentId, projection) => environmentById(environmentId).states[projection],
+      settings: (environmentId) => environmentById(environmentId).settings,
       commitsSince: (environmentId, revision) => rings.get(environmentId)?.since(revision),
       onCommit(listener) {
         listeners.add(listener);
