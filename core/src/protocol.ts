@@ -149,9 +149,9 @@ export interface UsageReport {
   readonly app: string;
   readonly sdk: string;
   /** Which start of this instance it is: a program that is started again under the same name numbers its reports anew. */
-  readonly run?: string;
+  readonly run?: string | undefined;
   /** Counts up with each new report of this run, from 1; a report that is sent again keeps its number and is counted once. */
-  readonly batch?: number;
+  readonly batch?: number | undefined;
   readonly evaluated: readonly {
     readonly flag: string;
     readonly variant: string;
@@ -160,12 +160,12 @@ export interface UsageReport {
      * The revision of the state that answered, and when counting of this row began (ms since 1970, by the server's clock): all of it was
      * evaluated then or later in the same minute.
      */
-    readonly revision?: number;
-    readonly at?: number;
+    readonly revision?: number | undefined;
+    readonly at?: number | undefined;
   }[];
   readonly unknown: readonly { readonly flag: string; readonly count: number }[];
   /** Only if `hello` asked for them: at most 20 contexts. The server removes private attributes before it keeps or tells them. */
-  readonly contexts?: readonly { readonly [attribute: string]: Json }[];
+  readonly contexts?: readonly { readonly [attribute: string]: Json }[] | undefined;
 }
 
 /** `POST /sdk/v1/ack`: this instance has applied this position. Also renews its lease. */

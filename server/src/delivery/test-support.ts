@@ -100,6 +100,7 @@ export function createTestFeed(ringMax = 1_000): TestFeed {
     },
     environments: () => [PRODUCTION],
     state: (_environmentId, projection) => state(projection),
+    settings: () => ({ secureMode: false, signingVersion: 1, signingRetired: 0, privateAttributes: [], sampleContexts: false }),
     commitsSince(_environmentId, revision) {
       if (revision === position.revision) return [];
       const first = ring[0]?.from;
