@@ -48,6 +48,8 @@ export interface Sync {
   /** The position for which the stream asked to take the state by GET. */
   readonly resyncing: Position | undefined;
   readonly refused: boolean;
+  /** After a stream that never began: `ask` for the state by GET next; `answers`: that worked, so only streams are held back if it happens again. */
+  readonly suspicion: "none" | "ask" | "answers";
   readonly status: SyncStatus;
 }
 
@@ -127,7 +129,7 @@ export interface SyncMoment {
 export const CONNECT_MS_MAX = 10_000;
 const FETCH_MS_MAX = 60_000;
 /** A stream that opened and says nothing for this long is held back by something in between. */
-const GREETING_MS_MAX = 15_000;
+const GREETING_MS_MAX = 5_000;
 const BACKOFF_MS_BASE = 500;
 const BACKOFF_MS_MAX = 30_000;
 const SPACING_MS_MIN = 500;
@@ -165,6 +167,7 @@ export function createSync(state: State, options: SyncOptions): Sync {
     streamAt: Number.NEGATIVE_INFINITY,
     resyncing: undefined,
     refused: false,
+    suspicion: "none",
     status: state.position ? "cached" : "connecting",
   };
 }
@@ -187,7 +190,7 @@ const nothing = { start: ignore, open: ignore, heard: ignore, frame: ignore, sta
 
 const TABLE: { readonly [P in Phase]: Row } = {
   idle: { ...nothing, start: begin, sleep: ignore, close },
-  connecting: { ...nothing, open, lost, timer: timedOut, sleep, close },
+  connecting: { ...nothing, open, lost, timer: unanswered, sleep, close },
   streaming: { ...nothing, heard, frame, lost, timer: listen, wake: lookAgain, sleep, close },
   fetching: { ...nothing, state: fetched, lost, timer: timedOut, sleep, close },
   waiting: { ...nothing, timer: begin, wake: hurry, sleep, close },
@@ -208,6 +211,7 @@ const polls = (sync: Sync) => sync.options.transport === "poll" || sync.doubts >
 // Connecting
 
 function begin(sync: Sync, _event: unknown, { now }: SyncMoment): SyncStep {
+  if (sync.suspicion === "ask" && !sync.distrust) return fetchState({ ...sync, triedAt: now });
   if (polls(sync) && (sync.options.transport === "poll" || now < sync.streamAt)) return fetchState({ ...sync, triedAt: now });
   return {
     sync: {
@@ -244,7 +248,7 @@ function basisOf(sync: Sync): { readonly basis?: Position } {
 
 function open(sync: Sync, _event: unknown, { now }: SyncMoment): SyncStep {
   return {
-    sync: { ...sync, phase: "streaming", heardAt: now, refused: false, silenceMs: SILENCE_MS_MAX },
+    sync: { ...sync, phase: "streaming", heardAt: now, refused: false, suspicion: "none", silenceMs: SILENCE_MS_MAX },
     actions: [{ kind: "timer", inMs: GREETING_MS_MAX }],
   };
 }
@@ -392,13 +396,21 @@ function resync(sync: Sync, position: Position, reason: "size" | "compacted" | "
   return { ...step, actions: [{ kind: "disconnect" }, ...step.actions] };
 }
 
+/** A proxy that collects what should stream will do so the next time too: at once to polling, and the stream is tried again much later. */
+function heldBack(sync: Sync, moment: SyncMoment): SyncStep {
+  const { sync: after, actions } = doubt({ ...sync, doubts: DOUBTS_MAX - 1 }, HELD_BACK, moment);
+  const soon = retry(after, moment);
+  return { sync: soon.sync, actions: [...actions.filter(({ kind }) => kind !== "timer"), ...soon.actions] };
+}
+
+const HELD_BACK = "the stream opened and nothing arrives, a proxy may hold it back";
 const LAGS = "the server is ahead of what it has sent";
 
 /** The timer of an open stream: is it silent, held back, or behind? */
 function listen(sync: Sync, _event: unknown, moment: SyncMoment): SyncStep {
   const { now } = moment;
   if (!sync.greeted && now - sync.heardAt >= GREETING_MS_MAX) {
-    return doubt(sync, "the stream opened and nothing arrives, a proxy may hold it back", moment);
+    return heldBack(sync, moment);
   }
   if (now - sync.heardAt >= sync.silenceMs) return timedOut(sync, undefined, moment);
   // While bytes arrive, the frame that leads to the head may be one of them: a slow line is not a lost frame.
@@ -424,7 +436,8 @@ function lookAgain(sync: Sync, _event: unknown, moment: SyncMoment): SyncStep {
 // Taking the state by GET
 
 function fetched(sync: Sync, event: Extract<SyncEvent, { kind: "state" }>, moment: SyncMoment): SyncStep {
-  const before = { ...sync, refused: false };
+  const asked = sync.suspicion === "ask";
+  const before: Sync = { ...sync, refused: false, suspicion: asked ? "answers" : sync.suspicion };
   let step: SyncStep;
   if (event.text === undefined) {
     step = { sync: verified(before, moment.now), actions: [] };
@@ -443,6 +456,10 @@ function fetched(sync: Sync, event: Extract<SyncEvent, { kind: "state" }>, momen
     else next = pause === 0 ? begin(step.sync, undefined, moment) : wait(step.sync, pause, moment.now);
     return { ...next, actions: [...step.actions, ...next.actions] };
   }
+  if (asked) {
+    const next = wait(step.sync, Math.max(spacing(sync, moment.now), 1), moment.now);
+    return { sync: { ...next.sync, goodSince: step.sync.goodSince }, actions: [...step.actions, ...next.actions] };
+  }
   const everyMs = sync.options.transport === "poll" ? sync.options.pollMs : DOUBT_POLL_MS;
   const next = wait(step.sync, everyMs * (0.9 + 0.2 * moment.random), moment.now);
   // Between polls the state is as good as the poll was; only a poll that fails makes it stale.
@@ -457,7 +474,14 @@ function timedOut(sync: Sync, _event: unknown, moment: SyncMoment): SyncStep {
   return { ...step, actions: [{ kind: "disconnect" }, ...step.actions] };
 }
 
+/** Nothing came of a stream. A server that answers otherwise is there: then something in between holds streams back, even their heads. */
+function unanswered(sync: Sync, event: unknown, moment: SyncMoment): SyncStep {
+  if (sync.suspicion === "answers") return heldBack({ ...sync, suspicion: "none" }, moment);
+  return timedOut({ ...sync, suspicion: "ask" }, event, moment);
+}
+
 function lost(sync: Sync, event: Extract<SyncEvent, { kind: "lost" }>, moment: SyncMoment): SyncStep {
+  if (sync.phase === "fetching" && sync.suspicion === "ask") return lost({ ...sync, suspicion: "none" }, event, moment);
   if (event.cause === "oversize") return doubt(sync, "more arrives than any state holds", moment);
   const refused = event.status === 401 || event.status === 403;
   const directed = event.retryAfterMs !== undefined && event.retryAfterMs > 0;

@@ -16,7 +16,7 @@ export interface Faults {
   readonly resetAfter?: number;
   /** The byte at this place of what goes to the client is another. */
   readonly corruptAt?: number;
-  /** Bytes towards the client are gathered until there are so many, or the server ends. */
+  /** Bytes towards the client, but for the first piece, are gathered until there are so many, or the server ends. */
   readonly gatherBytes?: number;
 }
 
@@ -52,13 +52,18 @@ const SLICES_PER_SECOND = 20;
 const RESET_AFTER_MS = 20;
 
 /** A TCP proxy in front of a server on this machine that spoils connections as it is told. */
-export async function startFaultProxy(target: number, faults: Faults = {}): Promise<FaultProxy> {
+export async function startFaultProxy(
+  target: number,
+  faults: Faults = {},
+  place: { readonly host?: string; readonly port?: number } = {},
+): Promise<FaultProxy> {
   const lines = new Set<Line>();
   const released = new Set<() => void>();
   let current = faults;
   let accepted = 0;
   let listening: Server | undefined;
-  let port = 0;
+  const host = place.host ?? "127.0.0.1";
+  let port = place.port ?? 0;
 
   /** Also while no byte moves, a held line must notice that it is let go. */
   async function whileHeld(line: Line): Promise<void> {
@@ -74,7 +79,7 @@ export async function startFaultProxy(target: number, faults: Faults = {}): Prom
     if (current.delayMs) await later(current.delayMs);
     await whileHeld(line);
     if (to === line.server) return write(to, piece);
-    const gather = current.gatherBytes ?? 0;
+    const gather = line.sent > 0 ? (current.gatherBytes ?? 0) : 0;
     line.gathered.push(piece);
     const whole = Buffer.concat(line.gathered);
     if (whole.length < gather) return;
@@ -141,7 +146,7 @@ export async function startFaultProxy(target: number, faults: Faults = {}): Prom
     listening = createServer({ allowHalfOpen: true }, accept);
     const { promise, resolve, reject } = deferred();
     listening.once("error", reject);
-    listening.listen(port, "127.0.0.1", resolve);
+    listening.listen(port, host, resolve);
     await promise;
     const address = listening.address();
     if (address !== null && typeof address === "object") port = address.port;
@@ -159,7 +164,7 @@ export async function startFaultProxy(target: number, faults: Faults = {}): Prom
       return port;
     },
     get url() {
-      return `http://127.0.0.1:${port}`;
+      return `http://${host}:${port}`;
     },
     get open() {
       return lines.size;
