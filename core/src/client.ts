@@ -83,7 +83,7 @@ export interface Flags {
   on<E extends keyof Events>(event: E, listener: Events[E]): () => void;
   /** Sends the usage counted so far. Resolves within a few seconds, whether it arrived or not. */
   flush(): Promise<void>;
-  /** Lets go of connection and timers. Reads go on answering from what is held. Safe to call again. */
+  /** Lets go of connection and timers, within a second. Reads go on answering from what is held. Safe to call again. */
   close(): Promise<void>;
 }
 
@@ -150,8 +150,9 @@ export interface Client extends Flags {
 }
 
 const READY_MS = 3_000;
-/** `flush` and `close` wait this long at most. */
+/** `flush` waits this long at most; `close`, which nobody should notice, this long. */
 const FLUSH_MS_MAX = 3_000;
+const CLOSE_MS_MAX = 1_000;
 /** The same problem is said again after this long, and never twice within a minute. */
 const SAID_AGAIN_MS = 600_000;
 const SAID_SPACING_MS = 60_000;
@@ -461,10 +462,10 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     }
   }
 
-  async function flush(): Promise<void> {
+  async function flush(waitMs = FLUSH_MS_MAX): Promise<void> {
     let cancel = () => {};
     const over = new Promise<void>((resolve) => {
-      cancel = ports.after(FLUSH_MS_MAX, resolve, true);
+      cancel = ports.after(waitMs, resolve, true);
     });
     await Promise.race([usage.flush(true), over]);
     cancel();
@@ -560,14 +561,14 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       listeners[event].add(listener);
       return () => void listeners[event].delete(listener);
     },
-    flush,
+    flush: () => flush(),
     close() {
       if (closed !== undefined) return closed;
       cancelStart();
       usage.close();
       facts?.close();
       dispatch({ kind: "close" });
-      closed = flush();
+      closed = flush(CLOSE_MS_MAX);
       for (const look of [...arrivals]) look(); // nothing arrives any more
       return closed;
     },

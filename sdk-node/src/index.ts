@@ -49,6 +49,7 @@ export function createFlags(options: NodeFlagsOptions): NodeFlags {
   const sdkKey = checkedKey(given.sdkKey);
   const server = url.origin + url.pathname.replace(/\/+$/, "");
   const transport = createTransport(url, sdkKey);
+  const logger = given.logger === false ? SILENT : (given.logger ?? STDERR);
   const client = createClient(
     {
       now: () => performance.now(),
@@ -76,14 +77,16 @@ export function createFlags(options: NodeFlagsOptions): NodeFlags {
       sdk: `node/${VERSION}`,
       transport: checkedTransport(given.transport),
       pollMs: checkedPollMs(given.pollMs),
-      logger: given.logger === false ? SILENT : (given.logger ?? STDERR),
+      logger,
       unknownHint: "",
       state: createState({ regex }),
     },
   );
 
+  const leave = countIn(`${server} ${sdkKey}`, logger);
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
+    if (closed === undefined) leave();
     closed ??= client.close().finally(transport.close);
     return closed;
   };
@@ -104,6 +107,31 @@ export function createFlags(options: NodeFlagsOptions): NodeFlags {
     [ASYNC_DISPOSE]: close,
   };
   return flags;
+}
+
+/** How many are open for each server and key in this process. */
+const openFor = new Map<string, number>();
+let saidTwice = false;
+
+/** Each instance holds a stream and a state of its own, so a second one for the same key is mostly a mistake. Returns what takes it out. */
+function countIn(name: string, logger: Logger): () => void {
+  const before = openFor.get(name) ?? 0;
+  openFor.set(name, before + 1);
+  if (before > 0 && !saidTwice) {
+    saidTwice = true;
+    try {
+      logger.warn(
+        "signalbox: createFlags was called again for the same key in this process; make one and share it, each holds a connection",
+      );
+    } catch {
+      // a logger that throws must not keep a program from its flags
+    }
+  }
+  return () => {
+    const left = (openFor.get(name) ?? 1) - 1;
+    if (left > 0) openFor.set(name, left);
+    else openFor.delete(name);
+  };
 }
 
 // Node 20 before 20.5 knows no Symbol.asyncDispose; compilers that offer `await using` there fall back to the same name.
