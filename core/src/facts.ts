@@ -5,7 +5,7 @@ import type { Context, Evaluation, Hex64, Position } from "./model.ts";
 import { isCount } from "./parse.ts";
 import { factsOf } from "./plan.ts";
 import { isNewer } from "./position.ts";
-import type { FactsAnswer, FactsFrame, FactsRequest } from "./protocol.ts";
+import type { FactsAnswer, FactsFrame } from "./protocol.ts";
 import { sipHashWith } from "./siphash.ts";
 import type { State } from "./state.ts";
 
@@ -37,7 +37,7 @@ export interface FactsPorts {
   now(): number;
   random(): number;
   after(ms: number, run: () => void, hold: boolean): () => void;
-  /** Posts a `FactsRequest`. Returns what drops it. */
+  /** Posts a `FactsRequest` as JSON; whoever has a signed context puts it in place of `context`. Returns what drops it. */
   askFacts(body: string, done: (result: FactsResult) => void): () => void;
   /** Keeps answers for the next page, and gives them to pages that are open. */
   keepFacts?(answer: FactsAnswer): void;
@@ -66,7 +66,7 @@ export interface FactsHolder extends Facts {
   readonly context: Context;
   /** Facts are needed and on their way; false also where asking failed. */
   readonly isAsking: boolean;
-  identify(context: Context, more?: { token?: string | undefined; kept?: unknown; given?: GivenAnswers | undefined }): void;
+  identify(context: Context, more?: { kept?: unknown; given?: GivenAnswers | undefined }): void;
   /** The stream said that facts have changed. */
   told(frame: FactsFrame, from: "hello" | "frame"): void;
   /** Takes an answer from anywhere; false if it is for another context, too old or none at all. */
@@ -95,7 +95,6 @@ interface Who {
   readonly hash: Hex64 | undefined;
   /** Undefined: every change may concern it. */
   readonly tags: ReadonlySet<number> | undefined;
-  readonly token: string | undefined;
 }
 
 interface Held {
@@ -116,7 +115,7 @@ interface Held {
  */
 export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
   const { state } = owner;
-  let who = whoIs({}, undefined);
+  let who = whoIs({});
   let held: Held | undefined;
   let isCurrent = false;
   let missed = 0;
@@ -235,13 +234,8 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
   }
 
   function ask(): void {
-    const { context, token } = who;
     const { generation } = state.position ?? { generation: 0 };
-    const body: FactsRequest = {
-      ...(token === undefined ? { context: context as FactsRequest["context"] & object } : { token }),
-      generation,
-      at: factsAt(),
-    };
+    const body = { context: who.context, generation, at: factsAt() };
     drop = ports.askFacts(JSON.stringify(body), (result) => {
       drop = undefined;
       answered(result);
@@ -309,8 +303,8 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
       const isOver = waitingSince !== undefined && ports.now() - waitingSince >= HOLD_MS;
       return isOver ? undefined : last.get(flag);
     },
-    identify(context, { token, kept, given } = {}) {
-      const next = whoIs(context, token);
+    identify(context, { kept, given } = {}) {
+      const next = whoIs(context);
       failures = 0;
       notBefore = Number.NEGATIVE_INFINITY;
       drop?.();
@@ -324,7 +318,7 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
         waitingSince = undefined;
         last = new Map(given && given.contextHash === next.hash ? Object.entries(given.flags) : []);
         who = next;
-      } else who = { ...next, context: who.context };
+      }
       if (kept !== undefined) take(kept);
       look(true);
     },
@@ -367,12 +361,12 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
   };
 }
 
-function whoIs(context: Context, token: string | undefined): Who {
+function whoIs(context: Context): Who {
   try {
     const copy = JSON.parse(JSON.stringify(context)) as Context;
-    return { context: copy, hash: contextHash(copy), tags: tagsOf(copy), token };
+    return { context: copy, hash: contextHash(copy), tags: tagsOf(copy) };
   } catch {
-    return { context, hash: undefined, tags: undefined, token }; // a circle, a bigint: the server cannot be asked about it
+    return { context, hash: undefined, tags: undefined }; // a circle, a bigint: the server cannot be asked about it
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Change } from "@signalbox/core";
+import { type Change, contextHash } from "@signalbox/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { flag, type ScriptedServer, startScriptedServer } from "../../sdk-node/src/scripted-server.ts";
 import { type BrowserFlags, type BrowserFlagsOptions, createFlags } from "./index.ts";
@@ -105,11 +105,141 @@ describe("context", () => {
     const first = flags.isOn("a");
     for (let i = 0; i < 100; i++) expect(flags.isOn("a")).toBe(first);
   });
+});
 
-  test("early access says where it is joined", async () => {
-    const server = await serve();
-    const { flags } = follow(server);
-    await expect(flags.earlyAccess.join("beta")).rejects.toThrow(/app's own server/);
+describe("facts", () => {
+  const asksFact = [{ id: "r", when: { op: "fact", fact: 7 }, serve: { kind: "variant", variant: "on" } }] as const;
+  const base64url = (text: string) => Buffer.from(text).toString("base64url");
+  const token = (context: object, exp: number) => `${base64url(JSON.stringify({ context, exp }))}.${"A".repeat(43)}`;
+  const LATER = Date.now() / 1_000 + 3_600;
+
+  /** A server on which fact 7 holds for Ada. */
+  async function knowing(): Promise<ScriptedServer> {
+    const server = await serve([flag("beta", "targeted", { rules: asksFact })]);
+    server.answer("facts", ({ body }, response) => {
+      const { context, token } = JSON.parse(body);
+      const who = context ?? JSON.parse(Buffer.from(token.split(".")[0], "base64url").toString()).context;
+      const { generation, revision } = server.snapshot();
+      const [holds, fails] = who.key === "ada" ? [[7], []] : [[], [7]];
+      response.end(JSON.stringify({ generation, revision, contextHash: contextHash(who), true: holds, false: fails }));
+    });
+    return server;
+  }
+  const bodies = (server: ScriptedServer) => asked(server, "facts").map(({ body }) => JSON.parse(body));
+
+  test("are there when it is ready, and asked anew for whom the page is for next", async () => {
+    const server = await knowing();
+    const { flags } = follow(server, { context: { key: "ada" } });
+    await flags.ready();
+    expect([flags.isOn("beta"), flags.isOn("beta", { key: "ada" })]).toEqual([true, false]);
+    const changes: Change[] = [];
+    flags.on("change", (change) => changes.push(change));
+    await flags.identify({ key: "bob" });
+    expect([flags.isOn("beta"), changes]).toEqual([false, []]);
+    await flags.identify({ key: "ada" });
+    expect([flags.isOn("beta"), changes.map(({ keys }) => keys)]).toEqual([true, [["beta"]]]);
+    const [{ method, headers, query }] = asked(server, "facts") as [ScriptedServer["requests"][number]];
+    // No preflight: a POST of text/plain with the key in the query.
+    expect([method, headers["content-type"], query.get("key")]).toEqual(["POST", "text/plain;charset=UTF-8", BROWSER_KEY]);
+  });
+
+  test("are kept for the next page under a hash, and the context is not", async () => {
+    const server = await knowing();
+    const { flags } = follow(server, { context: { key: "ada" } });
+    await flags.ready();
+    await until("the state is kept", () => stored.has(nameOf(server)));
+    await flags.close();
+    const again = follow(server, { context: { key: "ada" } }).flags;
+    expect([again.status.state, again.isOn("beta")]).toEqual(["cached", true]);
+    await until("it is live", () => again.status.state === "live");
+    expect([again.isOn("beta"), bodies(server)]).toEqual([true, [expect.objectContaining({ context: { key: "ada" } })]]);
+    const other = follow(server, { context: { key: "bob" } }).flags;
+    expect(other.isOn("beta")).toBe(false);
+    expect([...stored.values()].join()).not.toContain("ada");
+  });
+
+  test("what a page's own server has answered holds until then", async () => {
+    const server = await knowing();
+    server.answer("stream", () => {});
+    const flags = { beta: ["on", true], theme: ["dark", "black"] } as const;
+    const bootstrap = { contextHash: contextHash({ key: "ada" }), flags };
+    const page = follow(server, { context: { key: "ada" }, bootstrap }).flags;
+    expect([page.isOn("beta"), page.value("theme", "white"), page.variant("theme")]).toEqual([true, "black", "dark"]);
+    expect(follow(server, { context: { key: "bob" }, bootstrap }).flags.isOn("beta")).toBe(false);
+  });
+
+  test("a signed context is sent as it is, and renewed when it has ended or is refused", async () => {
+    const server = await knowing();
+    let renewed = 0;
+    const refreshToken = async () => token({ key: "ada" }, LATER + ++renewed);
+    const first = token({ key: "ada" }, 1);
+    const { flags } = follow(server, { context: { token: first }, refreshToken });
+    await flags.ready();
+    expect(flags.isOn("beta")).toBe(true);
+    expect(bodies(server).map((body) => [body.token, body.context])).toEqual([[token({ key: "ada" }, LATER + 1), undefined]]);
+
+    const knows = async (server: ScriptedServer, text: string) => bodies(server).filter((body) => body.token === text).length;
+    const refused = token({ key: "bob" }, LATER);
+    let refusals = 0;
+    const strict = await serve([flag("beta", "targeted", { rules: asksFact })]);
+    strict.answer("facts", ({ body }, response) => {
+      refusals++;
+      const { context } = JSON.parse(Buffer.from(JSON.parse(body).token.split(".")[0], "base64url").toString());
+      if (context.key === "bob") response.writeHead(401, { "content-type": "application/problem+json" }).end('{"detail":"It is over."}');
+      else response.end(JSON.stringify({ ...strict.snapshot(), contextHash: contextHash(context), true: [7], false: [] }));
+    });
+    const other = follow(strict, { context: { token: refused }, refreshToken }).flags;
+    await other.ready();
+    expect([other.isOn("beta"), refusals, await knows(strict, refused)]).toEqual([true, 2, 1]);
+  });
+
+  test("a token that is none is refused at once; one that the server refuses leaves facts unknown, and says so", async () => {
+    const server = await knowing();
+    expect(() => follow(server, { context: { token: "x" } })).toThrow(
+      "token is no signed context; let your server make it with signContext",
+    );
+    server.answer("facts", (_asked, response) => response.writeHead(401).end('{"detail":"It is over."}'));
+    const { flags, lines } = follow(server, { context: { token: token({ key: "ada" }, LATER) } });
+    await flags.ready();
+    expect(flags.isOn("beta")).toBe(false);
+    expect(lines).toContain("signalbox: facts are refused: It is over.");
+  });
+
+  test("early access is listed, joined and left for the page's context, and known at the next read", async () => {
+    const server = await knowing();
+    const { flags } = follow(server, { context: { key: "bob" } });
+    await flags.ready();
+    let member = false;
+    server.answer("early-access", ({ path, body }, response) => {
+      const { context } = JSON.parse(body);
+      const [, group, verb] = path.split("/");
+      if (verb === undefined) {
+        response.end(JSON.stringify({ groups: [{ group: "beta", name: "Beta", description: "New", by: "key", joined: member }] }));
+        return;
+      }
+      if (group !== "beta") {
+        response.writeHead(404).end(JSON.stringify({ detail: `There is no group "${group}".` }));
+        return;
+      }
+      member = verb === "join";
+      const { generation, revision } = server.snapshot();
+      const facts = {
+        generation,
+        revision: revision + 1,
+        contextHash: contextHash(context),
+        true: member ? [7] : [],
+        false: member ? [] : [7],
+      };
+      response.end(JSON.stringify({ group, joined: member, generation, revision: revision + 1, facts }));
+    });
+    expect(await flags.earlyAccess.list()).toEqual([{ group: "beta", name: "Beta", description: "New", by: "key", joined: false }]);
+    expect(await flags.earlyAccess.join("beta")).toMatchObject({ group: "beta", joined: true });
+    expect(flags.isOn("beta")).toBe(true);
+    await flags.earlyAccess.leave("beta");
+    expect(flags.isOn("beta")).toBe(false);
+    await expect(flags.earlyAccess.join("nope")).rejects.toThrow('signalbox: There is no group "nope".');
+    await server.close();
+    await expect(flags.earlyAccess.join("beta")).rejects.toThrow(/could not be asked about early access; try again/);
   });
 });
 

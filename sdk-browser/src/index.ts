@@ -1,9 +1,13 @@
-import { type Context, createClient, type Flags, type Logger, SILENT } from "@signalbox/core";
+import { createClient, type Evaluation, type FactsAnswer, type Flags, type Json, type Logger, SILENT, type Status } from "@signalbox/core";
+import { createEarlyAccess, type EarlyAccess } from "./early-access.ts";
+import { createSigner, type Identity } from "./identity.ts";
 import { savedState } from "./saved-state.ts";
 import { createTransport } from "./transport.ts";
 import { VERSION } from "./version.ts";
 
 export type { Change, Context, Events, Explanation, Flags, Json, Logger, Reason, Status, SyncStatus } from "@signalbox/core";
+export type { EarlyAccess, EarlyAccessGroup, Membership } from "./early-access.ts";
+export type { Identity } from "./identity.ts";
 
 export interface BrowserFlagsOptions {
   /** Of the Signalbox server: `https://flags.example.org`. */
@@ -14,8 +18,12 @@ export interface BrowserFlagsOptions {
   readonly app?: string;
   /** The version of this page, shown beside its name. */
   readonly appVersion?: string;
-  /** Who the page is for, until `identify`. */
-  readonly context?: Context;
+  /** Who the page is for, until `identify`: a context, or `{ token }`, a context that the app's own server has signed. */
+  readonly context?: Identity;
+  /** Gets a new token when the one that the page has ends. */
+  readonly refreshToken?: () => Promise<string>;
+  /** What `dehydrate` of @signalbox/node gave, as an object: it answers for its context until the state and the facts are there. */
+  readonly bootstrap?: Bootstrap;
   /** Where sentences go: by default one line when it connects and one for each problem, on the console. `false`: nowhere. */
   readonly logger?: Logger | false;
   readonly transport?: "stream" | "poll";
@@ -25,16 +33,21 @@ export interface BrowserFlagsOptions {
 
 /** Flags of one environment that are marked for browsers, held in the page and followed. */
 export interface BrowserFlags extends Flags {
-  /** From now on reads that give no context of their own are answered for this one. Listeners of `change` are not called. */
-  identify(context: Context): void;
-  readonly earlyAccess: BrowserEarlyAccess;
+  /**
+   * From now on reads that give no context of their own are answered for this one; later changes of the object count for nothing. Resolves
+   * when what the server alone can say of it is known, or after three seconds; until then what depends on that is as it was for this context
+   * last, or unknown. Listeners of `change` are told what the server's answer changes, not of the new context itself.
+   *
+   * @throws TypeError for a token that is none.
+   */
+  identify(identity: Identity): Promise<Status>;
+  readonly earlyAccess: EarlyAccess;
 }
 
-/** Each method rejects with the sentence that says what to do instead. */
-export interface BrowserEarlyAccess {
-  list(): Promise<never>;
-  join(group: string): Promise<never>;
-  leave(group: string): Promise<never>;
+/** Answers of a page's own server: names and values of variants, and a hash of whom they are for. */
+export interface Bootstrap {
+  readonly contextHash: string;
+  readonly flags: { readonly [flag: string]: readonly [variant: string, value: Json] };
 }
 
 /** A page that nobody has looked at for this long lets go of its stream, and takes it up again when it is looked at. */
@@ -47,12 +60,13 @@ const HIDDEN_MS_MAX = 60_000;
  * @throws TypeError when an option is missing or wrong.
  */
 export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
-  const { url, sdkKey, app, appVersion, logger, transport, pollMs } = options ?? {};
+  const { url, sdkKey, app, appVersion, logger, transport, pollMs, refreshToken, bootstrap } = options ?? {};
   const server = checkedUrl(url);
   checkKey(sdkKey);
   const requests = createTransport(server, sdkKey);
   const saved = savedState(server, sdkKey);
-  let context = options.context;
+  const signer = createSigner(refreshToken, (context) => client.facts?.identify(context));
+  const context = signer.take(options.context ?? {});
   // A random percentage is drawn once for each flag and revision, so that a page does not flicker.
   let draws = new Map<string, number>();
 
@@ -71,11 +85,17 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
         const timer = setTimeout(run, ms);
         return () => clearTimeout(timer);
       },
-      context: () => context,
+      context: () => client.facts?.context,
       changed(state) {
         draws = new Map();
         saved.save(state);
       },
+      askFacts(body, done) {
+        const dropping = new AbortController();
+        ask("facts", body, dropping.signal).then(done, () => done(undefined));
+        return () => dropping.abort();
+      },
+      keepFacts: keep,
     },
     {
       server,
@@ -93,22 +113,58 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
   );
 
   const unwatch = watchPage(client.tell, () => client.drain().forEach(requests.beacon));
-  const notFromHere = () =>
-    Promise.reject(
-      new Error("signalbox: early access is joined and left through the app's own server for now (earlyAccess of @signalbox/node)"),
-    );
+  client.facts?.identify(context, { kept: saved.loadFacts(), given: bootstrap && answersOf(bootstrap) });
+  const tabs = openTabs(`signalbox:${server}:${sdkKey}`, (answer) => client.facts?.take(answer));
+
+  /** The body says whom it is for as the server wants to hear it. One signed context that is refused is replaced by another. */
+  async function ask(path: string, body = "{}", dropped?: AbortSignal): ReturnType<typeof requests.ask> {
+    const { context: _asProofSays, ...rest } = JSON.parse(body) as { context?: unknown };
+    const once = async () => requests.ask(path, JSON.stringify({ ...rest, ...(await signer.proof()) }), dropped);
+    const result = await once();
+    return (result.status === 401 || result.status === 403) && signer.refused() ? once() : result;
+  }
+
+  function keep(answer: FactsAnswer): void {
+    saved.saveFacts(answer);
+    tabs?.postMessage(answer);
+  }
 
   // The getter of `status` would be read once by a spread.
   return Object.assign(Object.create(client) as typeof client, {
-    identify(next: Context) {
-      context = next;
+    identify(identity: Identity) {
+      client.facts?.identify(signer.take(identity), { kept: saved.loadFacts() });
+      return client.ready();
     },
-    earlyAccess: { list: notFromHere, join: notFromHere, leave: notFromHere },
+    earlyAccess: createEarlyAccess(server, {
+      facts: client.facts,
+      reached: client.reached,
+      get status() {
+        return client.status;
+      },
+      ask,
+      keep,
+    }),
     close() {
       unwatch();
+      tabs?.close();
       return client.close();
     },
   });
+}
+
+/** Other pages of this origin, which take facts that one of them was answered, if they are for the same context. */
+function openTabs(name: string, take: (answer: unknown) => void): BroadcastChannel | undefined {
+  // Where there is no page there are no others, and in Node a channel would keep the process alive.
+  if (globalThis.document === undefined || !globalThis.BroadcastChannel) return undefined;
+  const channel = new BroadcastChannel(name);
+  channel.onmessage = ({ data }) => take(data);
+  return channel;
+}
+
+function answersOf({ contextHash, flags }: Bootstrap): { contextHash: string; flags: Record<string, Evaluation> } {
+  const reason = { kind: "STATIC" } as const;
+  const answers = Object.entries(flags).map(([flag, [variant, value]]) => [flag, { served: true, variant, value, reason }] as const);
+  return { contextHash, flags: Object.fromEntries(answers) };
 }
 
 /** Wakes and rests with the page. Returns what stops it. */

@@ -1,14 +1,18 @@
-import { applySnapshot, createState, type SnapshotFrame, type State } from "@signalbox/core";
+import { applySnapshot, createState, type FactsAnswer, type SnapshotFrame, type State } from "@signalbox/core";
 
 /**
- * The last known state in localStorage, so that the next page answers at once and also while the server is gone. It holds what the browser
- * key may see and nothing about the person in front of it. A storage that is off, full or forbidden costs nothing but that.
+ * The last known state in localStorage, so that the next page answers at once and also while the server is gone, and beside it the last
+ * answers of facts, under a hash of the context that they are for; the context itself is not kept. A storage that is off, full or
+ * forbidden costs nothing but that.
  */
 export interface SavedState {
   /** The state of an earlier page; an empty one if there is none or if it does not add up. */
   load(): State;
   /** Keeps the state, soon: many changes in a row are one write. */
   save(state: State): void;
+  /** The facts that were kept last, as they were found. */
+  loadFacts(): unknown;
+  saveFacts(answer: FactsAnswer): void;
 }
 
 const SAVE_AFTER_MS = 200;
@@ -17,8 +21,23 @@ const LENGTH_MAX = 1_000_000;
 
 export function savedState(server: string, sdkKey: string): SavedState {
   const name = `signalbox:${server}:${sdkKey}`;
+  const factsName = `${name}:facts`;
   let saving = false;
   return {
+    loadFacts() {
+      try {
+        return JSON.parse(localStorage.getItem(factsName) ?? "null");
+      } catch {
+        return undefined; // as below
+      }
+    },
+    saveFacts(answer) {
+      try {
+        localStorage.setItem(factsName, JSON.stringify(answer));
+      } catch {
+        // full or forbidden: the next page asks
+      }
+    },
     load() {
       const state = createState();
       try {

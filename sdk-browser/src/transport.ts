@@ -1,9 +1,13 @@
-import { EVENT_LENGTH_MAX, type LostCause, type Ports, readDetail, sendResult } from "@signalbox/core";
+import { EVENT_LENGTH_MAX, type FactsResult, type LostCause, type Ports, readDetail, sendResult } from "@signalbox/core";
 
 export interface Transport extends Pick<Ports, "stream" | "state" | "send"> {
   /** For a page that goes away: handed to the browser, which sends it later. */
   beacon(body: string): void;
+  /** Posts JSON and waits for the answer, ten seconds at most. Rejects when there is none. */
+  ask(path: string, body: string, dropped?: AbortSignal): Promise<NonNullable<FactsResult>>;
 }
+
+const ASK_MS_MAX = 10_000;
 
 type Lost = { status?: number; retryAfterMs?: number; detail?: string };
 
@@ -30,9 +34,8 @@ export function createTransport(server: string, sdkKey: string): Transport {
       const given = response.headers.get("content-type") ?? "";
       if (status !== 200) {
         const detail = await response.text().then(readDetail, () => undefined);
-        const seconds = Number(response.headers.get("retry-after") ?? 0);
-        if (!isOver())
-          lost("refused", { status, ...(seconds > 0 ? { retryAfterMs: seconds * 1_000 } : {}), ...(detail ? { detail } : {}) });
+        const afterMs = retryAfterMs(response);
+        if (!isOver()) lost("refused", { status, ...(afterMs ? { retryAfterMs: afterMs } : {}), ...(detail ? { detail } : {}) });
       } else if (!given.startsWith(type)) {
         if (!isOver()) lost("invalid", { detail: given.slice(0, 100) });
         dropping.abort();
@@ -85,10 +88,28 @@ export function createTransport(server: string, sdkKey: string): Transport {
       }
     },
 
+    async ask(path, body, dropped) {
+      const over = new AbortController();
+      const stop = () => over.abort();
+      const timer = setTimeout(stop, ASK_MS_MAX);
+      dropped?.addEventListener("abort", stop);
+      try {
+        const response = await fetch(address(path), { method: "POST", body, signal: over.signal, cache: "no-store", credentials: "omit" });
+        return { status: response.status, text: await response.text(), retryAfterMs: retryAfterMs(response) };
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+
     beacon(body) {
       navigator.sendBeacon?.(address("usage"), body);
     },
   };
+}
+
+function retryAfterMs({ headers }: Response): number | undefined {
+  const seconds = Number(headers.get("retry-after") ?? 0);
+  return seconds > 0 ? seconds * 1_000 : undefined;
 }
 
 async function readText(response: Response, isOver: () => boolean, take: (piece: string) => void): Promise<void> {

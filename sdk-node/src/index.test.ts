@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import type { Change, FlagEntry, Status } from "@signalbox/core";
+import { type Change, contextHash, type FlagEntry, type Status } from "@signalbox/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { createFlags, type NodeFlags, type NodeFlagsOptions } from "./index.ts";
@@ -146,6 +146,27 @@ describe("reads", () => {
         flags.explain(key as never, context as never);
       }),
     );
+  });
+});
+
+test("dehydrate gives the answers of the named flags, never rules, and nothing that ends a script", async () => {
+  const rules = [
+    { id: "secret-rule", when: { op: "in", attribute: "key", values: ["ada"] }, serve: { kind: "variant", variant: "on" } },
+  ] as const;
+  const text = "</script><!--";
+  const theme = { ...flag("theme", "on"), type: "string", variants: { on: text, off: "" } } as const;
+  const server = await serve([flag("a", "targeted", { rules }), theme, flag("hidden", "on")]);
+  const { flags } = follow(server);
+  await flags.ready();
+  const context = { key: "ada" };
+  const page = flags.dehydrate(context, ["a", "theme", "gone"]);
+  expect(page).not.toMatch(/<|hidden|secret-rule|ada/);
+  const { generation, revision } = flags.status;
+  expect(JSON.parse(page)).toEqual({
+    contextHash: contextHash(context),
+    generation,
+    revision,
+    flags: { a: ["on", true], theme: ["on", text] },
   });
 });
 

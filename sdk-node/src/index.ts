@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { basename } from "node:path";
-import { createClient, createState, explain, type Flags, type Logger, SILENT } from "@signalbox/core";
+import { type Context, createClient, createState, explain, type Flags, type Logger, SILENT } from "@signalbox/core";
 import { contextStore } from "./context-hook.ts";
+import { dehydrate } from "./dehydrate.ts";
 import { createEarlyAccess, type EarlyAccess } from "./early-access.ts";
 import { regex } from "./regex.ts";
 import { createTransport } from "./transport.ts";
@@ -35,6 +36,11 @@ export interface NodeFlagsOptions {
 /** Flags of one environment, held in memory and followed. */
 export interface NodeFlags extends Flags, AsyncDisposable {
   readonly earlyAccess: EarlyAccess;
+  /**
+   * The answers of these flags for a context, as JSON to be written into a page: `bootstrap` of @signalbox/browser. Names the flags, because
+   * this program sees also those that browsers may not hear of. Throws TypeError for a context that has no JSON.
+   */
+  dehydrate(context: Context, keys: readonly string[]): string;
 }
 
 /**
@@ -104,6 +110,7 @@ export function createFlags(options: NodeFlagsOptions): NodeFlags {
     flush: client.flush,
     close,
     earlyAccess: createEarlyAccess(transport, server, client),
+    dehydrate: (context, keys) => dehydrate(client, context, keys),
     [ASYNC_DISPOSE]: close,
   };
   return flags;

@@ -13,7 +13,7 @@ export interface ScriptedServer {
   /** Streams that are open now. */
   readonly streams: ReadonlySet<ServerResponse>;
   /** Answers requests of one path from now on; undefined: as a right server would. */
-  answer(path: "stream" | "state" | "usage" | "ack" | "early-access", handler: Handler | undefined): void;
+  answer(path: "stream" | "state" | "usage" | "ack" | "early-access" | "facts", handler: Handler | undefined): void;
   snapshot(): SnapshotFrame;
   /** Changes the truth and returns the step. */
   step(put: readonly FlagEntry[], more?: Partial<ChangeFrame>): ChangeFrame;
