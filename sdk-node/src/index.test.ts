@@ -59,7 +59,7 @@ describe("createFlags", () => {
 
   test("asks nothing of the network before it returns, then names itself to the server", async () => {
     const server = await serve([flag("a", "on")]);
-    const { flags, lines } = follow(server, { instance: "one" });
+    const { flags, lines } = follow(server, { instance: "one", appVersion: "1.2.3".padEnd(60, "x"), host: "rack-7" });
     expect(flags.status.state).toBe("connecting");
     expect(flags.isOn("a")).toBe(false);
     expect(flags.isOn("a", {}, { default: true })).toBe(true);
@@ -70,7 +70,14 @@ describe("createFlags", () => {
     expect(flags.isOn("a")).toBe(true);
     const [stream] = asked(server, "stream");
     expect(stream?.headers.authorization).toBe(`Bearer ${SERVER_KEY}`);
-    expect(Object.fromEntries(stream?.query ?? [])).toEqual({ instance: "one", app: "tests", sdk: `node/${VERSION}` });
+    expect(Object.fromEntries(stream?.query ?? [])).toEqual({
+      instance: "one",
+      app: "tests",
+      appVersion: "1.2.3".padEnd(50, "x"), // too long is cut, not refused
+      sdk: `node/${VERSION}`,
+      host: "rack-7",
+      acks: "all",
+    });
     expect(lines).toEqual(["signalbox: connected to development of Default, 1 flag"]);
   });
 
