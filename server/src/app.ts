@@ -87,7 +87,7 @@ interface WireDeps {
 
 function wire({ store, url, settings, log, version, descriptors }: WireDeps): { auth: Auth; answer: Answer; close(): Promise<void> } {
   const auth = createAuth({ store, publicUrl: url, setupToken: settings.setupToken });
-  const delivery = createDelivery({ feed: store.feed, log });
+  const delivery = createDelivery({ feed: store.feed, store, log });
   const usage = createUsage({ store, log });
   const streams = createStreamListener({
     delivery,

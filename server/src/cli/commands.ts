@@ -69,10 +69,8 @@ export async function killOrRestore(verb: "kill" | "restore", options: Options, 
     out(receipt.sentence);
   }
   if (receipt.complete) return EXIT.done;
-  for (const { app, instance, gone } of receipt.missing) {
-    err(
-      `${app} (${instance}) ${gone ? "has disconnected, it will apply it when it is back" : `has not applied it within ${RECEIPT_WAIT_MS / 1000} s`}`,
-    );
+  for (const { app, instance, counted, why } of receipt.missing) {
+    if (counted) err(`${app} (${instance}): ${why}`);
   }
   return EXIT.lagging;
 }

@@ -4,7 +4,7 @@ import type { ApiEnv } from "../http/route.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { deliveryRoutes } from "./delivery-routes.ts";
 import { openTestStore, type TestStore } from "./test-store.ts";
-import { collectingLog, type ManualClock, manualClock } from "./test-support.ts";
+import { arrival, collectingLog, type ManualClock, manualClock } from "./test-support.ts";
 
 let parts: TestStore;
 let delivery: Delivery;
@@ -27,8 +27,7 @@ afterEach(() => parts.close());
 
 const get = (path: string) =>
   app.request(`/api/v1/projects/default/environments/development/${path}`, { headers: { authorization: "Bearer t" } });
-const join = (instance: string) =>
-  delivery.instances.join({ instance, app: "shop", sdk: "node", kind: "server", environment: parts.development, basis: undefined });
+const join = (instance: string) => delivery.instances.join(arrival(instance, { environment: parts.development }));
 
 test("GET instances lists the connected programs and the revision that each has acknowledged", async () => {
   await parts.createFlag("search");
@@ -40,13 +39,24 @@ test("GET instances lists the connected programs and the revision that each has 
   delivery.instances.acknowledge(parts.development.id, { instance: "c", generation, revision });
   const response = await get("instances");
   expect(response.status).toBe(200);
-  const program = { app: "shop", sdk: "node", kind: "server", environment: "development", connectedAt: clock.now() };
+  const said = { app: "shop", appVersion: "1.0.0", sdk: "node/0.1.0", host: "rack-7", kind: "server", transport: "stream" };
+  const program = {
+    ...said,
+    environment: "development",
+    connectedAt: clock.now(),
+    heardAt: clock.now(),
+    state: "connected",
+    connections: 1,
+  };
   expect(await response.json()).toEqual({
     environment: "development",
     revision,
+    counts: { connected: 2, silent: 0, polling: 0, behind: 0 },
+    apps: [{ app: "shop", kind: "server", instances: 2, behind: 0, silent: 0, appVersions: ["1.0.0"], sdks: ["node/0.1.0"] }],
+    total: 2,
     instances: [
-      { instance: "a", ...program, revision: null },
-      { instance: "c", ...program, revision },
+      { instance: "a", ...program, applied: null, revision: null, behind: null, behindMs: null },
+      { instance: "c", ...program, applied: revision, revision, behind: 0, behindMs: 0 },
     ],
   });
 });
@@ -63,7 +73,7 @@ test("GET receipt answers at once, or waits until every program has applied it",
 });
 
 test.each([
-  ["revisions/1/receipt", 404, "REVISION_NOT_FOUND"],
+  ["revisions/100/receipt", 404, "REVISION_NOT_FOUND"],
   ["revisions/x/receipt", 400, "VALIDATION_FAILED"],
   ["revisions/1/receipt?waitMs=10001", 400, "VALIDATION_FAILED"],
   ["revisions/1/receipt?waitMs=-1", 400, "VALIDATION_FAILED"],

@@ -4,24 +4,23 @@ import { problem } from "../errors.ts";
 import { answer, apiRoute, createApi } from "../http/route.ts";
 import type { Delivery } from "./delivery.ts";
 import type { EnvironmentInfo, Feed } from "./feed.ts";
+import { fleetOf } from "./fleet.ts";
+import { RECEIPTS_KEPT_MAX } from "./receipt-log.ts";
 import { WAIT_MS_MAX } from "./receipts.ts";
 import { instanceList, receipt } from "./schema.ts";
-
-/** Programs listed in one answer, the longest connected first. */
-const INSTANCES_LISTED_MAX = 1_000;
 
 const listInstances = apiRoute("read", {
   method: "get",
   path: `${ENVIRONMENT}/instances`,
-  summary: "Connected programs",
+  summary: "The programs of an environment: which are connected, silent or poll, and how far behind they are",
   request: { params: environmentParams },
-  responses: { 200: answer(instanceList, "the programs that are connected now") },
+  responses: { 200: answer(instanceList, "the programs as they are now") },
 });
 
 const showReceipt = apiRoute("read", {
   method: "get",
   path: `${ENVIRONMENT}/revisions/{revision}/receipt`,
-  summary: "Who has applied a kill or restore",
+  summary: "Who has applied a revision",
   request: {
     params: environmentParams.extend({ revision: z.coerce.number().int().min(0) }),
     query: z.object({ waitMs: z.coerce.number().int().min(0).max(WAIT_MS_MAX).optional() }),
@@ -31,47 +30,31 @@ const showReceipt = apiRoute("read", {
 
 /** How far committed changes have come. */
 export function deliveryRoutes({ delivery }: { delivery: Delivery }) {
-  const { feed, instances, receipts } = delivery;
+  const { feed, instances, receipts, clock } = delivery;
   const api = createApi();
 
-  api.openapi(listInstances, (c) => {
-    const environment = find(feed, c.req.valid("param"));
-    const listed = instances.connected(environment.id).slice(0, INSTANCES_LISTED_MAX);
-    return c.json(
-      {
-        environment: environment.key,
-        revision: feed.state(environment.id, "server").revision,
-        instances: listed.map(({ instance, app, sdk, kind, connectedAt, acknowledged }) => ({
-          instance,
-          app,
-          sdk,
-          kind,
-          environment: environment.key,
-          connectedAt,
-          revision: acknowledged?.revision ?? null,
-        })),
-      },
-      200,
-    );
-  });
+  api.openapi(listInstances, (c) => c.json(fleetOf(find(feed, c.req.valid("param")), { feed, instances, now: clock.now() }), 200));
 
   api.openapi(showReceipt, async (c) => {
     const { revision, ...names } = c.req.valid("param");
     const environment = find(feed, names);
     const settled = await receipts.settled(environment.id, revision, c.req.valid("query").waitMs ?? 0);
-    if (!settled) {
-      throw problem(
-        "REVISION_NOT_FOUND",
-        `There is no receipt for revision ${revision} of ${environment.key}: only a kill or restore has one, and it is kept until the server restarts or 100 newer ones exist.`,
-      );
-    }
+    if (!settled) throw noReceipt(environment, revision);
     return c.json(settled, 200);
   });
 
   return api;
 }
 
-function find(feed: Feed, { project, environment }: { project: string; environment: string }): EnvironmentInfo {
+export function noReceipt({ key }: EnvironmentInfo, revision: number) {
+  return problem(
+    "REVISION_NOT_FOUND",
+    `There is no receipt for revision ${revision} of ${key}: either there is no such revision yet, or it is older than the newest ${RECEIPTS_KEPT_MAX.toLocaleString("en")}, for which receipts are kept.`,
+  );
+}
+
+/** Throws the problem that names what there is. */
+export function find(feed: Feed, { project, environment }: { project: string; environment: string }): EnvironmentInfo {
   const environments = feed.environments().filter(({ projectKey }) => projectKey === project);
   if (environments.length === 0) throw problem("PROJECT_NOT_FOUND", `There is no project "${project}".`);
   const found = environments.find(({ key }) => key === environment);

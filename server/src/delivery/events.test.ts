@@ -4,7 +4,7 @@ import { createUsage } from "../usage/usage.ts";
 import { createDelivery } from "./delivery.ts";
 import { createStreamListener } from "./stream.ts";
 import { openTestStore } from "./test-store.ts";
-import { collectingLog, get, manualClock, type RawClient, rawClient, serve, until } from "./test-support.ts";
+import { arrival, collectingLog, get, manualClock, type RawClient, rawClient, serve, until } from "./test-support.ts";
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -85,16 +85,18 @@ describe("GET /api/v1/events", () => {
     const client = await page();
     await createFlag("search");
     for (const instance of ["a", "b"]) {
-      delivery.instances.join({ instance, app: "shop", sdk: "node", kind: "server", environment: development, basis: undefined });
+      delivery.instances.join(arrival(instance, { environment: development }));
     }
     const revision = await kill("search");
     const { generation } = store.feed.state(development.id, "server");
     await clock.advance(50);
-    await until(() => of(client, "receipt").length === 1);
+    const grown = () =>
+      of(client, "receipt").flatMap(({ json }) => (json.revision === revision && json.environment === "development" ? [json] : []));
+    await until(() => grown().length === 1);
     for (const instance of ["a", "b"]) delivery.instances.acknowledge(development.id, { instance, generation, revision });
     await clock.advance(50);
-    await until(() => of(client, "receipt").length === 2);
-    const receipts = of(client, "receipt").map(({ json }) => json);
+    await until(() => grown().length === 2);
+    const receipts = grown();
     expect(receipts[0]).toMatchObject({ project: "default", environment: "development", revision, connected: 2, acknowledged: 0 });
     expect(receipts[1]).toMatchObject({ acknowledged: 2, complete: true });
   });
@@ -103,11 +105,11 @@ describe("GET /api/v1/events", () => {
     const { page, createFlag, delivery, usage, development, clock } = await start();
     await createFlag("search");
     const client = await page();
-    const arrival = { sdk: "node", kind: "server", environment: development, basis: undefined } as const;
-    delivery.instances.join({ instance: "a", app: "shop", ...arrival });
+    const environment = development;
+    delivery.instances.join(arrival("a", { environment }));
     await clock.advance(50);
-    delivery.instances.join({ instance: "b", app: "shop", ...arrival });
-    delivery.instances.join({ instance: "c", app: "billing", ...arrival });
+    delivery.instances.join(arrival("b", { environment }));
+    delivery.instances.join(arrival("c", { environment, app: "billing" }));
     for (const count of [1, 2]) {
       usage.record(development, "server", {
         instance: "a",

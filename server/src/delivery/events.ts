@@ -15,6 +15,8 @@ const LISTENERS_MAX = 200;
 const UNREAD_BYTES_MAX = 256 * 1024;
 /** Receipts, usage and instances can change a thousand times in a second: they are gathered for this long. */
 const GATHER_MS = 50;
+/** What programs tell of themselves changes all the time, and only the list of them shows it. */
+const MOVED_GATHER_MS = 1_000;
 /** Reported evaluations gathered at one time; past this the further ones are left out, the page shows the newest soon after. */
 const USAGE_GATHERED_MAX = 500;
 
@@ -46,6 +48,9 @@ export function createAdminEvents({
   let opening = 0;
   let stopGathering: (() => void) | undefined;
   const changedReceipts = new Map<string, { environment: EnvironmentInfo; revision: number }>();
+  /** Environments whose programs have said something. */
+  const moved = new Map<number, EnvironmentInfo>();
+  let stopMoving: (() => void) | undefined;
   const changedInstances = new Map<number, InstancesEvent>();
   const gatheredUsage = new Map<string, UsageEvent>();
 
@@ -66,6 +71,18 @@ export function createAdminEvents({
       changedReceipts.clear();
       changedInstances.clear();
       gatheredUsage.clear();
+    });
+  }
+
+  function noteMoved(environment: EnvironmentInfo): void {
+    moved.set(environment.id, environment);
+    stopMoving ??= clock.after(MOVED_GATHER_MS, () => {
+      stopMoving = undefined;
+      for (const { id, projectKey: project, key } of moved.values()) {
+        const event: InstancesEvent = { project, environment: key, connected: instances.connected(id), app: null, joined: false };
+        send("instances", event);
+      }
+      moved.clear();
     });
   }
 
@@ -91,8 +108,10 @@ export function createAdminEvents({
       gather();
     }),
     instances.listen((event) => {
-      if (event.kind === "acknowledged" || listeners.size === 0) return;
+      if (listeners.size === 0) return;
       const { environment, app } = event.instance;
+      // A lease, a poll, an acknowledgement: the list of programs looks different, nobody came or went.
+      if (event.kind !== "joined" && event.kind !== "left") return noteMoved(environment);
       const joined = event.kind === "joined";
       const before = changedInstances.get(environment.id);
       const isSame = before === undefined || (before.app === app && before.joined === joined);
@@ -186,6 +205,7 @@ export function createAdminEvents({
     close() {
       for (const stop of stops) stop();
       stopGathering?.();
+      stopMoving?.();
       for (const { stream } of listeners) stream.destroy();
     },
   };

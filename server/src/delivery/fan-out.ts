@@ -14,6 +14,7 @@ import type { EnvironmentSettings } from "../store/model.ts";
 import type { Clock } from "./clock.ts";
 import { encodeFrame } from "./encode-frame.ts";
 import type { EnvironmentInfo, Feed } from "./feed.ts";
+import { LEASE_MS } from "./instances.ts";
 import type { RawStream } from "./raw-stream.ts";
 import type { States } from "./state-bytes.ts";
 import { type Step, Steps } from "./steps.ts";
@@ -42,8 +43,11 @@ export interface FanOut {
   counts(): readonly StreamCount[];
   /** Frames handed to sockets since the start. */
   readonly sent: Readonly<Record<FrameEvent, number>>;
-  /** Takes a stream whose head is written. `basis` is what the client holds, undefined when it holds nothing. */
-  add(stream: RawStream, environment: EnvironmentInfo, projection: Projection, basis: Position | undefined): void;
+  /**
+   * Takes a stream whose head is written. `basis` is what the client holds, undefined when it holds nothing; `ackSample` the part of the
+   * pages that is asked to acknowledge.
+   */
+  add(stream: RawStream, environment: EnvironmentInfo, projection: Projection, basis: Position | undefined, ackSample?: number): void;
   /** Says `bye` on every stream and ends it; resolves when all are closed. Clients come back after a random part of `spreadMs`. */
   close(bye: { spreadMs: number; afterMs?: number }): Promise<void>;
 }
@@ -81,9 +85,11 @@ interface FanOutDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly watch: DeliveryWatch;
+  /** How many programs of an environment acknowledge each revision. */
+  readonly acknowledging: (environmentId: number) => number;
 }
 
-export function createFanOut({ feed, states, clock, log, watch }: FanOutDeps): FanOut {
+export function createFanOut({ feed, states, clock, log, watch, acknowledging }: FanOutDeps): FanOut {
   const channels = new Map<number, Channel>();
   const slots: Set<Connection>[] = Array.from({ length: PING_SLOTS }, () => new Set());
   /** Connections with bytes that the kernel has not taken. */
@@ -98,11 +104,12 @@ export function createFanOut({ feed, states, clock, log, watch }: FanOutDeps): F
   function channelOf(environment: EnvironmentInfo): Channel {
     const known = channels.get(environment.id);
     if (known) return known;
+    const ackSpreadMs = () => spreadFor(acknowledging(environment.id));
     const channel: Channel = {
       environment,
       steps: {
-        server: new Steps(feed, states, environment, "server"),
-        browser: new Steps(feed, states, environment, "browser"),
+        server: new Steps(feed, states, environment, "server", ackSpreadMs),
+        browser: new Steps(feed, states, environment, "browser", ackSpreadMs),
       },
       connections: { server: new Set(), browser: new Set() },
       due: Number.POSITIVE_INFINITY,
@@ -222,7 +229,7 @@ export function createFanOut({ feed, states, clock, log, watch }: FanOutDeps): F
         (["server", "browser"] as const).map((projection) => ({ environment, projection, open: connections[projection].size })),
       ),
 
-    add(stream, environment, projection, basis) {
+    add(stream, environment, projection, basis, ackSample) {
       const channel = channelOf(environment);
       const steps = channel.steps[projection];
       const head = steps.refresh();
@@ -256,7 +263,8 @@ export function createFanOut({ feed, states, clock, log, watch }: FanOutDeps): F
           if (open === 0) allClosed?.();
         },
       });
-      const hello = encodeFrame("hello", helloFrame(environment, projection, head, clock.now(), feed.settings(environment.id)));
+      const terms = { ...feed.settings(environment.id), ackSample };
+      const hello = encodeFrame("hello", helloFrame(environment, projection, head, clock.now(), terms));
       // The client holds what this server does not know of: a restored database. It is told, and gets the state as it is here.
       write(connection, "hello", isAhead ? Buffer.concat([hello, encodeFrame("resync", { ...head, reason: "ahead" })]) : hello);
       deliver(connection, clock.monotonic(), true);
@@ -297,12 +305,20 @@ function gapMs(step: Step): number {
   }
 }
 
+/** More programs than this acknowledge a kill over a time that grows with their number: ten in a millisecond. */
+const ACKS_AT_ONCE_MAX = 500;
+const ACK_SPREAD_MS_MAX = 2_000;
+
+function spreadFor(programs: number): number {
+  return programs <= ACKS_AT_ONCE_MAX ? 0 : Math.min(ACK_SPREAD_MS_MAX, Math.ceil(programs / 10));
+}
+
 function helloFrame(
   environment: EnvironmentInfo,
   projection: Projection,
   head: Position,
   at: number,
-  { sampleContexts }: Pick<EnvironmentSettings, "sampleContexts">,
+  { sampleContexts, ackSample = 1 }: Pick<EnvironmentSettings, "sampleContexts"> & { ackSample?: number | undefined },
 ): HelloFrame {
   return {
     protocol: PROTOCOL_VERSION,
@@ -314,6 +330,8 @@ function helloFrame(
     head: head.revision,
     factsAt: 0,
     heartbeatMs: HEARTBEAT_MS,
+    // A page renews no lease: browsers slow down the timers of those in the background.
+    ...(projection === "server" ? { leaseMs: LEASE_MS } : { ackSample }),
     ...(sampleContexts ? { sampleContexts } : {}),
     at,
     emergency: [],

@@ -31,7 +31,11 @@ export interface Instance extends Program {
   readonly acknowledged: Position | undefined;
 }
 
-export type Arrival = Program & { readonly basis: Position | undefined };
+export interface Arrival extends Program {
+  readonly basis: Position | undefined;
+  /** The part of the pages that acknowledges, as this one is told; absent: all. */
+  readonly ackSample?: number;
+}
 
 export type InstanceEvent =
   /** Connected while it was not, or connected once more: `instance.position` is what it came with. */
@@ -166,13 +170,9 @@ export function createInstances(clock: Clock): Instances {
     stopSweep = some ? clock.after(SWEEP_MS, sweep) : undefined;
   }
 
-  function ackSample(environmentId: number): number {
-    return Math.min(1, PAGES_ASKED / Math.max(1, environments.get(environmentId)?.pages ?? 0));
-  }
-
   return {
-    join({ basis, ...program }) {
-      const { environment, instance, kind } = program;
+    join({ basis, ackSample: part = 1, ...program }) {
+      const { environment, instance } = program;
       const present = presentIn(environment.id);
       const before = present.entries.get(instance);
       const entry: Entry = {
@@ -183,7 +183,7 @@ export function createInstances(clock: Clock): Instances {
         heardAt: clock.now(),
         heardMs: clock.monotonic(),
         silent: false,
-        sampledOut: kind === "browser" && !isSampled(instance, ackSample(environment.id)),
+        sampledOut: !isSampled(instance, part),
         position: basis,
         acknowledged: before?.acknowledged,
       };
@@ -194,12 +194,12 @@ export function createInstances(clock: Clock): Instances {
         if (left) return;
         left = true;
         const now = present.entries.get(instance);
-        if (!now || now.transport !== "stream") return;
+        if (now?.transport !== "stream") return;
         now.connections -= 1;
         if (now.connections === 0) leave(now);
       };
     },
-    polled({ basis, ...program }) {
+    polled({ basis, ackSample: _part, ...program }) {
       const present = presentIn(program.environment.id);
       const before = present.entries.get(program.instance);
       if (before?.transport === "stream") return;
@@ -237,7 +237,7 @@ export function createInstances(clock: Clock): Instances {
     all: (environmentId) => [...(environments.get(environmentId)?.entries.values() ?? [])],
     connected: (environmentId) => environments.get(environmentId)?.connected ?? 0,
     acknowledging: (environmentId) => environments.get(environmentId)?.acknowledging ?? 0,
-    ackSample,
+    ackSample: (environmentId) => Math.min(1, PAGES_ASKED / Math.max(1, environments.get(environmentId)?.pages ?? 0)),
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

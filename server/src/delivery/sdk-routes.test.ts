@@ -7,7 +7,7 @@ import { createUsage, type Usage } from "../usage/usage.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { sdkRoutes } from "./sdk-routes.ts";
 import { openTestStore, type TestStore } from "./test-store.ts";
-import { collectingLog, type ManualClock, manualClock } from "./test-support.ts";
+import { arrival, collectingLog, type ManualClock, manualClock } from "./test-support.ts";
 
 let parts: TestStore;
 let delivery: Delivery;
@@ -121,7 +121,7 @@ describe("POST /sdk/v1/usage", () => {
 describe("POST /sdk/v1/ack", () => {
   test("counts for the receipt of a kill in the environment of the key", async () => {
     await parts.createFlag("search");
-    delivery.instances.join({ instance: "i", app: "shop", sdk: "node", kind: "server", environment: parts.development, basis: undefined });
+    delivery.instances.join(arrival("i", { environment: parts.development }));
     const revision = await parts.kill("search");
     await parts.createFlag("other"); // production comes to the same revision
     const { generation } = parts.store.feed.state(parts.development.id, "server");

@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Projection } from "@signalbox/core";
+import { isNewer, type Position, type Projection, parsePosition } from "@signalbox/core";
 import { problem } from "../errors.ts";
 import type { Delivery } from "./delivery.ts";
+import type { EnvironmentInfo } from "./feed.ts";
+import type { Instances } from "./instances.ts";
+import { readProgram } from "./program.ts";
 import type { CheckKey } from "./sdk-key.ts";
 import { acceptsGzip, matchesEtag, type StateBytes } from "./state-bytes.ts";
 import { createTokenBuckets } from "./token-bucket.ts";
@@ -14,7 +17,7 @@ export const READABLE = {
 };
 
 export interface StateRouteDeps {
-  readonly delivery: Pick<Delivery, "states" | "clock" | "watch">;
+  readonly delivery: Pick<Delivery, "states" | "instances" | "clock" | "watch">;
   readonly checkKey: CheckKey;
   /** Requests with one SDK key; ten times as many at once. */
   readonly perSecond: number;
@@ -24,7 +27,7 @@ export interface StateRouteDeps {
 export type StateRoute = (req: IncomingMessage, res: ServerResponse, query: URLSearchParams) => Promise<void> | undefined;
 
 /** The state as it is, or its ETag: the bytes and their headers are made once for each state, and then only written. */
-export function createStateRoute({ delivery: { states, clock, watch }, checkKey, perSecond }: StateRouteDeps): StateRoute {
+export function createStateRoute({ delivery: { states, instances, clock, watch }, checkKey, perSecond }: StateRouteDeps): StateRoute {
   const buckets = createTokenBuckets(clock, { perSecond, burst: 10 * perSecond });
 
   return (req, res, query) => {
@@ -41,6 +44,7 @@ export function createStateRoute({ delivery: { states, clock, watch }, checkKey,
       });
     }
     const bytes = states.head(environment, projection);
+    notePoll(instances, query, { environment, projection, held: headers["if-none-match"], head: bytes.position });
     const head = headOf(bytes, projection);
     if (matchesEtag(headers["if-none-match"], bytes.etag)) {
       res.writeHead(304, head.unchanged).end();
@@ -56,6 +60,23 @@ export function createStateRoute({ delivery: { states, clock, watch }, checkKey,
       res.writeHead(200, { ...head.plain, "content-encoding": "gzip", "content-length": gzip.length }).end(gzip);
     });
   };
+}
+
+/** A program that polls is known by its polls, and holds what its ETag names. */
+function notePoll(
+  instances: Instances,
+  query: URLSearchParams,
+  {
+    environment,
+    projection,
+    held,
+    head,
+  }: { environment: EnvironmentInfo; projection: Projection; held: string | undefined; head: Position },
+): void {
+  const { instance, ...program } = readProgram(query, environment, projection);
+  if (instance === undefined) return;
+  const basis = parsePosition(held?.replace(/^(?:W\/)?"|"$/g, "") ?? "");
+  instances.polled({ ...program, instance, basis: basis && !isNewer(basis, head) ? basis : undefined });
 }
 
 interface Head {

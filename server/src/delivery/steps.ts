@@ -44,14 +44,16 @@ export class Steps {
   readonly #states: States;
   readonly #environment: EnvironmentInfo;
   readonly #projection: Projection;
+  readonly #ackSpreadMs: () => number;
   #head: Position = { generation: -1, revision: -1 };
   readonly #kept = new Map<number | undefined, Step>();
 
-  constructor(feed: Feed, states: States, environment: EnvironmentInfo, projection: Projection) {
+  constructor(feed: Feed, states: States, environment: EnvironmentInfo, projection: Projection, ackSpreadMs: () => number) {
     this.#feed = feed;
     this.#states = states;
     this.#environment = environment;
     this.#projection = projection;
+    this.#ackSpreadMs = ackSpreadMs;
   }
 
   /** Looks at the head of the store, once for however many connections are then asked for. */
@@ -89,7 +91,8 @@ export class Steps {
     // The ring no longer reaches back that far, or it spans a restored database.
     if (!commits || !last || commits.some((commit) => commit.generation !== this.#head.generation)) return this.#snapshot("compacted");
     const urgent = commits.some((commit) => isAcknowledged(commit) && touches(commit, this.#projection));
-    const change = merge(commits, from, this.#projection, urgent);
+    const ackSpreadMs = urgent ? this.#ackSpreadMs() : 0;
+    const change = { ...merge(commits, from, this.#projection, urgent), ...(ackSpreadMs > 0 && { ackSpreadMs }) };
     const position = { generation: last.generation, revision: last.to };
     const frame = encodeFrame("change", change, position);
     if (frame.length > FRAME_BYTES_MAX) return this.#resync("size", urgent);

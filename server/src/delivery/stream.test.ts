@@ -193,7 +193,7 @@ describe("what arrives on a stream's connection", () => {
     await until(() => client.isClosed());
     expect(client.text().match(/HTTP\/1\.1/g)).toHaveLength(1);
     await until(() => delivery.fanOut.open === 0);
-    expect(delivery.instances.connected(PRODUCTION.id)).toEqual([]);
+    expect(delivery.instances.all(PRODUCTION.id)).toEqual([]);
   });
 
   test.each([get("/sdk/v1/stream", SERVER_KEY), get("/healthz")])(
@@ -574,7 +574,7 @@ describe("a client that does not read", () => {
     expect(delivery.fanOut.open).toBe(1);
     await clock.advance(1_500);
     await until(() => delivery.fanOut.open === 0);
-    expect(delivery.instances.connected(PRODUCTION.id)).toEqual([]);
+    expect(delivery.instances.all(PRODUCTION.id)).toEqual([]);
     expect(dropped).toEqual(["stalled"]);
   });
 
@@ -630,13 +630,27 @@ test("one broken frame ends its stream and nothing else", async () => {
 
 test("names of programs are mended, and one is made up for a program without", async () => {
   const { open, delivery } = await start();
-  const query = new URLSearchParams({ instance: "i".repeat(100), app: " my\n\tapp ", sdk: "" });
+  const query = new URLSearchParams({
+    instance: "i".repeat(100),
+    app: " my\n\tapp ",
+    sdk: "",
+    appVersion: "2".repeat(60),
+    host: "h".repeat(110),
+  });
   const named = open(get(`/sdk/v1/stream?${query}`, SERVER_KEY));
   const unnamed = open(get("/sdk/v1/stream", SERVER_KEY));
   await has(named, 2);
   await has(unnamed, 2);
-  const [first, second] = delivery.instances.connected(PRODUCTION.id);
-  expect(first).toMatchObject({ instance: "i".repeat(64), app: "my app", sdk: "unknown", kind: "server" });
+  const [first, second] = delivery.instances.all(PRODUCTION.id);
+  expect(first).toMatchObject({
+    instance: "i".repeat(64),
+    app: "my app",
+    appVersion: "2".repeat(50),
+    host: "h".repeat(100),
+    sdk: "unknown",
+    kind: "server",
+    transport: "stream",
+  });
   expect(second?.instance).toMatch(/^[0-9a-f-]{36}$/);
 });
 

@@ -8,6 +8,7 @@ import { createAdmission, type Descriptors, type StreamLimits } from "./admissio
 import type { Delivery } from "./delivery.ts";
 import { type EventLoop, watchEventLoop } from "./event-loop.ts";
 import { createAdminEvents } from "./events.ts";
+import { readProgram } from "./program.ts";
 import { writeProblem } from "./raw-problem.ts";
 import { RawStream } from "./raw-stream.ts";
 import { createKeyCheck, type SdkKeys } from "./sdk-key.ts";
@@ -132,17 +133,17 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
     const basis = basisOf(query.get("basis")) ?? basisOf(headerOf(req, "last-event-id"));
     const stream = RawStream.open(req, res, clock, projection === "browser" ? { "access-control-allow-origin": "*" } : {});
     if (!stream) return;
+    const program = readProgram(query, environment, projection);
+    const ackSample = projection === "browser" ? instances.ackSample(environment.id) : 1;
     const leave = instances.join({
-      instance: named(query.get("instance"), 64) ?? randomUUID(),
-      app: named(query.get("app"), 100) ?? "unnamed",
-      sdk: named(query.get("sdk"), 50) ?? "unknown",
-      kind: projection,
-      environment,
+      ...program,
+      instance: program.instance ?? randomUUID(),
+      ackSample,
       // What it says to hold counts as applied, if it can be true.
       basis: basis && !isNewer(basis, feed.state(environment.id, projection)) ? basis : undefined,
     });
     req.socket.once("close", leave);
-    fanOut.add(stream, environment, projection, basis);
+    fanOut.add(stream, environment, projection, basis, ackSample);
   }
 
   return Object.assign(listener, {
@@ -151,11 +152,12 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
       eventLoop.stop();
       events.close();
       // Whoever waits for a receipt is answered with what is known.
-      receipts.close();
+      const receiptsWritten = receipts.close();
       const { partOfRate, spreadMsMin, spreadMsMax } = COMING_BACK;
       const neededMs = (1_000 * fanOut.open) / (partOfRate * limits.newPerSecondMax);
       const spreadMs = Math.round(Math.min(spreadMsMax, Math.max(spreadMsMin, neededMs)));
       await fanOut.close({ spreadMs, ...(afterMs !== undefined && { afterMs }) });
+      await receiptsWritten;
     },
   });
 }
@@ -163,17 +165,6 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
 /** A body that came with the head would be left unread, and its socket paused: the end of the connection would never be seen. */
 function hasBody(req: IncomingMessage): boolean {
   return req.headers["transfer-encoding"] !== undefined || Number(req.headers["content-length"] ?? 0) > 0;
-}
-
-/** Names are for people to read. One that is too long or not clean is mended, not refused: a program never goes without its flags for it. */
-function named(text: string | null, charactersMax: number): string | undefined {
-  if (text === null) return undefined;
-  // biome's rule against control characters in patterns does not apply to \p{Cc}.
-  const clean = text
-    .replace(/\p{Cc}+/gu, " ")
-    .trim()
-    .slice(0, charactersMax);
-  return clean === "" ? undefined : clean;
 }
 
 /** A basis that is no position is as good as none: the client gets a snapshot. */

@@ -5,6 +5,7 @@ import { digestOf, type Entry, type EntryId, entryId, type FlagEntry, type Posit
 import type { Log } from "../log.ts";
 import type { Clock } from "./clock.ts";
 import type { Commit, EnvironmentInfo, Feed, ProjectedState } from "./feed.ts";
+import type { Arrival } from "./instances.ts";
 
 export interface ManualClock extends Clock {
   /** Lets time pass, timer by timer, and lets sockets move between them. */
@@ -145,6 +146,12 @@ export function createTestFeed(ringMax = 1_000): TestFeed {
       ring = [];
     },
   };
+}
+
+/** A program as it names itself when it connects. */
+export function arrival(instance: string, more: Partial<Arrival> = {}): Arrival {
+  const named = { instance, app: "shop", appVersion: "1.0.0", sdk: "node/0.1.0", host: "rack-7", kind: "server", acks: "all" } as const;
+  return { ...named, environment: PRODUCTION, basis: undefined, ...more };
 }
 
 export interface TestServer {

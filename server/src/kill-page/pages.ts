@@ -157,7 +157,7 @@ ${
     ? html`<p class="receipt ${receipt.complete ? "complete" : ""}" role="status">${receipt.sentence}</p>
 ${
   receipt.missing.length > 0
-    ? html`<ul>${receipt.missing.map((each) => html`<li>${each.app}: ${each.gone ? "has disconnected, it will apply it when it is back" : "has not answered yet"} <small>${each.instance}</small></li>`)}</ul>`
+    ? html`<ul>${receipt.missing.map((each) => html`<li>${each.app}: ${each.why} <small>${each.instance}</small></li>`)}</ul>`
     : ""
 }`
     : changed

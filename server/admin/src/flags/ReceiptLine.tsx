@@ -38,7 +38,7 @@ export function ReceiptLine({ place, revision }: { place: Place; revision: numbe
       </Text>
     );
   }
-  const waiting = receipt.missing.filter(({ gone }) => !gone);
+  const waiting = receipt.missing.filter(({ counted, reason }) => counted && reason !== "gone");
   return (
     <Text size="sm" component="div">
       {receipt.sentence}
