@@ -1,5 +1,6 @@
 export { isSampled } from "./acks.ts";
 export { readDetail, sendResult } from "./answer.ts";
+export { attributeReader } from "./attribute.ts";
 export { BUCKETS, unitOf } from "./bucket.ts";
 export {
   browserObstacles,

@@ -32,6 +32,7 @@ export const CATALOGUE = {
   FLAG_EXISTS: { status: 409, title: "The flag key is taken" },
   GROUP_EXISTS: { status: 409, title: "The group key is taken" },
   GROUP_IN_USE: { status: 409, title: "The group is in use" },
+  GROUP_FULL: { status: 409, title: "The group is full" },
   ETAG_MISMATCH: { status: 412, title: "It was changed in the meantime" },
   BODY_TOO_LARGE: { status: 413, title: "The body is too large" },
   UNSUPPORTED_CONTENT_TYPE: { status: 415, title: "The body has the wrong content type" },

@@ -21,7 +21,14 @@ async function run(parts: TestStore) {
   const usage = createUsage({ store: parts.store, log });
   const streams = createStreamListener({ delivery, keys: parts.store, usage, authenticate: async () => undefined });
   const respond = getRequestListener(
-    sdkRoutes({ delivery, store: parts.store, members: createMembers(parts.store), usage, sdkDirectory: "none" }).fetch,
+    sdkRoutes({
+      delivery,
+      store: parts.store,
+      members: createMembers(parts.store),
+      usage,
+      sdkDirectory: "none",
+      addressOf: () => "127.0.0.1",
+    }).fetch,
     {
       overrideGlobalObjects: false,
     },

@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { SAMPLED_ATTRIBUTES_MAX, SAMPLED_MAX, SAMPLED_VALUE_LENGTH_MAX } from "@signalbox/core";
 import type { Context } from "hono";
 import { problem } from "../errors.ts";
+import { SIGNED_CONTEXT_BYTES_MAX } from "../facts/signed-context.ts";
 import { checkText } from "../http/route.ts";
 import { validationProblem } from "../http/validation.ts";
 
@@ -41,6 +42,12 @@ export const usageBody = z.strictObject({
 });
 export const acknowledgementBody = z.strictObject({ instance, generation: counter, revision: counter });
 export const membershipBody = z.strictObject({ unit: z.string().min(1).max(200) });
+
+/** Whom a page asks for, as it is or signed. Which of the two counts is decided where the environment is known. */
+export const contextBody = z.strictObject({
+  context: z.record(z.string().max(100), z.unknown()).optional(),
+  token: z.string().max(SIGNED_CONTEXT_BYTES_MAX).optional(),
+});
 
 /** Reads and checks the JSON of a request, whatever content type it declares. */
 export async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> {

@@ -1,13 +1,19 @@
+import { createHmac } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { patchSettings } from "../environments/settings.ts";
 import { createMembers } from "../groups/members.ts";
 import { createUsage, type Usage } from "../usage/usage.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { sdkRoutes } from "./sdk-routes.ts";
 import { openTestStore, type TestStore } from "./test-store.ts";
 import { arrival, collectingLog, type ManualClock, manualClock } from "./test-support.ts";
+
+/** Who joins after another does not wait for a second; the lane has its own tests. */
+const IMPATIENT: Clock = { ...systemClock, after: (_ms, run) => systemClock.after(0, run) };
 
 let parts: TestStore;
 let delivery: Delivery;
@@ -15,6 +21,7 @@ let usage: Usage;
 let clock: ManualClock;
 let sdkDirectory: string;
 let app: ReturnType<typeof sdkRoutes>;
+let address = "192.0.2.1";
 
 beforeEach(async () => {
   parts = await openTestStore();
@@ -23,7 +30,14 @@ beforeEach(async () => {
   delivery = createDelivery({ feed: parts.store.feed, clock, log });
   usage = createUsage({ store: parts.store, clock, log });
   sdkDirectory = mkdtempSync(join(tmpdir(), "signalbox-sdk-"));
-  app = sdkRoutes({ delivery, store: parts.store, members: createMembers(parts.store), usage, sdkDirectory });
+  app = sdkRoutes({
+    delivery,
+    store: parts.store,
+    members: createMembers(parts.store, IMPATIENT),
+    usage,
+    sdkDirectory,
+    addressOf: () => address,
+  });
 });
 afterEach(async () => {
   await usage.close();
@@ -165,8 +179,6 @@ describe("early access", () => {
   });
 
   test.each([
-    ["a browser key", () => app.request(`${withKey("/sdk/v1/early-access")}&unit=u1`), 403, "SDK_KEY_KIND"],
-    ["a browser key that joins", () => post(withKey("/sdk/v1/early-access/beta/join"), { unit: "u1" }, {}), 403, "SDK_KEY_KIND"],
     ["no unit", () => app.request("/sdk/v1/early-access", { headers: bearer() }), 400, "VALIDATION_FAILED"],
     ["an empty unit", () => post("/sdk/v1/early-access/beta/join", { unit: "" }), 400, "VALIDATION_FAILED"],
     ["a number", () => post("/sdk/v1/early-access/beta/join", { unit: 5 }), 400, "VALIDATION_FAILED"],
@@ -178,16 +190,165 @@ describe("early access", () => {
     expect(await response.json()).toMatchObject({ code });
   });
 
-  test("takes 100 requests at once and 50 in a second from one key", async () => {
+  test("takes 2,000 requests at once and 1,000 in a second from one key", async () => {
     const ask = () => app.request("/sdk/v1/early-access?unit=u1", { headers: bearer() });
-    for (let index = 0; index < 100; index += 1) expect((await ask()).status).toBe(200);
+    for (let index = 0; index < 2_000; index += 1) expect((await ask()).status).toBe(200);
     const refused = await ask();
     expect(refused.status).toBe(429);
     expect(refused.headers.get("retry-after")).toBe("1");
     expect(await refused.json()).toMatchObject({ code: "RATE_LIMITED" });
     await clock.advance(1_000);
-    for (let index = 0; index < 50; index += 1) expect((await ask()).status).toBe(200);
+    for (let index = 0; index < 1_000; index += 1) expect((await ask()).status).toBe(200);
     expect((await ask()).status).toBe(429);
+  });
+});
+
+describe("early access from a page", () => {
+  const EARLY = "/sdk/v1/early-access";
+  const page = async (path: string, body: unknown): Promise<Record<string, unknown> & { status: number; headers: Headers }> => {
+    const response = await post(withKey(EARLY + path), body, { "content-type": "text/plain" });
+    expect(response.headers.get("access-control-allow-origin")).toBe("*");
+    const answer = (await response.json()) as Record<string, unknown>;
+    return { ...answer, status: response.status, headers: response.headers };
+  };
+  const list = (context: object) => page("", { context });
+  const join = (body: object, group = "beta") => page(`/${group}/join`, body);
+  const leave = (body: object, group = "beta") => page(`/${group}/leave`, body);
+  const token = (
+    context: object,
+    secret = parts.store.signingSecrets(parts.development.id)[0]?.text ?? "",
+    exp = clock.now() / 1_000 + 60,
+  ) => {
+    const payload = Buffer.from(JSON.stringify({ context, exp })).toString("base64url");
+    return `${payload}.${createHmac("sha256", secret).update(payload).digest("base64url")}`;
+  };
+  const secure = () =>
+    parts.store.write({ project: "default", by: "ada" }, (current) =>
+      patchSettings(current, "development", { secureMode: true }, undefined),
+    );
+  const program = (verb: string, unit: string, group = "beta") => post(`${EARLY}/${group}/${verb}`, { unit });
+  const state = async (unit: string) => {
+    const group = parts.store.project("default")?.environments[0]?.groups.get("beta");
+    return (
+      group &&
+      createMembers(parts.store)
+        .page(group, undefined, 1_000)
+        .find((row) => row.unit === unit)
+    );
+  };
+
+  beforeEach(async () => {
+    await parts.createEarlyAccess("beta");
+    await parts.createEarlyAccess("accounts", "account.key");
+  });
+
+  test("is listed, joined and left by a key of its own choice, with no unit in any address", async () => {
+    expect(await list({ key: "visitor-1" })).toMatchObject({
+      status: 200,
+      groups: [
+        { group: "beta", by: "key", joined: false },
+        { group: "accounts", by: "account.key", joined: false },
+      ],
+    });
+    const { revision } = parts.store.feed.state(parts.development.id, "server");
+    expect(await join({ context: { key: "visitor-1" } })).toMatchObject({
+      status: 200,
+      group: "beta",
+      joined: true,
+      revision: revision + 1,
+    });
+    expect(await list({ key: "visitor-1" })).toMatchObject({ groups: [{ joined: true }, { joined: false }] });
+    expect(await leave({ context: { key: "visitor-1" } })).toMatchObject({ status: 200, joined: false, revision: revision + 2 });
+    expect(await leave({ context: { key: "never-there" } })).toMatchObject({ status: 200, joined: false, revision: revision + 2 });
+    expect(await state("never-there")).toBeUndefined();
+    expect(await join({ context: { key: 4711 } })).toMatchObject({ status: 200, joined: true });
+    expect(await state("4711")).toMatchObject({ state: "member", by: "early access, from a page" });
+  });
+
+  test("leaves alone what staff, the app's server or a signed context have said of a unit", async () => {
+    const staff = (change: { add: string[]; remove: string[] }) =>
+      createMembers(parts.store).change({ environmentId: parts.development.id, group: "beta", by: "ada", change, action: "group.members" });
+    await staff({ add: ["put-in", "taken-out"], remove: [] });
+    await staff({ add: [], remove: ["taken-out"] });
+    await program("join", "by-server");
+    await join({ token: token({ key: "by-token" }) });
+    for (const [verb, key] of [
+      [leave, "put-in"],
+      [join, "taken-out"],
+      [leave, "by-server"],
+      [leave, "by-token"],
+    ] as const) {
+      const before = await state(key);
+      expect(await verb({ context: { key } })).toMatchObject({
+        status: 403,
+        code: "SIGNED_CONTEXT_NEEDED",
+        detail: expect.stringContaining(key),
+      });
+      expect(await state(key)).toEqual(before);
+      expect(await verb({ token: token({ key }) })).toMatchObject({ status: 200 });
+    }
+    // What is so already is no change.
+    await program("join", "twice");
+    expect(await join({ context: { key: "twice" } })).toMatchObject({ status: 200, joined: true });
+  });
+
+  test("takes a group by another attribute only with a signed context", async () => {
+    const context = { key: "visitor-1", account: { key: "a1" } };
+    expect(await join({ context }, "accounts")).toMatchObject({ status: 403, code: "SIGNED_CONTEXT_NEEDED" });
+    expect(await join({ token: token(context) }, "accounts")).toMatchObject({ status: 200, joined: true });
+    expect(await list(context)).toMatchObject({ groups: [{ joined: false }, { joined: true }] });
+  });
+
+  test("needs a signed context for everything in secure mode, and takes whom it names from it alone", async () => {
+    await secure();
+    for (const answer of [await list({ key: "u1" }), await join({ context: { key: "u1" } }), await leave({ context: { key: "u1" } })]) {
+      expect(answer).toMatchObject({ status: 403, code: "SIGNED_CONTEXT_NEEDED" });
+    }
+    expect(await join({ token: token({ key: "u1" }), context: { key: "u2" } })).toMatchObject({ status: 400 });
+    expect(await join({ token: token({ key: "u1" }) })).toMatchObject({ status: 200, joined: true });
+    expect(await page("", { token: token({ key: "u1" }) })).toMatchObject({ groups: [{ joined: true }, {}] });
+    expect(await join({ token: token({ key: "u1" }, "sb_signing_development_1_forged") })).toMatchObject({
+      status: 403,
+      code: "SIGNED_CONTEXT_INVALID",
+    });
+    expect(await join({ token: token({ key: "u1" }, undefined, 1) })).toMatchObject({ status: 403, code: "SIGNED_CONTEXT_EXPIRED" });
+    expect((await program("join", "u3")).status).toBe(200);
+  });
+
+  test.each([
+    ["a unit", "/beta/join", { unit: "u1" }, 400, /"unit" is not a field/],
+    ["nothing", "/beta/join", {}, 400, /Send "context" or "token"/],
+    ["a list", "/beta/join", [], 400, /./],
+    ["no JSON", "/beta/join", "u1", 400, /cannot be read as JSON/],
+    ["a context without the unit", "/beta/join", { context: { plan: "pro" } }, 400, /goes by "key", which the context does not hold/],
+    ["a unit that is too long", "/beta/join", { context: { key: "u".repeat(201) } }, 400, /1 to 200 characters/],
+    ["a unit that is an object", "/beta/join", { context: { key: { id: 1 } } }, 400, /does not hold/],
+    ["a group that is not there", "/alpha/join", { context: { key: "u1" } }, 404, /no early-access group with the key "alpha"/],
+  ])("refuses %s", async (_what, path, body, status, sentence) => {
+    const answer = await page(path, body);
+    expect(answer.status).toBe(status);
+    expect(String(answer.detail)).toMatch(sentence);
+  });
+
+  test("refuses a page that puts a unit into an address, and a program that asks as a page does", async () => {
+    expect(await (await app.request(`${withKey(EARLY)}&unit=u1`)).json()).toMatchObject({ code: "SDK_KEY_KIND" });
+    expect(await (await post(EARLY, { context: { key: "u1" } })).json()).toMatchObject({ code: "SDK_KEY_KIND" });
+  });
+
+  test("is limited by address; programs are not", async () => {
+    address = "192.0.2.7";
+    for (let index = 0; index < 100; index += 1) expect((await join({ context: {} })).status).toBe(400);
+    const refused = await join({ context: { key: "u1" } });
+    expect(refused).toMatchObject({ status: 429, code: "RATE_LIMITED", detail: expect.stringContaining("your address") });
+    expect(refused.headers.get("retry-after")).toBe("5");
+    expect((await program("join", "u1")).status).toBe(200);
+    expect((await list({ key: "u1" })).status).toBe(200);
+    address = "192.0.2.8";
+    expect((await join({ context: { key: "u2" } })).status).toBe(200);
+    address = "192.0.2.7";
+    await clock.advance(200);
+    expect((await join({ context: { key: "u3" } })).status).toBe(200);
+    expect((await join({ context: { key: "u4" } })).status).toBe(429);
   });
 });
 

@@ -1,41 +1,51 @@
-import { formatPosition, isNewer } from "@signalbox/core";
+import { attributeReader, formatPosition, isNewer, unitOf } from "@signalbox/core";
 import type { Context } from "hono";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { problem, problemResponse } from "../errors.ts";
-import { BY_THEMSELVES } from "../groups/decide.ts";
+import { type BrowserContext, browserContext, type ContextRequest } from "../facts/signed-context.ts";
 import type { Members } from "../groups/members.ts";
 import { type ApiEnv, asHttpProblem } from "../http/route.ts";
 import type { Store } from "../store/store.ts";
 import type { Usage } from "../usage/usage.ts";
+import { network } from "./admission.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SdkKeyInfo } from "./feed.ts";
-import { acknowledgementBody, membershipBody, readBody, SDK_BODY_BYTES_MAX, usageBody } from "./sdk-body.ts";
+import { acknowledgementBody, contextBody, membershipBody, readBody, SDK_BODY_BYTES_MAX, usageBody } from "./sdk-body.ts";
 import { sdkFileRoutes } from "./sdk-files.ts";
 import { createKeyCheck } from "./sdk-key.ts";
 import { createTokenBuckets } from "./token-bucket.ts";
 
 export interface SdkRoutesDeps {
   readonly delivery: Delivery;
-  readonly store: Pick<Store, "sdkKey">;
+  readonly store: Pick<Store, "sdkKey" | "settings" | "signingSecrets">;
   readonly members: Members;
   readonly usage: Usage;
   /** Where the build put `node.tgz` and `browser.js`. */
   readonly sdkDirectory: string;
+  /** Of the connection that a request came by. */
+  readonly addressOf: (c: Context) => string;
 }
 
 /** Per SDK key. Acknowledgements come in bursts as large as the number of programs; early access writes to the database. */
 const LIMITS = {
   usage: { perSecond: 500, burst: 5_000 },
   acknowledgement: { perSecond: 2_000, burst: 20_000 },
-  earlyAccess: { perSecond: 50, burst: 100 },
+  // As many as the lane of those who join commits in a second.
+  earlyAccess: { perSecond: 1_000, burst: 2_000 },
+} as const;
+
+/** Per address of a page: a whole office may sit behind one. */
+const ADDRESS_LIMITS = {
+  list: { perSecond: 20, burst: 500 },
+  change: { perSecond: 5, burst: 100 },
 } as const;
 
 type SdkEnv = { Variables: ApiEnv["Variables"] & { key: SdkKeyInfo } };
 
 /** What programs ask besides the stream and the state, which are answered before hono. Every answer may be read by a page of any origin: the SDK key decides, never a cookie. */
-export function sdkRoutes({ delivery, store, members, usage, sdkDirectory }: SdkRoutesDeps): Hono<SdkEnv> {
+export function sdkRoutes({ delivery, store, members, usage, sdkDirectory, addressOf }: SdkRoutesDeps): Hono<SdkEnv> {
   const { feed, clock, log, instances } = delivery;
   const checkKey = createKeyCheck({ keys: store, clock, log });
   const routes = new Hono<SdkEnv>();
@@ -96,44 +106,70 @@ export function sdkRoutes({ delivery, store, members, usage, sdkDirectory }: Sdk
   });
 
   const earlyAccess = limited("earlyAccess");
+  const fromAddress = {
+    list: createTokenBuckets(clock, ADDRESS_LIMITS.list),
+    change: createTokenBuckets(clock, ADDRESS_LIMITS.change),
+  };
+
+  /** The context of a page, which is limited by where it is asked from before anything is read or checked. */
+  async function pageContext(c: Context<SdkEnv>, kind: keyof typeof fromAddress): Promise<BrowserContext & { request: ContextRequest }> {
+    if (!fromAddress[kind].take(network(addressOf(c)))) {
+      const { perSecond } = ADDRESS_LIMITS[kind];
+      throw problem("RATE_LIMITED", `More than ${perSecond} requests about early access in a second from your address; try again in 5 s.`, {
+        headers: { "retry-after": "5" },
+      });
+    }
+    const request = await readBody(c, contextBody);
+    const { id } = c.get("key").environment;
+    const secrets = store.signingSecrets(id).map(({ text }) => text);
+    return { ...browserContext(request, { secureMode: store.settings(id).secureMode, secrets, now: clock.now() }), request };
+  }
 
   routes.get("/sdk/v1/early-access", earlyAccess, async (c) => {
-    const { environment } = serverKey(c);
+    const { environment, projection } = c.get("key");
+    if (projection === "browser") {
+      throw problem(
+        "SDK_KEY_KIND",
+        'A page asks with POST and {"context": …} or {"token": …} as its body: who somebody is does not belong into an address.',
+      );
+    }
     const unit = membershipBody.shape.unit.safeParse(c.req.query("unit"));
     if (!unit.success)
       throw problem("VALIDATION_FAILED", 'The query field "unit" is 1 to 200 characters: send whom to ask for, as ?unit=….');
     return c.json({ groups: await members.programs(environment.id, unit.data) });
   });
 
-  routes.post("/sdk/v1/early-access/:group/join", earlyAccess, async (c) => {
-    const change = await membershipOf(c);
-    return c.json(await members.join(change));
+  routes.post("/sdk/v1/early-access", earlyAccess, async (c) => {
+    const { environment, projection } = c.get("key");
+    if (projection === "server") throw problem("SDK_KEY_KIND", "With a server SDK key the list is asked for with GET and ?unit=….");
+    const { context } = await pageContext(c, "list");
+    return c.json({ groups: members.programs(environment.id, (by) => unitOf(attributeReader(by)(context))) });
   });
 
-  routes.post("/sdk/v1/early-access/:group/leave", earlyAccess, async (c) => {
-    const change = await membershipOf(c);
-    return c.json(await members.leave(change));
-  });
+  async function participate(c: Context<SdkEnv>, joining: boolean) {
+    const { environment, projection } = c.get("key");
+    const group = c.req.param("group") ?? "";
+    if (projection === "server") {
+      const { unit } = await readBody(c, membershipBody);
+      return members.participate({ environmentId: environment.id, group, unit, joining, vouched: true });
+    }
+    const { context, signed } = await pageContext(c, "change");
+    const { by } = members.program(environment.id, group);
+    const unit = membershipBody.shape.unit.safeParse(unitOf(attributeReader(by)(context)));
+    if (!unit.success) {
+      const what = signed ? "signed context" : "context";
+      throw problem(
+        "VALIDATION_FAILED",
+        `The group "${group}" goes by "${by}", which the ${what} does not hold as a text of 1 to 200 characters or a whole number; put it there.`,
+      );
+    }
+    return members.participate({ environmentId: environment.id, group, unit: unit.data, joining, vouched: signed });
+  }
+  routes.post("/sdk/v1/early-access/:group/join", earlyAccess, async (c) => c.json(await participate(c, true)));
+  routes.post("/sdk/v1/early-access/:group/leave", earlyAccess, async (c) => c.json(await participate(c, false)));
 
   routes.all("/sdk/*", (c) => {
     throw problem("ROUTE_NOT_FOUND", `There is no ${c.req.method} ${c.req.path.slice(0, 200)}.`);
   });
   return routes;
-}
-
-function serverKey(c: Context<SdkEnv>): SdkKeyInfo {
-  const key = c.get("key");
-  if (key.projection !== "server") {
-    throw problem(
-      "SDK_KEY_KIND",
-      "Early access is joined with a server SDK key, which a page never holds: let the page ask a route of your own server.",
-    );
-  }
-  return key;
-}
-
-async function membershipOf(c: Context<SdkEnv>): Promise<{ environmentId: number; group: string; unit: string; by: string }> {
-  const { environment } = serverKey(c);
-  const { unit } = await readBody(c, membershipBody);
-  return { environmentId: environment.id, group: c.req.param("group") ?? "", unit, by: BY_THEMSELVES };
 }

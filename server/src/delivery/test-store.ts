@@ -16,7 +16,7 @@ export interface TestStore {
   createFlag(key: string, browser?: boolean): Promise<void>;
   kill(key: string): Promise<number>;
   restore(key: string): Promise<number>;
-  createEarlyAccess(key: string): Promise<void>;
+  createEarlyAccess(key: string, by?: string): Promise<void>;
   /** Closes the store and opens the same folder again. */
   reopen(): Promise<TestStore>;
   close(): Promise<void>;
@@ -49,7 +49,8 @@ export async function openTestStore(folder = mkdtempSync(join(tmpdir(), "signalb
       await write((current) => setKilled(current, "development", key, null));
       return head();
     },
-    createEarlyAccess: (key) => write((current) => createGroup(current, "development", { key, kind: "early-access" }, "0".repeat(32))),
+    createEarlyAccess: (key, by) =>
+      write((current) => createGroup(current, "development", { key, kind: "early-access", by }, "0".repeat(32))),
     async reopen() {
       await store.close();
       return openTestStore(folder);

@@ -6,6 +6,7 @@ import { problem } from "../errors.ts";
 import { type FlagIdentity, findFlag, type ProjectModel } from "../store/model.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { serverFlag } from "../store/project.ts";
+import type { Lane } from "../store/queue.ts";
 import type { Store } from "../store/store.ts";
 import { type ConfigurationPatch, toStored } from "./convert.ts";
 import { configure, createFlag, type IdentityPatch, type NewFlag, patchIdentity, setKilled } from "./decide.ts";
@@ -64,13 +65,10 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
     key: string,
     author: Author,
     decide: (current: Current) => Outcome,
-    urgent = false,
+    lane: Lane = "edit",
   ): Promise<FlagWritten> {
     environmentIn(projectAt(store, place.project), place.environment);
-    const { outcome, project } = await store.write(
-      { project: place.project, by: author.by, reason: author.reason ?? null, urgent },
-      decide,
-    );
+    const { outcome, project } = await store.write({ project: place.project, by: author.by, reason: author.reason ?? null, lane }, decide);
     if (outcome.kind === "conflict") {
       const current = present(project, place.environment, key);
       throw problem("ETAG_MISMATCH", `The flag "${current.key}" was changed in the meantime; look at it as it is now and save again.`, {
@@ -109,7 +107,7 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
     kill(place, key, author) {
       const decide = (current: Current) =>
         setKilled(current, place.environment, key, { at: current.now, by: author.by, reason: author.reason ?? null });
-      return write(place, key, author, decide, true);
+      return write(place, key, author, decide, "kill");
     },
     restore: (place, key, author) => write(place, key, author, (current) => setKilled(current, place.environment, key, null)),
     evaluate(place, key, context, patch) {

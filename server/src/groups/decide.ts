@@ -15,6 +15,8 @@ const GROUPS_MAX = 1_000;
 export const MEMBERS_MAX = 100_000;
 /** Who is named where units join and leave by themselves, through a program. */
 export const BY_THEMSELVES = "early access";
+/** The same where nobody vouches for it: a page said so, with a context that is not signed. */
+export const BY_A_PAGE = "early access, from a page";
 
 export interface NewGroup {
   readonly key: string;
@@ -132,7 +134,7 @@ export function movesOf(
 ): MemberMoves {
   const hasLeft = (unit: string) => {
     const member = known.get(unit);
-    return member?.state === "left" && member.by === BY_THEMSELVES;
+    return member?.state === "left" && (member.by === BY_THEMSELVES || member.by === BY_A_PAGE);
   };
   const isHeld = group.kind === "early-access" && action === "group.members" && !rejoin;
   const wanted = [...new Set(add)].filter((unit) => known.get(unit)?.state !== "member");

@@ -1,18 +1,18 @@
-import { and, asc, eq, gt, inArray } from "drizzle-orm";
+import { and, asc, count, eq, gt, inArray } from "drizzle-orm";
+import { type Clock, systemClock } from "../delivery/clock.ts";
 import { problemOf } from "../environments/located.ts";
-import { problem } from "../errors.ts";
+import type { Problem } from "../errors.ts";
 import type { EnvironmentModel, GroupRecord, Member } from "../store/model.ts";
 import type { Outcome } from "../store/outcome.ts";
 import type { Database, Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
-import { changeMembers, type MemberChange, type MemberMoves, type MembersAction, movesOf } from "./decide.ts";
+import { BY_THEMSELVES, changeMembers, type MemberChange, type MemberMoves, type MembersAction, movesOf } from "./decide.ts";
+import { type Batch, createJoinLane, type JoinLane, type Settled } from "./join-lane.ts";
+import { type MemberRows, noSuchGroup, type Participation, participate } from "./participate.ts";
 
-export interface Participation {
+export interface Participant extends Participation {
   readonly environmentId: number;
-  readonly group: string;
-  readonly unit: string;
-  readonly by: string;
 }
 
 /** `revision` is the one that the change made, or the head if the unit was where it wanted to be already. */
@@ -34,10 +34,15 @@ export interface Program {
 
 /** Early access as people and programs use it. Groups of another kind are GROUP_NOT_FOUND here. */
 export interface Members {
-  join(who: Participation): Promise<Joined>;
-  leave(who: Participation): Promise<Joined>;
-  /** The early-access groups of an environment, and whether the unit is in. */
-  programs(environmentId: number, unit: string): readonly Program[];
+  /**
+   * Joins or leaves. All who do so within a second are committed together, behind kills and edits; resolves after that commit. Rejects
+   * with a problem: GROUP_NOT_FOUND, GROUP_FULL, SIGNED_CONTEXT_NEEDED, OVERLOADED, RATE_LIMITED, UNAVAILABLE.
+   */
+  participate(who: Participant): Promise<Joined>;
+  /** An early-access group. Throws GROUP_NOT_FOUND. */
+  program(environmentId: number, group: string): GroupRecord;
+  /** The early-access groups of an environment, and whether the unit is in: one for all of them, or what each goes by. */
+  programs(environmentId: number, unit: string | ((by: string) => string | undefined)): readonly Program[];
   /** Staff adds and removes, in groups by list and of early access. */
   change(request: MembersRequest): Promise<Changed>;
   /** Rows in the order of their units, those who have left included. */
@@ -58,7 +63,7 @@ export interface MembersRequest {
   readonly action: MembersAction;
 }
 
-export function createMembers({ db, projects, write }: Pick<Store, "db" | "projects" | "write">): Members {
+export function createMembers({ db, projects, write }: Pick<Store, "db" | "projects" | "write">, clock: Clock = systemClock): Members {
   function environment(id: number): EnvironmentModel {
     const found = projects()
       .flatMap(({ environments }) => environments)
@@ -82,36 +87,51 @@ export function createMembers({ db, projects, write }: Pick<Store, "db" | "proje
     return { outcome, environment: after ?? environment(environmentId), moves };
   };
 
-  async function participate(who: Participation, joining: boolean): Promise<Joined> {
-    const { environmentId, group, unit, by } = who;
-    const { info, groups } = environment(environmentId);
-    if (groups.get(group)?.kind !== "early-access") {
-      throw problem(
-        "GROUP_NOT_FOUND",
-        `There is no early-access group with the key "${group}" in ${info.key}; staff make one under Groups.`,
-      );
-    }
-    const result = await change({
-      environmentId,
-      group,
-      by,
-      change: joining ? { add: [unit], remove: [] } : { add: [], remove: [unit] },
-      action: joining ? "early-access.join" : "early-access.leave",
+  const lanes = new Map<number, JoinLane<Joined>>();
+
+  function laneOf(environmentId: number): JoinLane<Joined> {
+    const lane = lanes.get(environmentId) ?? createJoinLane<Joined>(clock, (batch) => commit(environmentId, batch));
+    lanes.set(environmentId, lane);
+    return lane;
+  }
+
+  async function commit(environmentId: number, batch: readonly Participation[]): Promise<Batch<Joined>> {
+    const { info } = environment(environmentId);
+    let refused: ReadonlyMap<Participation, Problem> = new Map();
+    const request = { project: info.projectKey, by: BY_THEMSELVES, lane: "join" } as const;
+    const { outcome, project } = await write(request, (current, tx) => {
+      const participated = participate(current, environmentId, batch, rowsOf(tx));
+      ({ refused } = participated);
+      return participated.outcome;
     });
-    const { outcome } = result;
     if (outcome.kind === "missing" || outcome.kind === "invalid") throw problemOf(outcome);
-    const { generation, revision } = result.environment;
-    return { group, joined: joining, generation, revision };
+    const after = project.environments.find((each) => each.info.id === environmentId) ?? environment(environmentId);
+    const settled = batch.map((one): Settled<Joined> => {
+      const error = refused.get(one);
+      if (error) return { kind: "refused", error };
+      return { kind: "done", value: { group: one.group, joined: one.joining, generation: after.generation, revision: after.revision } };
+    });
+    return { changed: outcome.kind === "changed", settled };
+  }
+
+  function program(environmentId: number, key: string): GroupRecord {
+    const found = environment(environmentId).groups.get(key);
+    if (found?.kind !== "early-access") throw noSuchGroup(key, environment(environmentId));
+    return found;
   }
 
   return {
-    join: (who) => participate(who, true),
-    leave: (who) => participate(who, false),
+    async participate({ environmentId, ...one }) {
+      program(environmentId, one.group); // so that what cannot be done is said at once
+      return laneOf(environmentId).add(one);
+    },
+    program,
     programs(environmentId, unit) {
       return [...environment(environmentId).groups.values()]
         .filter(({ kind }) => kind === "early-access")
         .map(({ id, key, name, description, by }) => {
-          const joined = readMembers(db, id, [unit]).get(unit)?.state === "member";
+          const own = typeof unit === "string" ? unit : unit(by);
+          const joined = own !== undefined && readMembers(db, id, [own]).get(own)?.state === "member";
           return { group: key, name, description, by, joined };
         });
     },
@@ -126,6 +146,14 @@ export function createMembers({ db, projects, write }: Pick<Store, "db" | "proje
         .limit(limit)
         .all();
     },
+  };
+}
+
+function rowsOf(tx: Tx): MemberRows {
+  return {
+    read: (group, units) => readMembers(tx, group.id, units),
+    count: (group) =>
+      tx.select({ rows: count() }).from(tables.groupMember).where(eq(tables.groupMember.groupId, group.id)).get()?.rows ?? 0,
   };
 }
 

@@ -75,7 +75,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", deliveryRoutes({ delivery }));
   describe(app, auth.cookie.name, version);
 
-  app.route("/", sdkRoutes({ delivery, store, members, usage, sdkDirectory }));
+  app.route("/", sdkRoutes({ delivery, store, members, usage, sdkDirectory, addressOf }));
   app.route("/", killPage({ auth, addressOf, api: async (path, init) => app.request(path, init) }));
 
   app.all("/api/*", (c) => c.notFound());

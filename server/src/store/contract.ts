@@ -276,8 +276,8 @@ export function describeStore(name: string, open: OpenStore): void {
         ANN,
       );
       for (const unit of ["u1", "u2", "u3"])
-        await createMembers(store).join({ environmentId: idOf(store), group: "beta", unit, by: "shop" });
-      await createMembers(store).leave({ environmentId: idOf(store), group: "beta", unit: "u2", by: "shop" });
+        await createMembers(store).participate({ environmentId: idOf(store), group: "beta", unit, joining: true, vouched: true });
+      await createMembers(store).participate({ environmentId: idOf(store), group: "beta", unit: "u2", joining: false, vouched: true });
       await flags.patch("default", undefined, "a", { key: "c" }, { by: "ann", ifMatch: "*" });
       for (const projection of ["server", "browser"] as const) {
         const target = store.feed.state(idOf(store), projection);
@@ -298,26 +298,26 @@ export function describeStore(name: string, open: OpenStore): void {
       const environmentId = idOf(store);
       await group(store, "beta", "early-access");
       await group(store, "staff", "list");
-      const who = { environmentId, group: "beta", unit: "person-7", by: "shop" };
-      expect(await createMembers(store).join(who)).toMatchObject({ group: "beta", joined: true, revision: 3 });
-      expect(await createMembers(store).join(who)).toMatchObject({ joined: true, revision: 3 });
+      const who = { environmentId, group: "beta", unit: "person-7", joining: true, vouched: true };
+      expect(await createMembers(store).participate(who)).toMatchObject({ group: "beta", joined: true, revision: 3 });
+      expect(await createMembers(store).participate(who)).toMatchObject({ joined: true, revision: 3 });
       expect(createMembers(store).programs(environmentId, "person-7")).toEqual([
         { group: "beta", name: "beta", description: "", by: "key", joined: true },
       ]);
-      expect(await createMembers(store).leave(who)).toMatchObject({ joined: false, revision: 4 });
+      expect(await createMembers(store).participate({ ...who, joining: false })).toMatchObject({ joined: false, revision: 4 });
       expect(createMembers(store).programs(environmentId, "person-7")).toMatchObject([{ joined: false }]);
       const beta = store.project("default")?.environments[0]?.groups.get("beta") ?? expect.fail("no group");
-      expect(createMembers(store).page(beta, undefined, 10)).toMatchObject([{ unit: "person-7", state: "left", by: "shop" }]);
+      expect(createMembers(store).page(beta, undefined, 10)).toMatchObject([{ unit: "person-7", state: "left", by: "early access" }]);
       await createMembers(store).change({
         environmentId,
         group: "beta",
         by: "ann",
-        change: { add: ["person-7"], remove: [] },
+        change: { add: ["person-7"], remove: [], rejoin: true },
         action: "group.members",
       });
       expect(createMembers(store).programs(environmentId, "person-7")).toMatchObject([{ joined: true }]);
       for (const wrong of ["staff", "nope"]) {
-        await expect(createMembers(store).join({ ...who, group: wrong })).rejects.toMatchObject({ code: "GROUP_NOT_FOUND" });
+        await expect(createMembers(store).participate({ ...who, group: wrong })).rejects.toMatchObject({ code: "GROUP_NOT_FOUND" });
       }
       const log = JSON.stringify([store.db.select().from(tables.changeSet).all(), store.db.select().from(tables.audit).all()]);
       expect(log).not.toContain("person-7");

@@ -8,12 +8,15 @@ export const WAITING_MAX = 1_000;
 export const BUSY_MS_MAX = 5_000;
 const BUSY_RETRY_MS = 50;
 
+/** A kill goes ahead of every edit, and an edit ahead of those who join and leave, who come in floods. */
+export type Lane = "kill" | "edit" | "join";
+
 export interface WriteQueue {
   /**
-   * Runs `job` when all earlier ones have run; an urgent one (a kill) goes ahead of those that are not. One that fails because another
-   * process holds the lock is tried again, without holding up anything but the writes behind it, until it has waited 5 s.
+   * Runs `job` when all earlier ones of its lane have run, and all of the lanes above it. One that fails because another process holds
+   * the lock is tried again, without holding up anything but the writes behind it, until it has waited 5 s.
    */
-  run<T>(job: () => T, urgent?: boolean): Promise<T>;
+  run<T>(job: () => T, lane?: Lane): Promise<T>;
   /** Refuses what comes from now on and resolves when everything before has run. */
   close(): Promise<void>;
 }
@@ -22,18 +25,17 @@ type Outcome = "done" | "again";
 
 /** One writer: jobs are synchronous and run one at a time, each in a turn of its own, so that streams are served between them. */
 export function createWriteQueue(): WriteQueue {
-  const urgentJobs: (() => Outcome)[] = [];
-  const jobs: (() => Outcome)[] = [];
+  const lanes: Readonly<Record<Lane, (() => Outcome)[]>> = { kill: [], edit: [], join: [] };
   let scheduled = false;
   let closed: (() => void)[] | undefined;
 
   function next(): void {
     scheduled = false;
-    const job = urgentJobs.shift() ?? jobs.shift();
+    const job = lanes.kill.shift() ?? lanes.edit.shift() ?? lanes.join.shift();
     schedule(job?.() === "again" ? BUSY_RETRY_MS : 0);
   }
   function schedule(afterMs = 0): void {
-    if (urgentJobs.length + jobs.length > 0) {
+    if (lanes.kill.length + lanes.edit.length + lanes.join.length > 0) {
       if (!scheduled) {
         if (afterMs > 0) setTimeout(next, afterMs);
         else setImmediate(next);
@@ -45,12 +47,12 @@ export function createWriteQueue(): WriteQueue {
   }
 
   return {
-    run(job, urgent = false) {
+    run(job, name = "edit") {
       return new Promise((resolve, reject) => {
         if (closed)
           throw problem("UNAVAILABLE", "The server is stopping; try again in a few seconds.", { headers: { "retry-after": "5" } });
         // Kills are bounded too, but by a limit of their own: a flood of other writes must not keep one out.
-        const lane = urgent ? urgentJobs : jobs;
+        const lane = lanes[name];
         if (lane.length >= WAITING_MAX) {
           throw problem("OVERLOADED", `${WAITING_MAX} writes are waiting already, the most that may; try again in a few seconds.`, {
             headers: { "retry-after": "2" },

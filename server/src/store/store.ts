@@ -6,9 +6,9 @@ import { type AuditRow, appendAudit } from "./audit.ts";
 import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
 import { migrateDatabase } from "./migrate.ts";
-import type { EnvironmentModel, ProjectModel } from "./model.ts";
+import type { EnvironmentModel, EnvironmentSettings, ProjectModel } from "./model.ts";
 import type { Current, Outcome } from "./outcome.ts";
-import { createWriteQueue } from "./queue.ts";
+import { createWriteQueue, type Lane } from "./queue.ts";
 import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX } from "./ring.ts";
 import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
@@ -28,8 +28,8 @@ export interface WriteRequest {
   readonly project: string;
   readonly by: string;
   readonly reason?: string | null;
-  /** Goes ahead of other writes that wait. */
-  readonly urgent?: boolean;
+  /** Who goes ahead of whom while writes wait; "edit" when absent. */
+  readonly lane?: Lane;
 }
 
 /** The outcome, and the project as it is after it. */
@@ -64,6 +64,8 @@ export interface Store {
   sdkKey(text: string): SdkKeyInfo | undefined;
   /** The text of an environment's key; undefined if the folder's secret is not the one that it was made with. */
   showSdkKey(environmentId: number, projection: Projection): string | undefined;
+  /** Of an environment, as committed. */
+  settings(environmentId: number): EnvironmentSettings;
   /** The secrets that a signed context of this environment may be signed with now, newest first: one or two. */
   signingSecrets(environmentId: number): readonly SigningSecret[];
   /** Lets what waits finish, then closes the file and lifts the lock. */
@@ -216,7 +218,7 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
 
   const write: Store["write"] = (request, decide) => {
     const startedAt = performance.now();
-    return queue.run(() => guard.run(() => writeNow(request, decide, startedAt), request.urgent === true), request.urgent);
+    return queue.run(() => guard.run(() => writeNow(request, decide, startedAt), request.lane === "kill"), request.lane);
   };
   const project: Store["project"] = (key) => projects.find((each) => each.key === key);
 
@@ -236,10 +238,12 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
     projects: () => projects,
     project,
     write,
-    transaction: (run, urgent = false) => queue.run(() => guard.run(() => db.transaction(run, { behavior: "immediate" }), urgent), urgent),
+    transaction: (run, urgent = false) =>
+      queue.run(() => guard.run(() => db.transaction(run, { behavior: "immediate" }), urgent), urgent ? "kill" : "edit"),
     audit: (tx, row) => appendAudit(tx, { ...row, at: row.at ?? now() }),
     sdkKey: keys.find,
     showSdkKey: keys.show,
+    settings: (environmentId) => environmentById(environmentId).settings,
     signingSecrets: (environmentId) => liveSigningSecrets(secret, environmentById(environmentId)),
     async close() {
       await queue.close();
