@@ -11,6 +11,7 @@ import { VERSION } from "./version.ts";
 
 export type { Change, Context, Events, Explanation, Flags, Json, Logger, Reason, Status, SyncStatus, Trace } from "@signalbox/core";
 export type { EarlyAccess, EarlyAccessGroup, Membership } from "./early-access.ts";
+export { type SignOptions, signContext } from "./sign-context.ts";
 
 export interface NodeFlagsOptions {
   /** Of the Signalbox server: `http://localhost:7070`. */
