@@ -1,5 +1,6 @@
 import { QueryClient, queryOptions } from "@tanstack/react-query";
 import type {
+  EnvironmentSettings,
   Flag,
   FlagList,
   Group,
@@ -9,6 +10,7 @@ import type {
   SdkKeys,
   Session,
   SetupStatus,
+  SigningSecrets,
   TokenList,
 } from "../../src/api-types.ts";
 import { ApiError, call, environmentPath, onSignedOut } from "./api.ts";
@@ -106,6 +108,20 @@ export function sdkKeysQuery(place: Place) {
   return queryOptions({
     queryKey: ["sdk-keys", place.project, place.environment],
     queryFn: ({ signal }) => call<SdkKeys>("GET", `${pathOf(place)}/sdk-keys`, { signal }),
+  });
+}
+
+export function settingsQuery(place: Place) {
+  return queryOptions({
+    queryKey: [...placeKey(place), "settings"],
+    queryFn: ({ signal }) => call<EnvironmentSettings>("GET", `${pathOf(place)}/settings`, { signal }),
+  });
+}
+
+export function signingSecretsQuery(place: Place) {
+  return queryOptions({
+    queryKey: [...placeKey(place), "signing-secrets"],
+    queryFn: ({ signal }) => call<SigningSecrets>("GET", `${pathOf(place)}/signing-secret`, { signal }),
   });
 }
 

@@ -15,7 +15,9 @@ const ANSWER_MS_MAX = 20_000;
 export interface Client {
   /** The parsed answer. Throws Refused with the server's sentence, or with what to check when it cannot be reached. */
   get<T>(path: string): Promise<T>;
-  post<T>(path: string, body: object): Promise<T>;
+  /** `ifMatch` is the ETag of what was read before. */
+  post<T>(path: string, body: object, ifMatch?: string): Promise<T>;
+  patch<T>(path: string, body: object, ifMatch?: string): Promise<T>;
 }
 
 export function createClient({ url, token, project, environment }: Options): { client: Client; at: string } {
@@ -26,8 +28,12 @@ export function createClient({ url, token, project, environment }: Options): { c
   }
   if (environment === undefined) throw new UsageProblem("Which environment? Add -e with its key, for example -e production.");
 
-  async function ask<T>(path: string, init: RequestInit): Promise<T> {
-    const headers = { authorization: `Bearer ${token}`, ...(init.body ? { "content-type": "application/json" } : {}) };
+  async function ask<T>(path: string, init: RequestInit, ifMatch?: string): Promise<T> {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(init.body ? { "content-type": "application/json" } : {}),
+      ...(ifMatch === undefined ? {} : { "if-match": ifMatch }),
+    };
     const answer = await fetch(url + path, { ...init, headers, redirect: "error", signal: AbortSignal.timeout(ANSWER_MS_MAX) }).catch(
       (error: unknown) => {
         const reason = reasonOf(error);
@@ -49,7 +55,8 @@ export function createClient({ url, token, project, environment }: Options): { c
   return {
     client: {
       get: (path) => ask(path, { method: "GET" }),
-      post: (path, body) => ask(path, { method: "POST", body: JSON.stringify(body) }),
+      post: (path, body, ifMatch) => ask(path, { method: "POST", body: JSON.stringify(body) }, ifMatch),
+      patch: (path, body, ifMatch) => ask(path, { method: "PATCH", body: JSON.stringify(body) }, ifMatch),
     },
     at: `/api/v1/projects/${encodeURIComponent(project)}/environments/${encodeURIComponent(environment)}`,
   };

@@ -85,6 +85,10 @@ export const HELP = `signalbox: feature flags whose kill-switches reach every pr
   signalbox effect KEY -e ENVIRONMENT --percent 25      who would gain and who would lose it; nothing is saved
   signalbox kill KEY -e ENVIRONMENT -m TEXT      everybody gets the off variant at once; waits for the receipt
   signalbox restore KEY -e ENVIRONMENT -m TEXT   lifts the kill; waits for the receipt
+  signalbox settings -e ENVIRONMENT          secure mode, private attributes, sampling of contexts
+  signalbox settings NAME=VALUE -e ENVIRONMENT   sets one: secure-mode=on, private-attributes=email,salary,
+                                             sample-contexts=off, signing-secret=rotate, signing-secret=retire-old
+  signalbox settings signing-secret -e ENVIRONMENT   prints the signing secrets that hold, newest first
 
 Options
   -e, --environment   the environment; kill and restore never guess it

@@ -4,6 +4,7 @@ import { killOrRestore, list, type Output, show } from "./commands.ts";
 import { effect, explain } from "./explain.ts";
 import { type Input, input as ownInput } from "./input.ts";
 import { HELP, type Options, readOptions, UsageProblem } from "./options.ts";
+import { settings } from "./settings.ts";
 
 const NOT_DONE = 1;
 
@@ -39,6 +40,8 @@ async function dispatch(options: Options, env: NodeJS.ProcessEnv, output: Output
       return explain(options, output, input);
     case "effect":
       return effect(options, output, input);
+    case "settings":
+      return settings(options, output);
     case "kill":
     case "restore":
       return killOrRestore(options.command, options, output);

@@ -7,9 +7,11 @@ import { CopyText } from "../Copy.tsx";
 import { instancesQuery, type Place, sdkKeysQuery } from "../queries.ts";
 import { useEnvironment, usePlace, useTitle } from "../shell/place.ts";
 import { Ago } from "../time.tsx";
+import { ContextsCard } from "./ContextsCard.tsx";
+import { SecureModeCard } from "./SecureModeCard.tsx";
 import { TokensCard } from "./TokensCard.tsx";
 
-/** SDK keys, access tokens and connected programs. `#programs` and the like lead to one of them. */
+/** SDK keys, what becomes of contexts, connected programs and access tokens. `#programs` and the like lead to one of them. */
 export function SettingsPage() {
   const place = usePlace();
   const { environment } = useEnvironment();
@@ -24,6 +26,8 @@ export function SettingsPage() {
         Settings
       </Title>
       <SdkKeysCard place={place} />
+      <SecureModeCard key={`secure ${place.environment}`} place={place} />
+      <ContextsCard key={`contexts ${place.environment}`} place={place} />
       <ProgramsCard place={place} />
       <TokensCard />
     </Stack>
