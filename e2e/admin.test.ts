@@ -1,8 +1,7 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { look } from "./look.ts";
 import {
   ACCOUNT,
   type Api,
@@ -422,27 +421,6 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
     settings: "settings",
     start: "start?flag=new-checkout&read=both",
   };
-  const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-  async function look(one: Page, name: string): Promise<void> {
-    await one.waitForLoadState("networkidle");
-    const wide = await one.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(`${name} is ${wide} px too wide`).toBe(`${name} is 0 px too wide`);
-    // Page scripts are the page's own only; axe comes through the debugger.
-    await one.evaluate(axe);
-    const violations = await one.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: { run(options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      const { violations } = await axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] });
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
-    });
-    expect(violations.map((text) => `${name}: ${text}`)).toEqual([]);
-    if (process.env.PICTURES_OF_PAGES) {
-      mkdirSync(join(root, "e2e/artifacts"), { recursive: true });
-      await one.screenshot({ path: join(root, `e2e/artifacts/${name}.png`), fullPage: true });
-    }
-  }
 
   for (const theme of ["light", "dark"] as const) {
     for (const width of [1280, 360]) {
