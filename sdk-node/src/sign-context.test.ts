@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { signContext } from "./index.ts";
+import { type Context, signContext } from "./index.ts";
 
 const SECRET = `sb_signing_production_1_${"s".repeat(43)}`;
 
@@ -37,7 +37,7 @@ describe("signContext", () => {
   });
 
   test("refuses what is no context, what JSON cannot say, and what the server would not take", () => {
-    const sign = (context: unknown) => () => signContext(context as object, { secret: SECRET });
+    const sign = (context: unknown) => () => signContext(context as Context, { secret: SECRET });
     expect(sign(null)).toThrow(/context is null/);
     expect(sign([])).toThrow(/context is a list/);
     expect(sign("ann")).toThrow(/context is string/);
