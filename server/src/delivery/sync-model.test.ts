@@ -263,11 +263,12 @@ class Node {
         return at < 0 ? undefined : this.#ring.slice(at);
       },
       onCommit: () => () => {},
+      settings: () => ({ secureMode: false, signingVersion: 1, signingRetired: 0, privateAttributes: [], sampleContexts: false }),
     };
     this.states = createStates(feed);
     this.steps = {
-      server: new Steps(feed, this.states, ENVIRONMENT, "server"),
-      browser: new Steps(feed, this.states, ENVIRONMENT, "browser"),
+      server: new Steps(feed, this.states, ENVIRONMENT, "server", () => 0),
+      browser: new Steps(feed, this.states, ENVIRONMENT, "browser", () => 0),
     };
   }
 
