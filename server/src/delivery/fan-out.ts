@@ -251,9 +251,9 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
 
       stream.listen({
         idle() {
-          waiting.delete(connection);
-          steps.refresh();
-          schedule(channel, deliver(connection, clock.monotonic(), false));
+          if (waiting.size > 0) waiting.delete(connection);
+          // Every commit has already made the steps look at the head; a write that left at once has nothing to catch up with.
+          if (!steps.isHead(connection.position)) schedule(channel, deliver(connection, clock.monotonic(), false));
         },
         close() {
           connections.delete(connection);

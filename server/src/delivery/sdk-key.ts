@@ -27,7 +27,7 @@ export type CheckKey = (request: KeyRequest) => SdkKeyInfo;
 export function createKeyCheck({ keys, clock, log }: { keys: SdkKeys; clock: Clock; log: Log }): CheckKey {
   const leaks = new Map<number, { count: number; loggedAt: number }>();
   return ({ authorization, origin, query }) => {
-    const bearer = authorization === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+    const bearer = authorization === undefined ? undefined : bearerOf(authorization);
     const text = bearer ?? query;
     if (text === undefined || text === "") {
       throw problem(
@@ -70,6 +70,12 @@ export function createKeyCheck({ keys, clock, log }: { keys: SdkKeys; clock: Clo
     leak.loggedAt = clock.monotonic();
     leak.count = 0;
   }
+}
+
+/** As every SDK writes it, without an expression; in every other form that HTTP allows with one. */
+function bearerOf(authorization: string): string | undefined {
+  if (authorization.startsWith("Bearer ") && authorization.indexOf(" ", 7) < 0) return authorization.slice(7);
+  return /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
 }
 
 /** Enough of a key to recognize it, not enough to use it. */

@@ -21,15 +21,14 @@ export interface States {
 }
 
 export function createStates(feed: Feed): States {
-  const kept = new Map<string, { state: ProjectedState; bytes: StateBytes }>();
+  const kept: Record<Projection, Map<number, { state: ProjectedState; bytes: StateBytes }>> = { server: new Map(), browser: new Map() };
   return {
     head(environment, projection) {
       const state = feed.state(environment.id, projection);
-      const name = `${environment.id}:${projection}`;
-      const known = kept.get(name);
+      const known = kept[projection].get(environment.id);
       if (known && known.state.generation === state.generation && known.state.revision === state.revision) return known.bytes;
       const bytes = stateBytes(environment, state);
-      kept.set(name, { state, bytes });
+      kept[projection].set(environment.id, { state, bytes });
       return bytes;
     },
   };
@@ -62,6 +61,7 @@ function stateBytes(environment: EnvironmentInfo, state: ProjectedState): StateB
 /** Whether `If-None-Match` names this ETag; a proxy may have made it weak. */
 export function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;
+  if (header === etag) return true;
   return header.split(",").some((candidate) => {
     const trimmed = candidate.trim();
     return trimmed === "*" || trimmed.replace(/^W\//, "") === etag;

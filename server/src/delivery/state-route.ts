@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { isNewer, type Position, type Projection, parsePosition } from "@signalbox/core";
 import { problem } from "../errors.ts";
 import type { Delivery } from "./delivery.ts";
-import type { EnvironmentInfo } from "./feed.ts";
+import type { SdkKeyInfo } from "./feed.ts";
 import type { Instances } from "./instances.ts";
 import { readProgram } from "./program.ts";
 import type { CheckKey } from "./sdk-key.ts";
@@ -24,28 +24,29 @@ export interface StateRouteDeps {
 }
 
 /** Throws the problem that is to be answered. */
-export type StateRoute = (req: IncomingMessage, res: ServerResponse, query: URLSearchParams) => Promise<void> | undefined;
+export type StateRoute = (req: IncomingMessage, res: ServerResponse, query: string) => Promise<void> | undefined;
 
 /** The state as it is, or its ETag: the bytes and their headers are made once for each state, and then only written. */
 export function createStateRoute({ delivery: { states, instances, clock, watch }, checkKey, perSecond }: StateRouteDeps): StateRoute {
-  const buckets = createTokenBuckets(clock, { perSecond, burst: 10 * perSecond });
+  const buckets = createTokenBuckets<SdkKeyInfo>(clock, { perSecond, burst: 10 * perSecond });
 
   return (req, res, query) => {
     const { headers } = req;
-    const { environment, projection } = checkKey({
+    const asked = query === "" ? undefined : new URLSearchParams(query);
+    const key = checkKey({
       authorization: headers.authorization,
       origin: headers.origin,
-      query: query.get("key") ?? undefined,
+      query: asked?.get("key") ?? undefined,
     });
-    if (!buckets.take(`${environment.id}:${projection}`)) {
+    if (!buckets.take(key)) {
       watch.shed("state", "rate");
       throw problem("RATE_LIMITED", `More than ${perSecond} requests in a second with this SDK key; try again in 1 s.`, {
         headers: { "retry-after": "1" },
       });
     }
-    const bytes = states.head(environment, projection);
-    notePoll(instances, query, { environment, projection, held: headers["if-none-match"], head: bytes.position });
-    const head = headOf(bytes, projection);
+    const bytes = states.head(key.environment, key.projection);
+    if (asked) notePoll(instances, asked, key, headers["if-none-match"], bytes.position);
+    const head = headOf(bytes, key.projection);
     if (matchesEtag(headers["if-none-match"], bytes.etag)) {
       res.writeHead(304, head.unchanged).end();
       return undefined;
@@ -66,12 +67,9 @@ export function createStateRoute({ delivery: { states, instances, clock, watch }
 function notePoll(
   instances: Instances,
   query: URLSearchParams,
-  {
-    environment,
-    projection,
-    held,
-    head,
-  }: { environment: EnvironmentInfo; projection: Projection; held: string | undefined; head: Position },
+  { environment, projection }: SdkKeyInfo,
+  held: string | undefined,
+  head: Position,
 ): void {
   const { instance, ...program } = readProgram(query, environment, projection);
   if (instance === undefined) return;
@@ -84,6 +82,7 @@ interface Head {
   readonly plain: Readonly<Record<string, string | number>>;
 }
 
+/** Goes with the bytes. */
 const heads = new WeakMap<StateBytes, Head>();
 
 function headOf(bytes: StateBytes, projection: Projection): Head {
@@ -93,11 +92,13 @@ function headOf(bytes: StateBytes, projection: Projection): Head {
     etag: bytes.etag,
     "cache-control": "no-cache",
     vary: "authorization, accept-encoding",
-    "x-content-type-options": "nosniff",
     // A server key is refused in a page.
     ...(projection === "browser" && READABLE),
   };
-  const head = { unchanged, plain: { ...unchanged, "content-type": "application/json", "content-length": bytes.json.length } };
+  const head = {
+    unchanged,
+    plain: { ...unchanged, "x-content-type-options": "nosniff", "content-type": "application/json", "content-length": bytes.json.length },
+  };
   heads.set(bytes, head);
   return head;
 }

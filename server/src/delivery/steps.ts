@@ -66,6 +66,11 @@ export class Steps {
     return this.#head;
   }
 
+  /** Whether this is the head that was looked at last. */
+  isHead(position: Position | undefined): boolean {
+    return position !== undefined && position.revision === this.#head.revision && position.generation === this.#head.generation;
+  }
+
   /** The one step from `position` to the head that was looked at last; undefined when it is there already. Without a position: the whole state. */
   from(position: Position | undefined): Step | undefined {
     const head = this.#head;

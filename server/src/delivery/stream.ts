@@ -104,7 +104,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
     if (req.method !== "GET" && req.method !== "HEAD") return false;
     const refuse = (error: unknown) => writeProblem({ req, res, log }, error, READABLE);
     try {
-      void answerState(req, res, new URLSearchParams(query))?.catch(refuse);
+      void answerState(req, res, query)?.catch(refuse);
     } catch (error) {
       refuse(error);
     }
@@ -128,21 +128,28 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
     });
     const { environment, projection } = key;
     const leaveAdmission = admission.enter(key, req.socket.remoteAddress ?? "");
-    req.socket.once("close", leaveAdmission);
-
     const basis = basisOf(query.get("basis")) ?? basisOf(headerOf(req, "last-event-id"));
     const stream = RawStream.open(req, res, clock, projection === "browser" ? { "access-control-allow-origin": "*" } : {});
-    if (!stream) return;
+    if (!stream) {
+      leaveAdmission();
+      return;
+    }
     const program = readProgram(query, environment, projection);
     const ackSample = projection === "browser" ? instances.ackSample(environment.id) : 1;
-    const leave = instances.join({
+    const leaveInstances = instances.join({
       ...program,
       instance: program.instance ?? randomUUID(),
       ackSample,
       // What it says to hold counts as applied, if it can be true.
       basis: basis && !isNewer(basis, feed.state(environment.id, projection)) ? basis : undefined,
     });
-    req.socket.once("close", leave);
+    req.socket.once("close", () => {
+      leaveAdmission();
+      leaveInstances();
+    });
+    // node:http keeps the request as long as its answer lasts. What it said is read by now, and would be a kilobyte for each stream.
+    req.headers = {};
+    req.rawHeaders = [];
     fanOut.add(stream, environment, projection, basis, ackSample);
   }
 

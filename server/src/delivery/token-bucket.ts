@@ -4,10 +4,10 @@ import type { Clock } from "./clock.ts";
 const NAMES_MAX = 10_000;
 
 /** Lets `perSecond` through on average and `burst` at once, for each name. Keeps two numbers for each of at most 10,000 names. */
-export function createTokenBuckets(clock: Clock, limits: { perSecond: number; burst: number }) {
-  const buckets = new Map<string, { tokens: number; at: number }>();
+export function createTokenBuckets<Name = string>(clock: Clock, limits: { perSecond: number; burst: number }) {
+  const buckets = new Map<Name, { tokens: number; at: number }>();
   return {
-    take(name: string): boolean {
+    take(name: Name): boolean {
       const at = clock.monotonic();
       const before = buckets.get(name);
       if (before) {
