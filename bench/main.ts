@@ -1,19 +1,41 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { evaluation } from "./eval.ts";
+import { httpState } from "./http.ts";
+import { killing } from "./kill.ts";
 import { loading } from "./load.ts";
 import { availablePeers } from "./peers.ts";
+import { storm } from "./storm.ts";
+import { streaming } from "./stream.ts";
 import { peers } from "./subjects.ts";
 import { workloads } from "./workloads.ts";
 
 const USAGE = `npm run bench -- eval          what an answer costs, against floors and peers (about five minutes)
 npm run bench -- load          what 10,000 flags cost to load and to hold (about two minutes)
-npm run bench -- eval load     both
-  --quick                      without peers, and shorter: for a look while working
+npm run bench -- stream        a change to 10,000 streams, memory, slow readers, against a bare loop of writes (two minutes)
+npm run bench -- kill          from the answer to a kill to the programs: one, 100, 10,000 (two minutes)
+npm run bench -- http          the state by GET, against bare node:http (a minute and a half)
+npm run bench -- storm         the server of 10,000 streams is killed and started again (two minutes)
+npm run bench -- eval load     several
+  --quick                      without peers, shorter, 1,000 streams: for a look while working
   --json FILE                  the figures for programs
 `;
 
-const words = ["eval", "load"];
+const words = ["eval", "load", "stream", "kill", "http", "storm"];
+
+interface DeliveryFigures {
+  readonly figures: Readonly<Record<string, number>>;
+  /** The same of the floor, in this run. */
+  readonly floors: Readonly<Record<string, number>>;
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
+const DELIVERY: Readonly<Record<string, (options: { quick: boolean }) => Promise<DeliveryFigures>>> = {
+  stream: streaming,
+  kill: killing,
+  http: httpState,
+  storm,
+};
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -21,7 +43,7 @@ async function main(): Promise<void> {
     options: { quick: { type: "boolean" }, json: { type: "string" }, help: { type: "boolean" } },
   });
   const unknown = positionals.find((word) => !words.includes(word));
-  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${words.join(" and ")}`);
+  if (unknown !== undefined) throw new Error(`there is no benchmark "${unknown}"; there are ${words.join(", ")}`);
   const asked = positionals.length > 0;
   if (!asked) {
     console.log(USAGE);
@@ -31,16 +53,25 @@ async function main(): Promise<void> {
     console.log("Nothing was asked for, so here is a quick look at eval without peers.\n");
   }
   const quick = values.quick === true || !asked;
-  const options = { quick, peers: quick ? [] : availablePeers() };
+  const evaluates = !asked || positionals.includes("eval") || positionals.includes("load");
+  const options = { quick, peers: quick || !evaluates ? [] : availablePeers() };
   const answers = !asked || positionals.includes("eval") ? await evaluation(options) : undefined;
   if (answers && positionals.includes("load")) console.log("");
   const loaded = positionals.includes("load") ? await loading(options) : undefined;
+  const delivered: DeliveryFigures[] = [];
+  for (const [word, run] of Object.entries(DELIVERY)) {
+    if (!positionals.includes(word)) continue;
+    if (delivered.length > 0) console.log("");
+    delivered.push(await run({ quick }));
+  }
   if (values.json === undefined) return;
   const figures = {
     ...answers?.ns,
     ...(loaded && { load: loaded.load, heap: loaded.heap }),
-    ratios: { ...answers?.ratios, ...loaded?.ratios },
+    ...Object.assign({}, ...delivered.map(({ figures }) => figures)),
+    ratios: Object.assign({}, answers?.ratios, loaded?.ratios, ...delivered.map(({ ratios }) => ratios)),
     ...(answers && { floors: answers.floors, peers: answers.peers, bytes: answers.bytes }),
+    ...(delivered.length > 0 && { delivery: Object.assign({}, ...delivered.map(({ floors }) => floors)) }),
     ...(loaded && { json: loaded.json, sdkLoad: loaded.sdkLoad }),
   };
   writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
