@@ -98,8 +98,9 @@ function createPage(random = () => 0.5) {
     frame,
     /** Opens a stream that sends the state. */
     open(at: number, flags: readonly FlagEntry[], factsAt = 0): void {
-      stream?.lost("ended");
-      page.passQuietly(30_000);
+      const before = stream;
+      before?.lost("ended");
+      for (let ms = 0; stream === before && ms < 60_000; ms += 50) page.passQuietly(50);
       entries = flags;
       revision = at;
       stream?.open();
@@ -206,6 +207,40 @@ describe("asking", () => {
     context.key = "bob";
     page.pass(60_000);
     expect([page.on(), page.asked.length, page.client.facts?.context]).toEqual([true, 1, { key: "ada" }]);
+  });
+
+  test("a server that says when to come back is not asked sooner, whatever the page does", () => {
+    const page = createPage();
+    page.identify({ key: "ada" });
+    page.open(5, [beta()]);
+    page.pass(0);
+    page.refuse(429, 5_000);
+    for (let i = 0; i < 10; i++) {
+      page.identify({ key: i % 2 === 0 ? "bob" : "ada" });
+      page.identify({ key: i % 2 === 0 ? "bob" : "ada" });
+      page.pass(100);
+    }
+    expect(page.asked).toHaveLength(1);
+    page.pass(5_000);
+    expect(page.asked).toHaveLength(2);
+  });
+
+  test("what was refused is asked again for another context or with another signature, and not for the same", () => {
+    const page = createPage();
+    page.identify({ key: "ada" });
+    page.open(5, [beta()]);
+    page.pass(0);
+    page.refuse(403);
+    page.identify({ key: "ada" });
+    page.pass(5_000);
+    expect(page.asked).toHaveLength(1);
+    page.client.facts?.identify({ key: "ada" }, { renewed: true });
+    page.pass(0);
+    expect(page.asked).toHaveLength(2);
+    page.refuse(403);
+    page.identify({ key: "bob" });
+    page.pass(0);
+    expect(page.asked).toHaveLength(3);
   });
 
   test("waits longer after each failure, as long as the server says, and five minutes when it is refused", () => {

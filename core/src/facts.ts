@@ -66,7 +66,8 @@ export interface FactsHolder extends Facts {
   readonly context: Context;
   /** Facts are needed and on their way; false also where asking failed. */
   readonly isAsking: boolean;
-  identify(context: Context, more?: { kept?: unknown; given?: GivenAnswers | undefined }): void;
+  /** The context that is held already changes nothing, unless it comes with a new signature (`renewed`): what was refused is asked again. */
+  identify(context: Context, more?: { kept?: unknown; given?: GivenAnswers | undefined; renewed?: boolean }): void;
   /** The stream said that facts have changed. */
   told(frame: FactsFrame, from: "hello" | "frame"): void;
   /** Takes an answer from anywhere; false if it is for another context, too old or none at all. */
@@ -137,6 +138,8 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
   let active = false;
   let failures = 0;
   let notBefore = Number.NEGATIVE_INFINITY;
+  /** Whom the pause until then is for: the server, who asked for it, or a context that it refuses, or nobody in particular. */
+  let pause: "directed" | "refused" | "backoff" = "backoff";
   let drop: (() => void) | undefined;
   let cancelAsk: (() => void) | undefined;
   let cancelHold = () => {};
@@ -258,6 +261,7 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
         ? Math.min(result.retryAfterMs, DIRECTED_MS_MAX) + jitter * 1_000
         : jitter * Math.min(AGAIN_MS_MAX, AGAIN_MS_BASE * 2 ** Math.min(failures - 1, 10));
     notBefore = ports.now() + after;
+    pause = isRefused ? "refused" : result?.retryAfterMs ? "directed" : "backoff";
     if (isRefused && result) owner.refused(status, result.text);
     look(false);
   }
@@ -303,19 +307,24 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
       const isOver = waitingSince !== undefined && ports.now() - waitingSince >= HOLD_MS;
       return isOver ? undefined : last.get(flag);
     },
-    identify(context, { kept, given } = {}) {
+    identify(context, { kept, given, renewed } = {}) {
       const next = whoIs(context);
-      failures = 0;
-      notBefore = Number.NEGATIVE_INFINITY;
-      drop?.();
-      drop = undefined;
-      cancelAsk?.();
-      cancelAsk = undefined;
-      if (next.hash === undefined || next.hash !== who.hash) {
+      const isOther = next.hash === undefined || next.hash !== who.hash;
+      if (isOther || renewed) {
+        drop?.();
+        drop = undefined;
+        cancelAsk?.();
+        cancelAsk = undefined;
+        failures = 0;
+        // Who changes its context often does not thereby ask more often than the server allows.
+        if (pause !== "directed") notBefore = Number.NEGATIVE_INFINITY;
+      }
+      if (isOther) {
         rest();
         held = undefined;
         isCurrent = false;
         waitingSince = undefined;
+        concerned = false;
         last = new Map(given && given.contextHash === next.hash ? Object.entries(given.flags) : []);
         who = next;
       }
@@ -349,6 +358,8 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
       const mark = `${position?.generation}.${position?.revision} ${digest} ${factsAt()} ${held?.revision} ${nowActive}`;
       if (mark === lookedAt) return;
       lookedAt = mark;
+      // Pauses grow while the server is gone; when it is back, they are over.
+      if (nowActive && !active && pause === "backoff") notBefore = Number.NEGATIVE_INFINITY;
       active = nowActive;
       look(false);
     },

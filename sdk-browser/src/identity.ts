@@ -12,6 +12,8 @@ export interface Proof {
 export interface Signer {
   /** The context of an identity. @throws TypeError for a token that is none. */
   take(identity: Identity): Context;
+  /** Whether an identity is signed, and not as the one that is held. */
+  hasAnother(identity: Identity): boolean;
   /** For the next request. A signed context that has ended is first replaced, if the page can. */
   proof(): Promise<Proof>;
   /** The server refused the signed context; true if there is hope that another one is taken. */
@@ -40,6 +42,10 @@ export function createSigner(refreshToken: (() => Promise<string>) | undefined, 
 
   return {
     take,
+    hasAnother: (identity) => {
+      const { token: text } = (identity ?? {}) as { token?: unknown };
+      return typeof text === "string" && text !== token;
+    },
     async proof() {
       const before = token;
       if (before !== undefined && endsAt <= Date.now() && refreshToken) {

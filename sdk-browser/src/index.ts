@@ -114,7 +114,7 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
 
   const unwatch = watchPage(client.tell, () => client.drain().forEach(requests.beacon));
   client.facts?.identify(context, { kept: saved.loadFacts(), given: bootstrap && answersOf(bootstrap) });
-  const tabs = openTabs(`signalbox:${server}:${sdkKey}`, (answer) => client.facts?.take(answer));
+  let tabs = openTabs(`signalbox:${server}:${sdkKey}`, (answer) => client.facts?.take(answer));
 
   /** The body says whom it is for as the server wants to hear it. One signed context that is refused is replaced by another. */
   async function ask(path: string, body = "{}", dropped?: AbortSignal): ReturnType<typeof requests.ask> {
@@ -132,7 +132,8 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
   // The getter of `status` would be read once by a spread.
   return Object.assign(Object.create(client) as typeof client, {
     identify(identity: Identity) {
-      client.facts?.identify(signer.take(identity), { kept: saved.loadFacts() });
+      const renewed = signer.hasAnother(identity);
+      client.facts?.identify(signer.take(identity ?? {}), { kept: saved.loadFacts(), renewed });
       return client.ready();
     },
     earlyAccess: createEarlyAccess(server, {
@@ -147,6 +148,7 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
     close() {
       unwatch();
       tabs?.close();
+      tabs = undefined;
       return client.close();
     },
   });
@@ -156,9 +158,13 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
 function openTabs(name: string, take: (answer: unknown) => void): BroadcastChannel | undefined {
   // Where there is no page there are no others, and in Node a channel would keep the process alive.
   if (globalThis.document === undefined || !globalThis.BroadcastChannel) return undefined;
-  const channel = new BroadcastChannel(name);
-  channel.onmessage = ({ data }) => take(data);
-  return channel;
+  try {
+    const channel = new BroadcastChannel(name);
+    channel.onmessage = ({ data }) => take(data);
+    return channel;
+  } catch {
+    return undefined; // forbidden here, as storage may be: each page asks for itself
+  }
 }
 
 function answersOf({ contextHash, flags }: Bootstrap): { contextHash: string; flags: Record<string, Evaluation> } {

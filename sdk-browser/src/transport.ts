@@ -94,7 +94,8 @@ export function createTransport(server: string, sdkKey: string): Transport {
       const timer = setTimeout(stop, ASK_MS_MAX);
       dropped?.addEventListener("abort", stop);
       try {
-        const response = await fetch(address(path), { method: "POST", body, signal: over.signal, cache: "no-store", credentials: "omit" });
+        const options = { cache: "no-store", credentials: "omit", redirect: "error" } as const;
+        const response = await fetch(address(path), { method: "POST", body, signal: over.signal, ...options });
         return { status: response.status, text: await response.text(), retryAfterMs: retryAfterMs(response) };
       } finally {
         clearTimeout(timer);
