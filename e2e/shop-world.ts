@@ -23,7 +23,8 @@ export interface ShopWorld {
   stop(): Promise<void>;
 }
 
-export async function startShopWorld(): Promise<ShopWorld> {
+/** `front` puts something before the server on this port, and says under which address the shop then finds it. */
+export async function startShopWorld(options: { front?: (port: number) => Promise<string> } = {}): Promise<ShopWorld> {
   const data = folder("shop");
   const server = await startServer({ data: data.path, env: withAccount });
   const api = await signIn(server.url);
@@ -44,7 +45,12 @@ export async function startShopWorld(): Promise<ShopWorld> {
 
   const port = await freePort();
   const program = run(process.execPath, ["--import", "tsx", "examples/shop/src/main.ts"], {
-    env: { PORT: String(port), SIGNALBOX_URL: server.url, SIGNALBOX_SERVER_KEY: keys.server, SIGNALBOX_BROWSER_KEY: keys.browser },
+    env: {
+      PORT: String(port),
+      SIGNALBOX_URL: (await options.front?.(server.port)) ?? server.url,
+      SIGNALBOX_SERVER_KEY: keys.server,
+      SIGNALBOX_BROWSER_KEY: keys.browser,
+    },
   });
   await until("the shop is open", () => program.output().includes("The shop is open"));
   const world: ShopWorld = {

@@ -49,7 +49,7 @@ function drawFlags() {
     $("query").value = "";
     drawProducts();
   }
-  $("notice").textContent = searching ? "" : "Search is having a rest. Everything is still on the shelves below.";
+  $("notice").textContent = noticeFor(searching);
   const button = $("checkout");
   button.dataset.checkout = newCheckout ? "new" : "classic";
   button.textContent = newCheckout ? "Pay in one step" : "Check out";
@@ -59,6 +59,14 @@ function drawFlags() {
   $("beta-button").textContent = me.betaReviews ? "Leave the beta" : "Join the beta";
   $("visitor").textContent = me.visitor.slice(0, 8);
   $("status-page").textContent = flags.status.state;
+}
+
+function noticeFor(searching) {
+  if (!searching) return "Search is having a rest. Everything is still on the shelves below.";
+  // The last known flags go on answering; only new ones do not arrive.
+  return ["stale", "cached"].includes(flags.status.state)
+    ? "New settings of this shop have to wait a moment. Everything else is as it was."
+    : "";
 }
 
 function show(id, on) {
