@@ -220,7 +220,7 @@ describe("the end of a server", { timeout: 120_000 }, () => {
     );
   });
 
-  test("F67 an older copy of the data folder under live programs: they move to what was restored", async () => {
+  test.skipIf(!LONG)("F67 an older copy of the data folder under live programs: they move to what was restored", async () => {
     const world = await start();
     const copy = folder("backup");
     await world.server.stop();

@@ -11,6 +11,7 @@ import {
 } from "@signalbox/core";
 import type { Log } from "../log.ts";
 import type { EnvironmentSettings } from "../store/model.ts";
+import { createAheadWatch } from "./ahead.ts";
 import type { Clock } from "./clock.ts";
 import { encodeFrame } from "./encode-frame.ts";
 import type { EnvironmentInfo, Feed } from "./feed.ts";
@@ -91,6 +92,7 @@ interface FanOutDeps {
 
 export function createFanOut({ feed, states, clock, log, watch, acknowledging }: FanOutDeps): FanOut {
   const channels = new Map<number, Channel>();
+  const ahead = createAheadWatch({ feed, clock, log });
   const slots: Set<Connection>[] = Array.from({ length: PING_SLOTS }, () => new Set());
   /** Connections with bytes that the kernel has not taken. */
   const waiting = new Set<Connection>();
@@ -234,6 +236,8 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
       const steps = channel.steps[projection];
       const head = steps.refresh();
       const isAhead = basis !== undefined && isNewer(basis, head);
+      // A browser key is no secret: whoever has it must not be able to send everybody a new generation.
+      if (isAhead && projection === "server") ahead(environment, basis);
       const connection: Connection = {
         stream,
         channel,

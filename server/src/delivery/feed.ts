@@ -56,6 +56,8 @@ export interface Feed {
   /** The commits after `revision` up to the head, contiguous; undefined when the ring no longer reaches back that far. */
   commitsSince(environmentId: number, revision: number): readonly Commit[] | undefined;
   onCommit(listener: (commit: Commit) => void): () => void;
+  /** Gives the environment a generation above this one, because programs hold a position that it never had. Absent where none is kept. */
+  raiseGeneration?(environmentId: number, above: number): Promise<void>;
 }
 
 /** What an SDK key stands for. */

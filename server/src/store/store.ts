@@ -216,6 +216,37 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
     return { outcome, project: after };
   }
 
+  /** Nobody is told: connections stand at a position of the old generation, and take the whole state with the next frame or ping. */
+  function raiseGeneration(environmentId: number, above: number): void {
+    const environment = environmentById(environmentId);
+    const { info, revision, states } = environment;
+    const at = now();
+    const generation = Math.max(environment.generation + 1, above + 1, Math.floor(at / 1_000));
+    db.transaction(
+      (tx) => {
+        tx.update(tables.environment).set({ generation }).where(eq(tables.environment.id, environmentId)).run();
+        const row = {
+          at,
+          by: "signalbox",
+          action: "environment.restored",
+          target: info.key,
+          environmentId,
+          projectId: info.projectId,
+          revision,
+        };
+        appendAudit(tx, { ...row, before: { generation: environment.generation }, after: { generation } });
+      },
+      { behavior: "immediate" },
+    );
+    const raised = { server: { ...states.server, generation }, browser: { ...states.browser, generation } };
+    const after: EnvironmentModel = { ...environment, generation, states: raised };
+    projects = projects.map((project) => ({
+      ...project,
+      environments: project.environments.map((each) => (each === environment ? after : each)),
+    }));
+    rings.set(environmentId, createRing(revision));
+  }
+
   const write: Store["write"] = (request, decide) => {
     const startedAt = performance.now();
     return queue.run(() => guard.run(() => writeNow(request, decide, startedAt), request.lane === "kill"), request.lane);
@@ -234,6 +265,7 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
         listeners.add(listener);
         return () => void listeners.delete(listener);
       },
+      raiseGeneration: (environmentId, above) => queue.run(() => guard.run(() => raiseGeneration(environmentId, above), false)),
     },
     projects: () => projects,
     project,
