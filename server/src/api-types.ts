@@ -6,6 +6,7 @@ import type * as environments from "./environments/schema.ts";
 import type * as explaining from "./flags/explain-schema.ts";
 import type * as flags from "./flags/schema.ts";
 import type * as groups from "./groups/schema.ts";
+import type * as heartbeats from "./heartbeat/schema.ts";
 
 export type Configuration = z.infer<typeof flags.configuration>;
 export type ConfigurationPatch = z.input<typeof flags.configurationPatch>;
@@ -48,6 +49,7 @@ export type InstanceList = z.infer<typeof delivery.instanceList>;
 export type Receipt = z.infer<typeof delivery.receipt>;
 export type RevisionEvent = z.infer<typeof delivery.revisionEvent>;
 export type UsageEvent = z.infer<typeof delivery.usageEvent>;
+export type Heartbeat = z.infer<typeof heartbeats.heartbeat>;
 export type InstancesEvent = z.infer<typeof delivery.instancesEvent>;
 export type Session = z.infer<typeof auth.session>;
 export type SetupStatus = z.infer<typeof auth.setupStatus>;

@@ -7,6 +7,7 @@ import type { Descriptors } from "./delivery/admission.ts";
 import { createDelivery } from "./delivery/delivery.ts";
 import { guardDescriptors } from "./delivery/descriptors.ts";
 import { createStreamListener, headerOf } from "./delivery/stream.ts";
+import { noHeartbeat, startHeartbeat } from "./heartbeat/heartbeat.ts";
 import type { Identity } from "./http/route.ts";
 import { createRouter } from "./http/router.ts";
 import type { Log } from "./log.ts";
@@ -45,10 +46,10 @@ export async function startServer(settings: Settings, { log, version }: { log: L
   // First the port: a second start on the same port should say so, and not complain about the data folder of the first.
   const port = await listen(server, settings);
   try {
-    const store = await openStore({ directory: settings.data });
+    const store = await openStore({ directory: settings.data, heartbeat: settings.heartbeat });
     try {
       const url = settings.publicUrl ?? localUrl(settings.host, port);
-      const app = wire({ store, url, settings, log, version, descriptors });
+      const app = wire({ store, url, port, settings, log, version, descriptors });
       const { firstAccount } = settings;
       if (firstAccount) await app.auth.ensureFirstAccount(firstAccount.name, firstAccount.password);
       answer = app.answer;
@@ -79,13 +80,14 @@ type Answer = (req: IncomingMessage, res: ServerResponse) => void;
 interface WireDeps {
   readonly store: Store;
   readonly url: string;
+  readonly port: number;
   readonly settings: Settings;
   readonly log: Log;
   readonly version: string;
   readonly descriptors: Descriptors;
 }
 
-function wire({ store, url, settings, log, version, descriptors }: WireDeps): { auth: Auth; answer: Answer; close(): Promise<void> } {
+function wire({ store, url, port, settings, log, version, descriptors }: WireDeps): { auth: Auth; answer: Answer; close(): Promise<void> } {
   const auth = createAuth({ store, publicUrl: url, setupToken: settings.setupToken });
   const delivery = createDelivery({ feed: store.feed, store, log });
   const usage = createUsage({ store, log });
@@ -98,7 +100,9 @@ function wire({ store, url, settings, log, version, descriptors }: WireDeps): { 
     statePerSecond: settings.limits.statePerSecond,
     descriptors,
   });
-  const router = createRouter({ store, auth, delivery, usage, log, version, publicUrl: url, sdkDirectory: sdkFolder() });
+  const address = { host: ownHost(settings.host), port };
+  const heartbeat = settings.heartbeat ? startHeartbeat({ store, delivery, log, address }) : noHeartbeat;
+  const router = createRouter({ store, auth, delivery, heartbeat, usage, log, version, publicUrl: url, sdkDirectory: sdkFolder() });
   const respond = getRequestListener(router.fetch);
   return {
     auth,
@@ -107,6 +111,7 @@ function wire({ store, url, settings, log, version, descriptors }: WireDeps): { 
       if (!streams(req, res)) void respond(req, res);
     },
     async close() {
+      await heartbeat.close();
       await streams.close();
       await usage.close();
     },
@@ -116,6 +121,11 @@ function wire({ store, url, settings, log, version, descriptors }: WireDeps): { 
 /** Only the events for open pages ask this, again and again while they are open. */
 async function identityOf(auth: Auth, req: IncomingMessage): Promise<Identity | undefined> {
   return (await auth.identify(req.method ?? "GET", (name) => headerOf(req, name), false)).identity;
+}
+
+/** An address for all interfaces is none to connect to. */
+function ownHost(host: string): string {
+  return host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
 }
 
 /** Beside the bundle, where the build puts the SDKs. */

@@ -16,6 +16,7 @@ describe("readSettings", () => {
         streams: { openMax: 20_000, newPerSecondMax: 500, perKey: node, perAddress: node },
         statePerSecond: 500,
       },
+      heartbeat: true,
     });
   });
 
@@ -47,6 +48,7 @@ describe("readSettings", () => {
       SIGNALBOX_ADMIN_NAME: "ana",
       SIGNALBOX_ADMIN_PASSWORD: " twelve characters ",
       SIGNALBOX_SETUP_TOKEN: "",
+      SIGNALBOX_HEARTBEAT: "off",
     };
     expect(readSettings(env, "/srv")).toEqual({
       host: "0.0.0.0",
@@ -56,12 +58,14 @@ describe("readSettings", () => {
       firstAccount: { name: "ana", password: " twelve characters " },
       setupToken: undefined,
       limits: readSettings({}).limits,
+      heartbeat: false,
     });
   });
 
   it.each([
     [{ PORT: "70700" }, /^PORT is "70700"/],
     [{ PORT: "http" }, /^PORT is "http"/],
+    [{ SIGNALBOX_HEARTBEAT: "no" }, /^SIGNALBOX_HEARTBEAT is "no", expected on or off\.$/],
     [{ PORT: "-1" }, /^PORT is "-1"/],
     [
       { SIGNALBOX_STREAMS_MAX: "0" },

@@ -14,6 +14,8 @@ export interface Settings {
   readonly firstAccount: { readonly name: string; readonly password: string } | undefined;
   readonly setupToken: string | undefined;
   readonly limits: Limits;
+  /** Whether the heartbeat switch measures the way of a change all the time. */
+  readonly heartbeat: boolean;
 }
 
 export interface Limits {
@@ -43,7 +45,13 @@ export function readSettings(env: Env, workingDirectory = process.cwd()): Settin
     firstAccount: firstAccountOf(read("SIGNALBOX_ADMIN_NAME"), env.SIGNALBOX_ADMIN_PASSWORD || undefined),
     setupToken: setupTokenOf(read("SIGNALBOX_SETUP_TOKEN")),
     limits: limitsOf(read),
+    heartbeat: heartbeatOf(read("SIGNALBOX_HEARTBEAT") ?? "on"),
   };
+}
+
+function heartbeatOf(text: string): boolean {
+  if (text === "on" || text === "off") return text === "on";
+  throw new StartProblem(`SIGNALBOX_HEARTBEAT is "${text}", expected on or off.`);
 }
 
 const LIMIT_MAX = 1_000_000;

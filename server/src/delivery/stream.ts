@@ -11,6 +11,7 @@ import { createAdminEvents } from "./events.ts";
 import { readProgram } from "./program.ts";
 import { writeProblem } from "./raw-problem.ts";
 import { RawStream } from "./raw-stream.ts";
+import { createReceiptStreams } from "./receipt-stream.ts";
 import { createKeyCheck, type SdkKeys } from "./sdk-key.ts";
 import { createStateRoute, READABLE } from "./state-route.ts";
 
@@ -61,6 +62,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
   const admission = createAdmission({ limits, clock, eventLoop, descriptors, watch });
   const answerState = createStateRoute({ delivery, checkKey, perSecond: deps.statePerSecond ?? 500 });
   const events = createAdminEvents({ delivery, usage, authenticate });
+  const receiptStreams = createReceiptStreams({ delivery, authenticate });
   /** Sockets whose answer is endless. */
   const taken = new WeakSet<object>();
   let draining = false;
@@ -72,7 +74,8 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
     }
     const [path, query] = splitTarget(req.url ?? "");
     if (path === STATE_PATH) return state(req, res, query);
-    if (path !== STREAM_PATH && path !== EVENTS_PATH) return path === USAGE_PATH && shedUsage(req, res);
+    const isReceipt = receiptStreams.takes(path);
+    if (path !== STREAM_PATH && path !== EVENTS_PATH && !isReceipt) return path === USAGE_PATH && shedUsage(req, res);
     if (!res.socket) {
       // Pipelined behind an answer that is not finished: there is no socket to take.
       req.socket.destroy();
@@ -91,6 +94,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
       }
       taken.add(req.socket);
       if (path === EVENTS_PATH) events.open(req, res);
+      else if (isReceipt) receiptStreams.open(req, res, path);
       else openStream(req, res, new URLSearchParams(query));
     } catch (error) {
       taken.delete(req.socket);
@@ -158,6 +162,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
       draining = true;
       eventLoop.stop();
       events.close();
+      receiptStreams.close();
       // Whoever waits for a receipt is answered with what is known.
       const receiptsWritten = receipts.close();
       const { partOfRate, spreadMsMin, spreadMsMax } = COMING_BACK;

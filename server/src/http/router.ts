@@ -7,12 +7,15 @@ import { authRoutes } from "../auth/auth-routes.ts";
 import type { Delivery } from "../delivery/delivery.ts";
 import { deliveryRoutes } from "../delivery/delivery-routes.ts";
 import { sdkRoutes } from "../delivery/sdk-routes.ts";
+import { ENVIRONMENT, environmentParams } from "../environments/params.ts";
 import { environmentRoutes } from "../environments/routes.ts";
 import { settingsRoutes } from "../environments/settings-routes.ts";
 import { asProblem, problem, problemResponse } from "../errors.ts";
 import { flagRoutes } from "../flags/routes.ts";
 import { createMembers } from "../groups/members.ts";
 import { groupRoutes } from "../groups/routes.ts";
+import type { Heartbeat } from "../heartbeat/heartbeat.ts";
+import { heartbeatRoutes } from "../heartbeat/heartbeat-routes.ts";
 import { killPage } from "../kill-page/kill-page.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "../store/store.ts";
@@ -26,6 +29,7 @@ export interface RouterDeps {
   readonly store: Store;
   readonly auth: Auth;
   readonly delivery: Delivery;
+  readonly heartbeat: Heartbeat;
   readonly usage: Usage;
   readonly log: Log;
   readonly version: string;
@@ -40,7 +44,7 @@ const EFFECT_PATH = /^\/api\/v1\/projects\/[^/]+\/environments\/[^/]+\/effect$/;
 
 /** Every route but the two endless ones. Throws if one under /api/v1 declares no action. */
 export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
-  const { store, auth, delivery, usage, log, version, publicUrl, sdkDirectory } = deps;
+  const { store, auth, delivery, heartbeat, usage, log, version, publicUrl, sdkDirectory } = deps;
   const members = createMembers(store);
   const app = new OpenAPIHono<ApiEnv>();
 
@@ -73,6 +77,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", flagRoutes({ store, usage }));
   app.route("/", groupRoutes({ store, members }));
   app.route("/", deliveryRoutes({ delivery }));
+  app.route("/", heartbeatRoutes({ heartbeat }));
   describe(app, auth.cookie.name, version);
 
   app.route("/", sdkRoutes({ delivery, store, members, usage, sdkDirectory, addressOf }));
@@ -111,12 +116,22 @@ function describe(app: OpenAPIHono<ApiEnv>, cookieName: string, version: string)
     }),
     (c) => c.json({ ...openApiDocument(app, version) }, 200),
   );
+  const stream = { description: "a stream", content: { "text/event-stream": { schema: z.string() } } };
+  app.openAPIRegistry.registerPath(
+    apiRoute("read", {
+      method: "get",
+      path: `${ENVIRONMENT}/revisions/{revision}/receipt/stream`,
+      summary: "The receipt of a revision as it grows, as server-sent events; ends when it is complete or after 30 s",
+      request: { params: environmentParams.extend({ revision: z.coerce.number().int().min(0) }) },
+      responses: { 200: stream },
+    }),
+  );
   app.openAPIRegistry.registerPath(
     apiRoute("read", {
       method: "get",
       path: "/api/v1/events",
       summary: "Server-sent events for the admin UI: revision, usage, instances, receipt, ping",
-      responses: { 200: { description: "a stream", content: { "text/event-stream": { schema: z.string() } } } },
+      responses: { 200: stream },
     }),
   );
 }

@@ -34,7 +34,7 @@ export async function startTestServer({
 } = {}): Promise<TestServer> {
   const data = mkdtempSync(join(tmpdir(), "signalbox-server-"));
   const first = account ? { SIGNALBOX_ADMIN_NAME: NAME, SIGNALBOX_ADMIN_PASSWORD: PASSWORD } : {};
-  const settings = readSettings({ PORT: "0", SIGNALBOX_DATA: data, ...first, ...env });
+  const settings = readSettings({ PORT: "0", SIGNALBOX_DATA: data, SIGNALBOX_HEARTBEAT: "off", ...first, ...env });
   const server = await startServer(settings, { log: createLog(), version: "0.0.0-test" });
   const own = { origin: server.url, "content-type": "application/json" };
 

@@ -88,6 +88,8 @@ export interface EnvironmentModel {
 
 export interface ProjectModel {
   readonly id: number;
+  /** Signalbox's own: no list shows it, no person writes it, its log is short and its writes are no part of the audit. */
+  readonly hidden?: boolean;
   readonly key: string;
   readonly name: string;
   /** In the order in which their head rows are locked: by id. */

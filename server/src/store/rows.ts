@@ -16,7 +16,7 @@ export class StoreUnusable extends Error {}
 /** Reads every row of every project, rebuilds both projections and compares them with the digests of the head rows. */
 export function loadProjects(db: Database): ProjectModel[] {
   const projects = db.select().from(tables.project).orderBy(asc(tables.project.id)).all();
-  return projects.map(({ id: projectId, key: projectKey, name: projectName }) => {
+  return projects.map(({ id: projectId, key: projectKey, name: projectName, hidden }) => {
     const identities = loadIdentities(db, projectId);
     const heads = db
       .select()
@@ -28,7 +28,7 @@ export function loadProjects(db: Database): ProjectModel[] {
       const { id, key, name, production } = head;
       return loadEnvironment(db, { id, key, name, production, projectId, projectKey }, head, identities);
     });
-    return { id: projectId, key: projectKey, name: projectName, environments };
+    return { id: projectId, key: projectKey, name: projectName, environments, ...(hidden && { hidden }) };
   });
 }
 

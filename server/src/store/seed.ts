@@ -1,5 +1,6 @@
 import { ZERO64 } from "@signalbox/core";
-import type { Database } from "./rows.ts";
+import { eq } from "drizzle-orm";
+import type { Database, Tx } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 import { insertSdkKey } from "./sdk-keys.ts";
 
@@ -10,29 +11,49 @@ const ENVIRONMENTS = [
 
 /** Fills an empty database: the project "Default" with two environments, each with a server and a browser key. */
 export function seedDatabase(db: Database, secret: Buffer, now: number): void {
-  if (db.select({ id: tables.project.id }).from(tables.project).limit(1).get()) return;
+  if (db.select({ id: tables.project.id }).from(tables.project).where(eq(tables.project.hidden, false)).limit(1).get()) return;
   db.transaction(
     (tx) => {
       const project = tx.insert(tables.project).values({ key: "default", name: "Default" }).returning().get();
       for (const [position, environment] of ENVIRONMENTS.entries()) {
-        const { id, key } = tx
-          .insert(tables.environment)
-          .values({
-            ...environment,
-            projectId: project.id,
-            position,
-            // At least the second of creation: a database that is made anew is newer than the one before for every program.
-            generation: Math.floor(now / 1000),
-            revision: 0,
-            serverDigest: ZERO64,
-            browserDigest: ZERO64,
-          })
-          .returning()
-          .get();
-        insertSdkKey(tx, secret, { id, key }, "server", now);
-        insertSdkKey(tx, secret, { id, key }, "browser", now);
+        const made = insertEnvironment(tx, { ...environment, projectId: project.id, position }, now);
+        insertSdkKey(tx, secret, made, "server", now);
+        insertSdkKey(tx, secret, made, "browser", now);
       }
     },
     { behavior: "immediate" },
   );
+}
+
+/** The project of the heartbeat switch. People's keys have no dot, so none of theirs is ever in its way. */
+export const HEARTBEAT_PROJECT = "signalbox.heartbeat";
+
+/** Makes the hidden project of the heartbeat switch, with an environment and a server key, if it is not there yet. */
+export function seedHeartbeat(db: Database, secret: Buffer, now: number): void {
+  if (db.select({ id: tables.project.id }).from(tables.project).where(eq(tables.project.key, HEARTBEAT_PROJECT)).get()) return;
+  db.transaction(
+    (tx) => {
+      const project = tx.insert(tables.project).values({ key: HEARTBEAT_PROJECT, name: "Heartbeat", hidden: true }).returning().get();
+      const environment = { key: "heartbeat", name: "Heartbeat", production: false, color: "gray", projectId: project.id, position: 0 };
+      insertSdkKey(tx, secret, insertEnvironment(tx, environment, now), "server", now);
+    },
+    { behavior: "immediate" },
+  );
+}
+
+type NewEnvironment = Pick<typeof tables.environment.$inferInsert, "key" | "name" | "production" | "color" | "projectId" | "position">;
+
+function insertEnvironment(tx: Tx, environment: NewEnvironment, now: number): { readonly id: number; readonly key: string } {
+  return tx
+    .insert(tables.environment)
+    .values({
+      ...environment,
+      // At least the second of creation: a database that is made anew is newer than the one before for every program.
+      generation: Math.floor(now / 1000),
+      revision: 0,
+      serverDigest: ZERO64,
+      browserDigest: ZERO64,
+    })
+    .returning()
+    .get();
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type Projection, STATE_BYTES_MAX } from "@signalbox/core";
-import { asc, eq, sql } from "drizzle-orm";
+import { and, asc, eq, lte, sql } from "drizzle-orm";
 import type { Commit, Feed, SdkKeyInfo } from "../delivery/feed.ts";
 import { type AuditRow, appendAudit } from "./audit.ts";
 import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
@@ -13,13 +13,15 @@ import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX } from "./ring.ts";
 import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 import { loadSdkKeys } from "./sdk-keys.ts";
-import { seedDatabase } from "./seed.ts";
+import { seedDatabase, seedHeartbeat } from "./seed.ts";
 import { liveSigningSecrets, type SigningSecret } from "./signing.ts";
 import { createWriteGuard } from "./write-guard.ts";
 
 export interface StoreOptions {
   readonly directory: string;
   readonly driver?: SqliteDriver;
+  /** Makes the hidden project of the heartbeat switch if it is missing. */
+  readonly heartbeat?: boolean;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
 }
@@ -30,6 +32,8 @@ export interface WriteRequest {
   readonly reason?: string | null;
   /** Who goes ahead of whom while writes wait; "edit" when absent. */
   readonly lane?: Lane;
+  /** Only with this a hidden project is written. */
+  readonly hidden?: boolean;
 }
 
 /** The outcome, and the project as it is after it. */
@@ -50,6 +54,8 @@ export interface Store {
   projects(): readonly ProjectModel[];
   /** Undefined when there is no such project. */
   project(key: string): ProjectModel | undefined;
+  /** A project that no list shows: Signalbox's own. */
+  hiddenProject(key: string): ProjectModel | undefined;
   /**
    * Runs a decision on the committed state, one at a time, and writes what it says in one transaction: rows, change log, audit,
    * revision and digests of each environment. Then swaps the state in memory and wakes the feed's listeners, then resolves.
@@ -73,7 +79,7 @@ export interface Store {
 }
 
 /** Opens the store in a folder, makes what is missing, and checks what is there. Throws StoreUnusable or SqliteUnavailable. */
-export async function openStore({ directory, driver, now = Date.now }: StoreOptions): Promise<Store> {
+export async function openStore({ directory, driver, heartbeat = false, now = Date.now }: StoreOptions): Promise<Store> {
   prepareFolder(directory);
   const unlock = await lockFolder(directory, driver);
   try {
@@ -84,6 +90,7 @@ export async function openStore({ directory, driver, now = Date.now }: StoreOpti
       migrateDatabase(db);
       const secret = folderSecret(directory);
       seedDatabase(db, secret, now());
+      if (heartbeat) seedHeartbeat(db, secret, now());
       // From now on the queue waits for another process's lock, and the event loop does not.
       handle.raw.pragma(`busy_timeout = ${LOCK_MS_MAX}`);
       return createStore({ db, driver: handle.driver, directory, secret, now }, () => {
@@ -141,8 +148,9 @@ interface Opened {
 function createStore({ db, driver, directory, secret, now }: Opened, release: () => void): Store {
   let projects: readonly ProjectModel[] = loadProjects(db);
   const environments = () => projects.flatMap((project) => project.environments);
-  const infos = environments().map(({ info }) => info);
-  const keys = loadSdkKeys(db, secret, infos);
+  const infosOf = (of: readonly ProjectModel[]) => of.flatMap((project) => project.environments.map(({ info }) => info));
+  const shownInfos = infosOf(projects.filter(({ hidden }) => !hidden));
+  const keys = loadSdkKeys(db, secret, infosOf(projects));
   const queue = createWriteQueue();
   const guard = createWriteGuard(directory);
   const listeners = new Set<(commit: Commit) => void>();
@@ -172,7 +180,7 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
   }
 
   function writeNow(request: WriteRequest, decide: (current: Current, tx: Tx) => Outcome, startedAt: number): Written {
-    const project = projects.find(({ key }) => key === request.project);
+    const project = projects.find(({ key, hidden }) => key === request.project && (!hidden || request.hidden === true));
     if (!project) throw new RangeError(`there is no project "${request.project}"`);
     const at = now();
     const commits: Commit[] = [];
@@ -197,7 +205,8 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
             .set({ revision, serverDigest: states.server.digest, browserDigest: states.browser.digest })
             .where(eq(tables.environment.id, environmentId))
             .run();
-          appendAudit(tx, { ...event, projectId: project.id, revision, before, after });
+          if (project.hidden) cutLog(tx, environmentId, revision);
+          else appendAudit(tx, { ...event, projectId: project.id, revision, before, after });
           commits.push({ ...event, generation, from: revision - 1, to: revision, storedMs: 0, kill, projections });
         }
         return decided;
@@ -251,13 +260,13 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
     const startedAt = performance.now();
     return queue.run(() => guard.run(() => writeNow(request, decide, startedAt), request.lane === "kill"), request.lane);
   };
-  const project: Store["project"] = (key) => projects.find((each) => each.key === key);
+  const project: Store["project"] = (key) => projects.find((each) => each.key === key && !each.hidden);
 
   return {
     db,
     driver,
     feed: {
-      environments: () => infos,
+      environments: () => shownInfos,
       state: (environmentId, projection) => environmentById(environmentId).states[projection],
       settings: (environmentId) => environmentById(environmentId).settings,
       commitsSince: (environmentId, revision) => rings.get(environmentId)?.since(revision),
@@ -267,8 +276,9 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
       },
       raiseGeneration: (environmentId, above) => queue.run(() => guard.run(() => raiseGeneration(environmentId, above), false)),
     },
-    projects: () => projects,
+    projects: () => projects.filter(({ hidden }) => !hidden),
     project,
+    hiddenProject: (key) => projects.find((each) => each.key === key && each.hidden),
     write,
     transaction: (run, urgent = false) =>
       queue.run(() => guard.run(() => db.transaction(run, { behavior: "immediate" }), urgent), urgent ? "kill" : "edit"),
@@ -283,6 +293,16 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
       release();
     },
   };
+}
+
+/** Of a hidden project nobody asks what was long ago. */
+const HIDDEN_LOG_MAX = 100;
+
+function cutLog(tx: Tx, environmentId: number, revision: number): void {
+  const { changeSet } = tables;
+  tx.delete(changeSet)
+    .where(and(eq(changeSet.environmentId, environmentId), lte(changeSet.revision, revision - HIDDEN_LOG_MAX)))
+    .run();
 }
 
 /** The head rows, read in the order of their ids inside the transaction, must be those that memory holds: this is the only writer. */
