@@ -166,6 +166,49 @@ describe.skipIf(inject("chromium") === "")("the admin UI about pages", () => {
     });
   });
 
+  describe("the card of browsers on the flag page", () => {
+    const seen = () => card(/^Browsers$/);
+
+    it("says what begins when the mark is saved, and then exactly what is sent", async () => {
+      await api.send("POST", "projects/default/flags", { key: "banner" });
+      const rules = [
+        {
+          name: "Secret launch partners",
+          when: { op: "in", attribute: "plan", values: ["pro"] },
+          rollout: { percentage: 10 },
+          serve: { kind: "variant", variant: "on" },
+        },
+      ];
+      await api.send("PATCH", `${environment}/flags/banner/configuration`, { mode: "targeted", rules });
+      await open("flags/banner");
+      await seen().getByText("Browsers are told nothing of this flag").waitFor();
+      await seen().getByRole("switch", { name: "Visible in browsers" }).click({ force: true });
+      await seen().getByText("Nothing is sent yet").waitFor();
+      await page.getByRole("button", { name: "Review and save" }).click();
+      await dialog().getByRole("button", { name: "Save", exact: true }).click();
+      await seen().getByRole("heading", { name: "Browsers are told" }).waitFor();
+      await seen().getByText("plan is pro").waitFor();
+      await seen().getByText("no condition names people, customers or addresses").waitFor();
+      await seen()
+        .getByText(/^Exactly what is sent/)
+        .click();
+      const shown = JSON.parse(await seen().getByRole("region", { name: "what is sent to browsers" }).innerText()) as { key: string };
+      const keys = await api.get<{ browser: string }>(`${environment}/sdk-keys`);
+      const state = (await (await fetch(`${server.url}/sdk/v1/state?key=${keys.browser}`)).json()) as { entries: { key: string }[] };
+      expect(shown).toEqual(state.entries.find(({ key }) => key === "banner"));
+      expect(JSON.stringify(shown)).not.toContain("Secret launch partners");
+    });
+
+    it("follows what another saves", async () => {
+      await open("flags/banner");
+      await seen().getByText("plan is pro").waitFor();
+      await api.send("PATCH", `${environment}/flags/banner/configuration`, {
+        rules: [{ when: { op: "in", attribute: "plan", values: ["free"] }, serve: { kind: "variant", variant: "on" } }],
+      });
+      await seen().getByText("plan is free").waitFor();
+    });
+  });
+
   for (const theme of ["light", "dark"] as const) {
     for (const width of [1280, 360]) {
       it(`the pages at ${width} px in the ${theme} theme have no horizontal scroll and nothing that axe finds`, async () => {
@@ -180,6 +223,11 @@ describe.skipIf(inject("chromium") === "")("the admin UI about pages", () => {
           .first()
           .waitFor();
         await look(page, `secure-mode-${theme}-${width}`);
+        await open("flags/banner");
+        await card(/^Browsers$/)
+          .getByText(/^Exactly what is sent/)
+          .click();
+        await look(page, `browser-card-${theme}-${width}`);
       });
     }
   }

@@ -14,6 +14,7 @@ export type Condition = flags.ConditionInput;
 export type Rule = z.infer<typeof flags.rule>;
 export type Requirement = z.infer<typeof flags.requirement>;
 export type Flag = z.infer<typeof flags.flag>;
+export type BrowserView = z.infer<typeof flags.browserView>;
 export type FlagSummary = z.infer<typeof flags.flagSummary>;
 export type FlagList = z.infer<typeof flags.flagList>;
 export type FlagWritten = z.infer<typeof flags.flagWritten>;

@@ -1,5 +1,6 @@
 import { QueryClient, queryOptions } from "@tanstack/react-query";
 import type {
+  BrowserView,
   EnvironmentSettings,
   Flag,
   FlagList,
@@ -80,6 +81,13 @@ export function flagQuery(place: Place, flag: string) {
   return queryOptions({
     queryKey: [...placeKey(place), "flag", flag],
     queryFn: ({ signal }) => call<Flag>("GET", flagPath(place, flag), { signal }),
+  });
+}
+
+export function browserViewQuery(place: Place, flag: string) {
+  return queryOptions({
+    queryKey: [...placeKey(place), "browser-view", flag],
+    queryFn: ({ signal }) => call<BrowserView>("GET", `${flagPath(place, flag)}/browser-view`, { signal }),
   });
 }
 

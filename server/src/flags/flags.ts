@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Context, Evaluation } from "@signalbox/core";
-import type { Flag, FlagList, FlagWritten } from "../api-types.ts";
+import type { BrowserView, Flag, FlagList, FlagWritten } from "../api-types.ts";
 import { environmentIn, flagIn, problemOf, projectAt } from "../environments/located.ts";
 import { problem } from "../errors.ts";
 import { type FlagIdentity, findFlag, type ProjectModel } from "../store/model.ts";
@@ -8,6 +8,7 @@ import type { Current, Outcome } from "../store/outcome.ts";
 import { serverFlag } from "../store/project.ts";
 import type { Lane } from "../store/queue.ts";
 import type { Store } from "../store/store.ts";
+import { browserViewOf } from "./browser-view.ts";
 import { type ConfigurationPatch, toStored } from "./convert.ts";
 import { configure, createFlag, type IdentityPatch, type NewFlag, patchIdentity, setKilled } from "./decide.ts";
 import { flagOf, type SeenFlags, summaryOf } from "./present.ts";
@@ -34,6 +35,7 @@ export interface Author {
 export interface Flags extends WhatIf {
   list(place: Place, filter?: { readonly search?: string | undefined; readonly archived?: boolean }): FlagList;
   get(place: Place, key: string): Flag;
+  browserView(place: Place, key: string): BrowserView;
   /** Answers with the flag in the project's first environment. */
   create(project: string, input: NewFlag, author: Author): Promise<FlagWritten>;
   /** Answers with the flag in `environment`, the first when absent. */
@@ -96,6 +98,7 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
     get(place, key) {
       return present(projectAt(store, place.project), place.environment, key);
     },
+    browserView: (place, key) => browserViewOf(environmentIn(projectAt(store, place.project), place.environment), key),
     create: (project, input, author) =>
       write({ project, environment: undefined }, input.key, author, (current) => createFlag(current, input)),
     patch: (project, environment, key, patch, author) =>

@@ -35,6 +35,13 @@ const getRoute = apiRoute("read", {
   request: { params: flagInEnvironment },
   responses: { 200: answer(shapes.flag, "the flag") },
 });
+const browserViewRoute = apiRoute("read", {
+  method: "get",
+  path: `${ENVIRONMENT}/flags/{flag}/browser-view`,
+  summary: "What whoever holds the browser key can read of it",
+  request: { params: flagInEnvironment },
+  responses: { 200: answer(shapes.browserView, "the entry as it is sent, and what stays on the server") },
+});
 const patchRoute = apiRoute("edit", {
   method: "patch",
   path: `${PROJECT}/flags/{flag}`,
@@ -107,6 +114,10 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
     const flag = flags.get(place, key);
     c.header("etag", flag.configurationEtag);
     return c.json(flag, 200);
+  });
+  api.openapi(browserViewRoute, (c) => {
+    const { flag, ...place } = c.req.valid("param");
+    return c.json(flags.browserView(place, flag), 200);
   });
   api.openapi(patchRoute, async (c) => {
     const { project, flag } = c.req.valid("param");

@@ -226,3 +226,19 @@ export const evaluation = z.object({
   value: json.optional(),
   reason: z.object({ kind: z.string() }).loose(),
 });
+
+/** What whoever holds the browser key can read of a flag. */
+export const browserView = z.object({
+  flag: z.string(),
+  environment: z.string(),
+  revision: z.number(),
+  visible: z.boolean().describe("whether browsers are told anything of it"),
+  entry: z.record(z.string(), z.unknown()).nullable().describe("exactly what is sent to browsers; null when nothing is"),
+  bytes: z.number().describe("of the entry as JSON"),
+  told: z.array(z.string()).describe("the conditions that are sent as they are, in words"),
+  facts: z
+    .array(z.object({ number: z.number(), sentence: z.string() }))
+    .describe("the conditions that stay on the server, which tells a browser by their numbers whether they hold for its context"),
+  secureMode: z.boolean().describe("whether facts are told for signed contexts only"),
+  obstacles: z.array(z.string()).describe("why it cannot be marked for browsers; empty when it can"),
+});

@@ -152,6 +152,7 @@ describe("a flood of pages that join", () => {
 
   it("is a handful of revisions, each answer true, and a kill is not behind it", async () => {
     let answered = 0;
+    const startedAt = performance.now();
     const joins = Array.from({ length: JOINING }, (_, index) =>
       join(index).finally(() => {
         answered += 1;
@@ -162,6 +163,7 @@ describe("a flood of pages that join", () => {
     expect(killed.changed).toBe(true);
     expect(answered).toBeLessThan(JOINING);
     const answers = await Promise.all(joins);
+    const seconds = (performance.now() - startedAt) / 1_000;
 
     await server.stop();
     const store = await openStore({ directory: server.data });
@@ -170,8 +172,9 @@ describe("a flood of pages that join", () => {
     const rows = store.db.all<{ revision: number; action: string; after: string }>(
       "select revision, action, after from audit where action = 'early-access.join' order by id",
     );
+    // One at once, then one in each second, however long this machine takes to make a thousand connections.
     expect(rows.length).toBeGreaterThan(0);
-    expect(rows.length).toBeLessThanOrEqual(6);
+    expect(rows.length).toBeLessThanOrEqual(1 + Math.ceil(seconds));
     const added = new Map(rows.map(({ revision, after }) => [revision, new Set((JSON.parse(after) as { added: string[] }).added)]));
     for (const [index, { joined, revision }] of answers.entries()) {
       expect(joined).toBe(true);

@@ -100,7 +100,7 @@ function Page({ place, flag, groups }: { place: Place; flag: Flag; groups: reado
           <Grid.Col span={{ base: 12, md: 4 }}>
             <Stack gap="lg">
               <TryCard place={place} flag={flag} edits={handle.draft.edits} fields={fields} />
-              <BrowserCard flag={flag} fields={fields} onEdit={handle.edit} />
+              <BrowserCard place={place} flag={flag} fields={fields} onEdit={handle.edit} />
               <Elsewhere place={place} flag={flag} />
             </Stack>
           </Grid.Col>

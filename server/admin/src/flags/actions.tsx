@@ -2,7 +2,7 @@ import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import type { ConfigurationPatch, Flag, FlagList, FlagSummary, FlagWritten, PatchFlag } from "../../../src/api-types.ts";
 import { call, projectPath } from "../api.ts";
 import { useLiveStore } from "../live.ts";
-import { flagPath, flagQuery, flagsQuery, type Place } from "../queries.ts";
+import { browserViewQuery, flagPath, flagQuery, flagsQuery, type Place } from "../queries.ts";
 import { announceChange, sayProblem } from "../undo.tsx";
 import { ReceiptLine } from "./ReceiptLine.tsx";
 
@@ -17,6 +17,7 @@ export function takeFlag(client: QueryClient, place: Place, flag: Flag, oldKey =
       flags: known ? list.flags.map((old) => (old.key === oldKey ? summaryOf(flag) : old)) : [...list.flags, summaryOf(flag)],
     };
   });
+  void client.invalidateQueries({ queryKey: browserViewQuery(place, flag.key).queryKey });
 }
 
 function summaryOf(flag: Flag): FlagSummary {
