@@ -2,7 +2,7 @@ import { createAcks } from "./acks.ts";
 import { readDetail } from "./answer.ts";
 import { type EvaluateOptions, evaluate, evaluateSlot, typeMatches } from "./evaluate.ts";
 import type { Trace } from "./explain.ts";
-import { createFacts, type FactsHolder, type FactsPorts } from "./facts.ts";
+import type { FactsHolder, FactsOwner } from "./facts.ts";
 import type { Context, Evaluation, Json, Position, Reason } from "./model.ts";
 import { formatPosition, isNewer } from "./position.ts";
 import { createEventReader } from "./sse.ts";
@@ -88,7 +88,7 @@ export interface Flags {
 }
 
 /** What the SDK around the client does for it. */
-export interface Ports extends Pick<FactsPorts, "keepFacts"> {
+export interface Ports {
   /** Milliseconds on a clock that does not jump. */
   now(): number;
   /** Milliseconds since 1970, as this machine takes them to be. */
@@ -107,8 +107,8 @@ export interface Ports extends Pick<FactsPorts, "keepFacts"> {
   /** The context of a call that gives none. */
   context(): Context | undefined;
   changed?(state: State): void;
-  /** Absent in programs with a server key, for which no condition is hidden. */
-  askFacts?: FactsPorts["askFacts"];
+  /** `createFacts` of core around ports of its own; absent in programs with a server key, for which no condition is hidden. */
+  holdFacts?(owner: FactsOwner): FactsHolder;
   /** Explains an answer; absent where explanations would cost too much. */
   explain?(state: State, flag: string, context: unknown, options: EvaluateOptions): Trace;
 }
@@ -139,7 +139,7 @@ export interface ClientOptions {
 }
 
 export interface Client extends Flags {
-  /** Undefined without the port that asks for them. */
+  /** Undefined without the port that holds them. */
   readonly facts: FactsHolder | undefined;
   /** Resolves with true when the state is at this position or beyond, with false when `timeoutMs` are over first, or at once when closed. */
   reached(position: Position, timeoutMs: number): Promise<boolean>;
@@ -170,23 +170,15 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
   /** What the server's clock is ahead of this machine's: schedules follow the server's, also while it is gone. */
   let skewMs = 0;
   const clock = () => ports.time() + skewMs;
-  const facts = ports.askFacts && holdFacts(ports.askFacts);
+  const facts: FactsHolder | undefined = ports.holdFacts?.({
+    state,
+    evaluate: (flag) => evaluate(state, flag, facts?.context, circumstances()),
+    changed: (flags) => emit("change", { keys: dependentsOf(state, flags), ...positionNow() }),
+    looked: () => settle(),
+    refused: (status, text) => say(`facts-${status}`, `facts are refused: ${readDetail(text) ?? `${options.server} answers ${status}`}`),
+  });
   const current = { random: ports.draw, clock, facts };
   const stale = { random: ports.draw, clock, facts, staleMs: 0 };
-
-  function holdFacts(askFacts: FactsPorts["askFacts"]): FactsHolder {
-    return createFacts(
-      { ...ports, askFacts },
-      {
-        state,
-        evaluate: (flag) => evaluate(state, flag, facts?.context, circumstances()),
-        changed: (flags) => emit("change", { keys: dependentsOf(state, flags), ...positionNow() }),
-        looked: () => settle(),
-        refused: (status, text) =>
-          say(`facts-${status}`, `facts are refused: ${readDetail(text) ?? `${options.server} answers ${status}`}`),
-      },
-    );
-  }
 
   function ask(key: string, context: Context | undefined): Evaluation {
     try {

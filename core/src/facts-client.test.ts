@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Client, createClient, type Ports, type StreamListener } from "./client.ts";
 import { digestOf } from "./digest.ts";
-import { contextHash, type FactsResult, unitTag } from "./facts.ts";
+import { contextHash, createFacts, type FactsResult, unitTag } from "./facts.ts";
 import type { Condition, Context, FlagEntry } from "./model.ts";
 import type { ChangeFrame, FactsAnswer, FactsRequest } from "./protocol.ts";
 
@@ -39,21 +39,21 @@ function createPage(random = () => 0.5) {
     state: () => () => {},
     send: async () => "sent",
     context: () => client.facts?.context,
-    askFacts(body, done) {
-      const one: Asked = {
-        body: JSON.parse(body),
-        dropped: false,
-        done: (result) => {
-          if (!one.dropped) done(result);
-        },
-      };
-      asked.push(one);
-      return () => {
-        one.dropped = true;
-      };
-    },
-    keepFacts: (answer) => void kept.push(answer),
+    holdFacts: (owner) => createFacts({ ...ports, askFacts, keepFacts: (answer) => void kept.push(answer) }, owner),
   };
+  function askFacts(body: string, done: (result: FactsResult) => void): () => void {
+    const one: Asked = {
+      body: JSON.parse(body),
+      dropped: false,
+      done: (result) => {
+        if (!one.dropped) done(result);
+      },
+    };
+    asked.push(one);
+    return () => {
+      one.dropped = true;
+    };
+  }
   const client: Client = createClient(ports, {
     server: "http://signalbox",
     sdkKey: "sb_browser_production_x",

@@ -41,7 +41,7 @@ export {
   type Trace,
   type VerdictWord,
 } from "./explain.ts";
-export { contextHash, type FactsHolder, type FactsResult, type GivenAnswers, unitTag } from "./facts.ts";
+export { contextHash, createFacts, type FactsHolder, type FactsResult, type GivenAnswers, unitTag } from "./facts.ts";
 export * from "./model.ts";
 export { parseFrame } from "./parse.ts";
 export { colonParent } from "./plan.ts";

@@ -1,4 +1,15 @@
-import { createClient, type Evaluation, type FactsAnswer, type Flags, type Json, type Logger, SILENT, type Status } from "@signalbox/core";
+import {
+  createClient,
+  createFacts,
+  type Evaluation,
+  type FactsAnswer,
+  type FactsResult,
+  type Flags,
+  type Json,
+  type Logger,
+  SILENT,
+  type Status,
+} from "@signalbox/core";
 import { createEarlyAccess, type EarlyAccess } from "./early-access.ts";
 import { createSigner, type Identity } from "./identity.ts";
 import { savedState } from "./saved-state.ts";
@@ -70,32 +81,37 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
   // A random percentage is drawn once for each flag and revision, so that a page does not flicker.
   let draws = new Map<string, number>();
 
+  const clock = {
+    now: () => performance.now(),
+    random: Math.random,
+    after(ms: number, run: () => void) {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+
+  function askFacts(body: string, done: (result: FactsResult) => void): () => void {
+    const dropping = new AbortController();
+    ask("facts", body, dropping.signal).then(done, () => done(undefined));
+    return () => dropping.abort();
+  }
+
   const client = createClient(
     {
       ...requests,
-      now: () => performance.now(),
+      ...clock,
       time: Date.now,
-      random: Math.random,
       draw(flag) {
         const drawn = draws.get(flag) ?? Math.random();
         draws.set(flag, drawn);
         return drawn;
-      },
-      after(ms, run) {
-        const timer = setTimeout(run, ms);
-        return () => clearTimeout(timer);
       },
       context: () => client.facts?.context,
       changed(state) {
         draws = new Map();
         saved.save(state);
       },
-      askFacts(body, done) {
-        const dropping = new AbortController();
-        ask("facts", body, dropping.signal).then(done, () => done(undefined));
-        return () => dropping.abort();
-      },
-      keepFacts: keep,
+      holdFacts: (owner) => createFacts({ ...clock, askFacts, keepFacts: keep }, owner),
     },
     {
       server,
