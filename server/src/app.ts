@@ -2,15 +2,19 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
 import { getRequestListener } from "@hono/node-server";
+import { sql } from "drizzle-orm";
 import { type Auth, createAuth } from "./auth/auth.ts";
 import type { Descriptors } from "./delivery/admission.ts";
+import { systemClock } from "./delivery/clock.ts";
 import { createDelivery } from "./delivery/delivery.ts";
 import { guardDescriptors } from "./delivery/descriptors.ts";
+import { watchEventLoop } from "./delivery/event-loop.ts";
 import { createStreamListener, headerOf } from "./delivery/stream.ts";
 import { noHeartbeat, startHeartbeat } from "./heartbeat/heartbeat.ts";
 import type { Identity } from "./http/route.ts";
 import { createRouter } from "./http/router.ts";
 import type { Log } from "./log.ts";
+import { createMetrics } from "./metrics/metrics.ts";
 import { type Settings, StartProblem } from "./settings.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { uiFolder } from "./ui/ui.ts";
@@ -89,7 +93,9 @@ interface WireDeps {
 
 function wire({ store, url, port, settings, log, version, descriptors }: WireDeps): { auth: Auth; answer: Answer; close(): Promise<void> } {
   const auth = createAuth({ store, publicUrl: url, setupToken: settings.setupToken });
-  const delivery = createDelivery({ feed: store.feed, store, log });
+  const metrics = createMetrics();
+  const delivery = createDelivery({ feed: store.feed, store, log, watch: metrics.watch });
+  const eventLoop = watchEventLoop(systemClock);
   const usage = createUsage({ store, log });
   const streams = createStreamListener({
     delivery,
@@ -99,10 +105,24 @@ function wire({ store, url, port, settings, log, version, descriptors }: WireDep
     limits: settings.limits.streams,
     statePerSecond: settings.limits.statePerSecond,
     descriptors,
+    eventLoop,
   });
   const address = { host: ownHost(settings.host), port };
   const heartbeat = settings.heartbeat ? startHeartbeat({ store, delivery, log, address }) : noHeartbeat;
-  const router = createRouter({ store, auth, delivery, heartbeat, usage, log, version, publicUrl: url, sdkDirectory: sdkFolder() });
+  metrics.follow({ delivery, eventLoop, descriptors, heartbeat, readDatabase: () => void store.db.get(sql`select 1`) });
+  const router = createRouter({
+    store,
+    auth,
+    delivery,
+    heartbeat,
+    usage,
+    metrics,
+    metricsToken: settings.metricsToken,
+    log,
+    version,
+    publicUrl: url,
+    sdkDirectory: sdkFolder(),
+  });
   const respond = getRequestListener(router.fetch);
   return {
     auth,
@@ -114,6 +134,7 @@ function wire({ store, url, port, settings, log, version, descriptors }: WireDep
       await heartbeat.close();
       await streams.close();
       await usage.close();
+      metrics.close();
     },
   };
 }

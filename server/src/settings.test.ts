@@ -12,6 +12,7 @@ describe("readSettings", () => {
       publicUrl: undefined,
       firstAccount: undefined,
       setupToken: undefined,
+      metricsToken: undefined,
       limits: {
         streams: { openMax: 20_000, newPerSecondMax: 500, perKey: node, perAddress: node },
         statePerSecond: 500,
@@ -57,6 +58,7 @@ describe("readSettings", () => {
       publicUrl: "https://flags.example.com",
       firstAccount: { name: "ana", password: " twelve characters " },
       setupToken: undefined,
+      metricsToken: undefined,
       limits: readSettings({}).limits,
       heartbeat: false,
     });

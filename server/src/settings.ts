@@ -16,6 +16,8 @@ export interface Settings {
   readonly limits: Limits;
   /** Whether the heartbeat switch measures the way of a change all the time. */
   readonly heartbeat: boolean;
+  /** Opens `/metrics` and nothing else; undefined: only tokens and sessions do. */
+  readonly metricsToken: string | undefined;
 }
 
 export interface Limits {
@@ -43,7 +45,8 @@ export function readSettings(env: Env, workingDirectory = process.cwd()): Settin
     data: resolve(workingDirectory, read("SIGNALBOX_DATA") ?? "./data"),
     publicUrl: publicUrlOf(read("SIGNALBOX_PUBLIC_URL")),
     firstAccount: firstAccountOf(read("SIGNALBOX_ADMIN_NAME"), env.SIGNALBOX_ADMIN_PASSWORD || undefined),
-    setupToken: setupTokenOf(read("SIGNALBOX_SETUP_TOKEN")),
+    setupToken: secretOf("SIGNALBOX_SETUP_TOKEN", read("SIGNALBOX_SETUP_TOKEN")),
+    metricsToken: secretOf("SIGNALBOX_METRICS_TOKEN", read("SIGNALBOX_METRICS_TOKEN")),
     limits: limitsOf(read),
     heartbeat: heartbeatOf(read("SIGNALBOX_HEARTBEAT") ?? "on"),
   };
@@ -112,13 +115,13 @@ function firstAccountOf(name: string | undefined, secret: string | undefined): S
   return { name, password: secret };
 }
 
-const SETUP_TOKEN_CHARACTERS_MIN = 20;
+const SECRET_CHARACTERS_MIN = 20;
 
-function setupTokenOf(token: string | undefined): string | undefined {
+function secretOf(name: string, token: string | undefined): string | undefined {
   if (token === undefined) return undefined;
   if (!/^[A-Za-z0-9._~-]{20,200}$/.test(token)) {
     throw new StartProblem(
-      `SIGNALBOX_SETUP_TOKEN must have ${SETUP_TOKEN_CHARACTERS_MIN} to 200 letters, digits, dots, dashes, underscores or tildes: make one with "openssl rand -hex 24".`,
+      `${name} must have ${SECRET_CHARACTERS_MIN} to 200 letters, digits, dots, dashes, underscores or tildes: make one with "openssl rand -hex 24".`,
     );
   }
   return token;

@@ -18,6 +18,8 @@ import type { Heartbeat } from "../heartbeat/heartbeat.ts";
 import { heartbeatRoutes } from "../heartbeat/heartbeat-routes.ts";
 import { killPage } from "../kill-page/kill-page.ts";
 import type { Log } from "../log.ts";
+import type { Metrics } from "../metrics/metrics.ts";
+import { metricsRoute } from "../metrics/metrics-route.ts";
 import type { Store } from "../store/store.ts";
 import { uiRoutes } from "../ui/ui.ts";
 import type { Usage } from "../usage/usage.ts";
@@ -31,6 +33,8 @@ export interface RouterDeps {
   readonly delivery: Delivery;
   readonly heartbeat: Heartbeat;
   readonly usage: Usage;
+  readonly metrics: Metrics;
+  readonly metricsToken: string | undefined;
   readonly log: Log;
   readonly version: string;
   readonly publicUrl: string;
@@ -60,6 +64,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   );
 
   app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.route("/", metricsRoute({ metrics: deps.metrics, auth, token: deps.metricsToken }));
 
   app.use("/api/v1/*", async (c, next) => {
     const { identity, refusal } = await auth.identify(c.req.method, (name) => c.req.header(name));
