@@ -7,6 +7,7 @@ import type * as explaining from "./flags/explain-schema.ts";
 import type * as flags from "./flags/schema.ts";
 import type * as groups from "./groups/schema.ts";
 import type * as heartbeats from "./heartbeat/schema.ts";
+import type * as usage from "./usage/schema.ts";
 
 export type Configuration = z.infer<typeof flags.configuration>;
 export type ConfigurationPatch = z.input<typeof flags.configurationPatch>;
@@ -60,3 +61,5 @@ export type TokenList = z.infer<typeof auth.tokenList>;
 export type TokenScope = z.infer<typeof auth.tokenScope>;
 export type SignInLink = z.infer<typeof auth.signInLink>;
 export type Problem = z.infer<typeof auth.problem>;
+export type FlagUsage = z.infer<typeof usage.flagUsage>;
+export type UnknownKeys = z.infer<typeof usage.unknownKeys>;

@@ -81,6 +81,7 @@ export const HELP = `signalbox: feature flags whose kill-switches reach every pr
   signalbox serve                            runs the server (PORT, HOST, SIGNALBOX_DATA, SIGNALBOX_PUBLIC_URL)
   signalbox list -e ENVIRONMENT              flags with their state
   signalbox show KEY -e ENVIRONMENT          one flag: state, rules, who changed it last
+  signalbox usage KEY -e ENVIRONMENT         what it served in the last hour, and whether a kill took effect
   signalbox explain KEY -e ENVIRONMENT --context JSON   why it answers as it does for one context
   signalbox effect KEY -e ENVIRONMENT --percent 25      who would gain and who would lose it; nothing is saved
   signalbox kill KEY -e ENVIRONMENT -m TEXT      everybody gets the off variant at once; waits for the receipt

@@ -5,6 +5,7 @@ import { effect, explain } from "./explain.ts";
 import { type Input, input as ownInput } from "./input.ts";
 import { HELP, type Options, readOptions, UsageProblem } from "./options.ts";
 import { settings } from "./settings.ts";
+import { usage } from "./usage.ts";
 
 const NOT_DONE = 1;
 
@@ -36,6 +37,8 @@ async function dispatch(options: Options, env: NodeJS.ProcessEnv, output: Output
       return list(options, output);
     case "show":
       return show(options, output);
+    case "usage":
+      return usage(options, output);
     case "explain":
       return explain(options, output, input);
     case "effect":

@@ -93,7 +93,7 @@ test.each<Projection>(["server", "browser"])(
           const listener = createStreamListener({
             delivery,
             keys: { sdkKey: () => ({ environment: PRODUCTION, projection }) },
-            usage: { record: () => {}, seen: () => null, hiddenAsked: () => null, onUsage: () => () => {}, close: async () => {} },
+            usage: { onUsage: () => () => {} },
             authenticate: async () => undefined,
           });
           const server = await serve(listener);

@@ -41,7 +41,7 @@ export function createAdminEvents({
   authenticate,
 }: {
   delivery: Delivery;
-  usage: Usage;
+  usage: Pick<Usage, "onUsage">;
   authenticate: (req: IncomingMessage) => Promise<Identity | undefined>;
 }): AdminEvents {
   const listeners = new Set<Listener>();

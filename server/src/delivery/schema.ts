@@ -105,6 +105,7 @@ export const usageEvent = z.object({
   count: z.number(),
   known: z.enum(["known", "unknown", "hidden"]),
   at: z.number(),
+  perMinute: z.number().describe("evaluations of the flag reported in the last minute"),
 });
 export const instancesEvent = z.object({
   project: z.string(),

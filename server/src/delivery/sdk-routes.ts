@@ -89,7 +89,7 @@ export function sdkRoutes({ delivery, store, members, usage, sdkDirectory, addre
 
   routes.post("/sdk/v1/usage", limited("usage"), async (c) => {
     const { environment, projection } = c.get("key");
-    usage.record(environment, projection, await readBody(c, usageBody));
+    await usage.record(environment, projection, await readBody(c, usageBody));
     return c.body(null, 204);
   });
 

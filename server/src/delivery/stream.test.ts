@@ -26,13 +26,7 @@ const KEYS: Readonly<Record<string, Projection>> = { sb_server_production_s: "se
 const SERVER_KEY = { authorization: "Bearer sb_server_production_s" };
 const BROWSER = "/sdk/v1/stream?key=sb_browser_production_b";
 
-const noUsage: Usage = {
-  record: () => {},
-  seen: () => null,
-  hiddenAsked: () => null,
-  onUsage: () => () => {},
-  close: async () => {},
-};
+const noUsage: Pick<Usage, "onUsage"> = { onUsage: () => () => {} };
 
 const cleanups: (() => Promise<void> | void)[] = [];
 afterEach(async () => {

@@ -28,7 +28,7 @@ const USAGE_PATH = "/sdk/v1/usage";
 export interface StreamListenerDeps {
   readonly delivery: Delivery;
   readonly keys: SdkKeys;
-  readonly usage: Usage;
+  readonly usage: Pick<Usage, "onUsage">;
   /** Who sends this request, by session or token; undefined when nobody that we know. */
   readonly authenticate: (req: IncomingMessage) => Promise<Identity | undefined>;
   readonly limits?: StreamLimits;

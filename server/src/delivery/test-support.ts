@@ -12,11 +12,12 @@ export interface ManualClock extends Clock {
   advance(ms: number): Promise<void>;
 }
 
-export function manualClock(): ManualClock {
+/** `startsAt`: what it takes the date to be, ms since 1970. */
+export function manualClock(startsAt = 1_700_000_001_000): ManualClock {
   let at = 1_000;
   const timers = new Set<{ due: number; run: () => void }>();
   return {
-    now: () => 1_700_000_000_000 + at,
+    now: () => startsAt - 1_000 + at,
     monotonic: () => at,
     after(ms, run) {
       const timer = { due: at + ms, run };

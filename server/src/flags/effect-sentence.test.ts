@@ -5,6 +5,7 @@ const counted = (gains: number, loses: number, changes: number, total = 10_000, 
   total,
   asked: total,
   madeUp: true,
+  sampled: null,
   killed: false,
   setAside: [],
   counts: { gains, loses, changes, keeps: 0, staysOut: 0 },
@@ -26,6 +27,10 @@ test.each([
   ],
   [counted(1, 0, 0, 1, { madeUp: false }), "Of 1 context, 1 gains it, none lose it."],
   [counted(1_487, 2, 1, 9_000, { madeUp: false }), "Of 9,000 contexts, 1,487 gain it, 2 lose it, 1 gets another variant."],
+  [
+    counted(3, 0, 0, 312, { madeUp: false, sampled: { oldestAt: Date.now() - 5 * 3_600_000 - 1_000, newestAt: Date.now() - 130_000 } }),
+    "Of 312 contexts that programs sent 5 h to 2 min ago, 3 gain it, none lose it.",
+  ],
   [counted(3, 0, 0, 200, { madeUp: false, asked: 10_000 }), "Of 200 contexts (of 10,000; time ran out), 3 gain it, none lose it."],
 ])("effectSentence %#", (told, sentence) => {
   expect(effectSentence(told)).toBe(sentence);

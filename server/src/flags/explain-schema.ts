@@ -128,6 +128,10 @@ export const effectAnswer = z.object({
   total: z.number().describe("how many contexts were compared"),
   asked: z.number().describe("how many there were; more than total only if time ran out"),
   madeUp: z.boolean(),
+  sampled: z
+    .object({ oldestAt: z.number(), newestAt: z.number() })
+    .nullable()
+    .describe("the contexts are those that programs sent (ms since 1970); null: they are not"),
   killed: z.boolean().describe("true: the flag is killed, and this is what the edits do once it is restored"),
   setAside: z.array(z.string()).describe("denials that made-up users are taken not to be concerned by: they have no attributes to tell"),
   counts: each(z.number()),

@@ -84,7 +84,7 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
   }
 
   return {
-    ...createWhatIf({ store, now, newRuleId }),
+    ...createWhatIf({ store, usage, now, newRuleId }),
     list(place, { search, archived = false } = {}) {
       const environment = environmentIn(projectAt(store, place.project), place.environment);
       const wanted = search?.trim().toLowerCase() ?? "";

@@ -1,4 +1,4 @@
-import { checkFlag, sentenceOf, stateOf } from "@signalbox/core";
+import { type Context, checkFlag, sentenceOf, stateOf } from "@signalbox/core";
 import type { Configuration, Flag, FlagState, FlagSummary } from "../api-types.ts";
 import { inOrder } from "../environments/located.ts";
 import type { EnvironmentModel, FlagRecord, ProjectModel } from "../store/model.ts";
@@ -9,7 +9,10 @@ import { obstaclesOf } from "./refusals.ts";
 
 /** What flag routes ask of the usage reports. */
 export interface SeenFlags {
+  /** Contexts that programs sent to try edits on, the oldest first. */
+  samples(environmentId: number): readonly { readonly context: Context; readonly at: number }[];
   seen(environmentId: number, flagKey: string): { readonly at: number; readonly app: string; readonly variant: string } | null;
+  perMinute(environmentId: number, flagKey: string): number;
   hiddenAsked(environmentId: number, flagKey: string): { readonly at: number; readonly app: string } | null;
 }
 
@@ -28,6 +31,7 @@ export function summaryOf(environment: EnvironmentModel, flag: FlagRecord, usage
     state: stateWord(flag),
     killed,
     seen: usage.seen(environment.info.id, identity.key),
+    perMinute: usage.perMinute(environment.info.id, identity.key),
     // A kill is a change too, and the last one is the one that people ask about.
     ...(killed && killed.at > updatedAt ? { updatedAt: killed.at, updatedBy: killed.by } : { updatedAt, updatedBy }),
   };

@@ -9,6 +9,7 @@ import { createMembers } from "../groups/members.ts";
 import { groupRoutes } from "../groups/routes.ts";
 import type { ApiEnv } from "../http/route.ts";
 import { openStore, type Store } from "../store/store.ts";
+import { NO_USAGE } from "../store/test-project.ts";
 import { flagRoutes } from "./routes.ts";
 
 const P = "/api/v1/projects/default";
@@ -30,7 +31,7 @@ beforeAll(async () => {
     await next();
   });
   const seen = { at: 5, app: "shop", variant: "off" };
-  const usage = { seen: (_: number, key: string) => (key === "seen" ? seen : null), hiddenAsked: () => null };
+  const usage = { ...NO_USAGE, seen: (_: number, key: string) => (key === "seen" ? seen : null) };
   app.route("/", flagRoutes({ store, usage }));
   app.route("/", groupRoutes({ store, members: createMembers(store) }));
   app.route("/", environmentRoutes({ store, publicUrl: "http://localhost:7070" }));

@@ -188,6 +188,7 @@ export const flagSummary = z.object({
   state,
   killed: killed.nullable(),
   seen: seen.nullable().describe("the last reported evaluation in this environment"),
+  perMinute: z.number().describe("evaluations reported in the last minute"),
   updatedAt: z.number(),
   updatedBy: z.string(),
 });

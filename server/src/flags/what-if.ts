@@ -23,6 +23,7 @@ import { configure, setKilled } from "./decide.ts";
 import { effectSentence } from "./effect-sentence.ts";
 import { CONTEXTS_MAX } from "./explain-schema.ts";
 import type { Place } from "./flags.ts";
+import type { SeenFlags } from "./present.ts";
 import { committedState, editedState } from "./preview.ts";
 
 /** Answers explained, and what edits would do, for committed state and for edits that are not saved. Nothing is written. */
@@ -35,7 +36,7 @@ export interface WhatIf {
 
 export interface Whom {
   readonly contexts?: readonly Context[] | undefined;
-  /** How many are made up when none are given. */
+  /** How many are made up when none are given; absent: those that programs sent, or as many made-up ones as there may be where none did. */
   readonly sample?: number | undefined;
 }
 
@@ -47,11 +48,12 @@ const COMPARE_MS_MAX = 3_000;
 
 interface WhatIfDeps {
   readonly store: Pick<Store, "project" | "projects">;
+  readonly usage: Pick<SeenFlags, "samples">;
   readonly now: () => number;
   readonly newRuleId: () => string;
 }
 
-export function createWhatIf({ store, now, newRuleId }: WhatIfDeps): WhatIf {
+export function createWhatIf({ store, usage, now, newRuleId }: WhatIfDeps): WhatIf {
   function found(place: Place, key: string): { project: ProjectModel; environment: EnvironmentModel; flag: FlagRecord } {
     const project = projectAt(store, place.project);
     const environment = environmentIn(project, place.environment);
@@ -84,7 +86,7 @@ export function createWhatIf({ store, now, newRuleId }: WhatIfDeps): WhatIf {
       return { ...placed(environment, named), ...(told as Omit<Explanation, "flag" | "environment" | "generation" | "revision">) };
     },
 
-    async effect(place, key, patch, { contexts, sample = CONTEXTS_MAX }) {
+    async effect(place, key, patch, { contexts: given, sample }) {
       const { project, environment, flag } = found(place, key);
       const before = flag.killed
         ? decided(project, environment, (current) => setKilled(current, environment.info.key, key, null))
@@ -98,7 +100,9 @@ export function createWhatIf({ store, now, newRuleId }: WhatIfDeps): WhatIf {
       const was = flagIn(before, key);
       const is = flagIn(after, key);
       const versions = [serverFlag(was), serverFlag(is)];
-      const whom: readonly Context[] = contexts ?? sampleContexts(neededBy(after, serverFlag(was), serverFlag(is)), sample);
+      const samples = given === undefined && sample === undefined ? usage.samples(environment.info.id) : [];
+      const contexts = samples.length > 0 ? samples.map(({ context }) => context) : given;
+      const whom: readonly Context[] = contexts ?? sampleContexts(neededBy(after, serverFlag(was), serverFlag(is)), sample ?? CONTEXTS_MAX);
       // Made-up users have no attributes, so each denial on one would hold them all back, and hide what the edits do. One that is true
       // for them (by the clock, say) holds back everybody, and stays.
       const aside = contexts
@@ -111,10 +115,11 @@ export function createWhatIf({ store, now, newRuleId }: WhatIfDeps): WhatIf {
         ...(await compare(from, to, flag.identity.key, whom, now(), names)),
         asked: whom.length,
         madeUp: contexts === undefined,
+        sampled: samples.length > 0 ? { oldestAt: samples[0]?.at ?? 0, newestAt: samples.at(-1)?.at ?? 0 } : null,
         killed: flag.killed !== null,
         setAside: aside.map((rule) => ruleTitle(rule, versions[0] as FlagBody, names)),
       };
-      return { ...answer, sentence: effectSentence(answer, contexts ? [] : unitsOf(versions)) };
+      return { ...answer, sentence: effectSentence(answer, contexts ? [] : unitsOf(versions), now()) };
     },
   };
 }

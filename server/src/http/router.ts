@@ -22,6 +22,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { metricsRoute } from "../metrics/metrics-route.ts";
 import type { Store } from "../store/store.ts";
 import { uiRoutes } from "../ui/ui.ts";
+import { usageRoutes } from "../usage/routes.ts";
 import type { Usage } from "../usage/usage.ts";
 import { strictHeaders } from "./headers.ts";
 import { assertActions, openApiDocument, registerComponents } from "./openapi.ts";
@@ -80,6 +81,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", environmentRoutes({ store, publicUrl }));
   app.route("/", settingsRoutes({ store }));
   app.route("/", flagRoutes({ store, usage }));
+  app.route("/", usageRoutes({ store, usage }));
   app.route("/", groupRoutes({ store, members }));
   app.route("/", deliveryRoutes({ delivery }));
   app.route("/", heartbeatRoutes({ heartbeat }));

@@ -12,6 +12,7 @@ import { brokenAuditRow } from "./audit.ts";
 import type { Outcome } from "./outcome.ts";
 import { tables } from "./schema.sqlite.ts";
 import { openStore, type Store, type StoreOptions } from "./store.ts";
+import { NO_USAGE } from "./test-project.ts";
 
 export type OpenStore = (options: StoreOptions) => Promise<Store>;
 
@@ -35,7 +36,7 @@ export function describeStore(name: string, open: OpenStore): void {
     async function start(directory = newFolder()): Promise<{ store: Store; flags: Flags; directory: string }> {
       const store = await open({ directory });
       opened.push(store);
-      return { store, flags: createFlags({ store, usage: { seen: () => null, hiddenAsked: () => null } }), directory };
+      return { store, flags: createFlags({ store, usage: NO_USAGE }), directory };
     }
     async function reopen(store: Store, directory: string) {
       opened.splice(opened.indexOf(store), 1);

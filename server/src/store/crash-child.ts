@@ -7,7 +7,7 @@ import { openStore } from "./store.ts";
  */
 const [, , directory = ""] = process.argv;
 const store = await openStore({ directory });
-const flags = createFlags({ store, usage: { seen: () => null, hiddenAsked: () => null } });
+const flags = createFlags({ store, usage: { seen: () => null, perMinute: () => 0, hiddenAsked: () => null, samples: () => [] } });
 const head = store.feed.state(store.feed.environments()[0]?.id ?? 0, "server").revision;
 
 async function writer(lane: number): Promise<void> {

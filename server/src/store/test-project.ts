@@ -4,6 +4,9 @@ import type { ProjectedState } from "../delivery/feed.ts";
 import type { EnvironmentModel, ProjectModel } from "./model.ts";
 import type { Current, Outcome } from "./outcome.ts";
 
+/** What flags are told of usage where nothing is reported. */
+export const NO_USAGE = { seen: () => null, perMinute: () => 0, hiddenAsked: () => null, samples: () => [] };
+
 /** A project in memory for tests of decisions: development and production, as the first start makes them. */
 export function emptyProject(): ProjectModel {
   return { id: 1, key: "default", name: "Default", environments: [emptyEnvironment(1, "development"), emptyEnvironment(2, "production")] };

@@ -1,5 +1,5 @@
-import { entryId, type Projection, type UsageReport } from "@signalbox/core";
-import { and, eq } from "drizzle-orm";
+import { entryId, type FlagEntry, type Projection, type UsageReport } from "@signalbox/core";
+import { and, eq, sql } from "drizzle-orm";
 import type { UsageEvent } from "../api-types.ts";
 import { type Clock, systemClock } from "../delivery/clock.ts";
 import type { EnvironmentInfo, Feed } from "../delivery/feed.ts";
@@ -7,13 +7,22 @@ import type { Log } from "../log.ts";
 import type { Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
+import { type CountRow, createCounts } from "./counts.ts";
+import { type History, readHistory, readSinceKill, type SinceKill, type Span } from "./history.ts";
+import { createKills } from "./kills.ts";
+import { createRates } from "./rates.ts";
+import { createSamples, type Sample } from "./samples.ts";
 
 /** Flag keys remembered for each environment. Past this the oldest that no flag has go first, then the oldest of all. */
 const KEYS_MAX = 5_000;
-/** What was reported goes to the database at most once in this time; a crash loses no more than that. */
-const WRITE_GAP_MS = 1_000;
 /** Rows in one transaction, so that a flood of keys never holds a kill up for long; the rest goes with the next. */
-const WRITE_ROWS_MAX = 1_000;
+const WRITE_ROWS_MAX = 500;
+
+/** A report of what was evaluated longer ago (a program was cut off) says nothing of how much is evaluated now. */
+const RECENT_MS = 75_000;
+/** What a variant is filed under that the flag does not have, or no longer: names are not to be made up by programs. No variant is called so. */
+export const OTHER_VARIANT = "(other)";
+const ON_OFF = { on: true, off: false };
 
 type Known = UsageEvent["known"];
 
@@ -29,16 +38,37 @@ interface Row {
 
 /** What programs report: which flag keys they asked for, and what they got. */
 export interface Usage {
-  record(environment: EnvironmentInfo, projection: Projection, report: UsageReport): void;
+  /** Resolves when the report is in the database. Rejects with a problem when that cannot be said: the program comes again with it. */
+  record(environment: EnvironmentInfo, projection: Projection, report: UsageReport): Promise<void>;
   /** The last reported evaluation of a flag. */
   seen(environmentId: number, flagKey: string): { at: number; app: string; variant: string } | null;
   /** When a browser last asked for a flag that is hidden from browsers. */
   hiddenAsked(environmentId: number, flagKey: string): { at: number; app: string } | null;
+  /** Reported evaluations of a flag in the last minute. */
+  perMinute(environmentId: number, flagKey: string): number;
+  /** Keys that were asked for in vain and still would be, those asked for last first. */
+  unknownKeys(environment: EnvironmentInfo): readonly UnknownKey[];
+  /** Contexts to try edits on, none unless the environment asks for them; the oldest first. */
+  samples(environmentId: number): readonly Sample[];
+  /** What a flag served, and when; `keys` are the key that it has and those that it had. */
+  history(environmentId: number, keys: readonly string[], span: Span): History;
+  /** Whether the kill that holds now has taken effect; undefined when none does. `off`: the variant that a kill serves. */
+  sinceKill(environmentId: number, keys: readonly string[], off: string): SinceKill | undefined;
   /** Called for each reported key. */
   onUsage(listener: (event: UsageEvent) => void): () => void;
   /** Writes what is not yet in the database. */
   close(): Promise<void>;
 }
+
+export interface UnknownKey {
+  readonly flag: string;
+  readonly hidden: boolean;
+  readonly app: string;
+  readonly count: number;
+  readonly at: number;
+}
+
+export type { SinceKill } from "./history.ts";
 
 /** Loads what was reported before, and writes what is reported from now on behind the callers. */
 export function createUsage({
@@ -56,8 +86,10 @@ export function createUsage({
   /** What the database does not hold yet: rows to write, and rows to delete. Bounded by what is remembered. */
   const changed = new Map<string, Row>();
   const forgotten = new Map<string, Row>();
-  let stopTimer: (() => void) | undefined;
-  let writing: Promise<void> | undefined;
+  const rates = createRates(clock);
+  const samples = createSamples({ store, clock });
+  const kills = createKills(store);
+  const counts = createCounts({ store, log, clock, also: { pending: () => isPending() || samples.pending(), begin } });
 
   for (const row of store.db.select().from(tables.usage).orderBy(tables.usage.at).all()) rowsOf(row.environmentId).set(nameOf(row), row);
 
@@ -79,6 +111,7 @@ export function createUsage({
     changed.set(fullName(row), row);
     forgotten.delete(fullName(row));
     const { flagKey: flag, known, app, variant, at } = row;
+    const perMinute = known === "known" ? rates.perMinute(environment.id, flag) : 0;
     const event: UsageEvent = {
       project: environment.projectKey,
       environment: environment.key,
@@ -88,6 +121,7 @@ export function createUsage({
       count: said.count,
       known,
       at,
+      perMinute,
     };
     for (const listener of listeners) listener(event);
   }
@@ -106,44 +140,58 @@ export function createUsage({
     forgotten.set(fullName(oldest), oldest);
   }
 
-  /** Takes what has changed and writes it in one transaction; on failure it stays changed and is tried again with the next. */
-  async function write(): Promise<void> {
+  const isPending = () => changed.size > 0 || forgotten.size > 0;
+
+  /** Takes what has changed, to be written in the next transaction; if that fails it stays changed. */
+  function begin() {
     const put = take(changed);
     const gone = take(forgotten);
-    try {
-      await store.transaction((tx) => writeRows(tx, put.values(), gone.values()));
-    } catch (error) {
-      log.error({ err: error, rows: put.size + gone.size }, "reported usage could not be written, it is tried again");
-      for (const [name, row] of put) if (!changed.has(name) && !forgotten.has(name)) changed.set(name, row);
-      for (const [name, row] of gone) if (!changed.has(name)) forgotten.set(name, row);
-    }
+    const sampled = samples.begin();
+    return {
+      write(tx: Tx) {
+        writeRows(tx, put.values(), gone.values());
+        sampled.write(tx);
+      },
+      failed() {
+        sampled.failed();
+        for (const [name, row] of put) if (!changed.has(name) && !forgotten.has(name)) changed.set(name, row);
+        for (const [name, row] of gone) if (!changed.has(name)) forgotten.set(name, row);
+      },
+    };
   }
 
-  function writeSoon(): void {
-    if (stopTimer || writing || (changed.size === 0 && forgotten.size === 0)) return;
-    stopTimer = clock.after(WRITE_GAP_MS, () => {
-      stopTimer = undefined;
-      writing = write().finally(() => {
-        writing = undefined;
-        writeSoon();
-      });
-    });
+  function rowsIn(environment: EnvironmentInfo, projection: Projection, report: UsageReport): CountRow[] {
+    const now = clock.now();
+    const head = store.feed.state(environment.id, "server").revision;
+    const rows: CountRow[] = [];
+    for (const { flag, variant: said, count, revision: told = 0, at = now } of report.evaluated) {
+      const { known, key, body } = lookUp(store.feed, environment, projection, flag);
+      // A program may still hold a flag that was deleted or hidden a moment ago: then nobody saw what it says now.
+      remember(environment, { flagKey: key, known, app: report.app, variant: known === "known" ? said : null, count });
+      if (known !== "known" || !body) continue;
+      if (at > now - RECENT_MS) rates.add(environment.id, key, count);
+      const variant = Object.hasOwn(body.variants ?? ON_OFF, said) ? said : OTHER_VARIANT;
+      const row = { environmentId: environment.id, flagKey: key, variant, revision: told > head ? 0 : told, at: Math.min(at, now), count };
+      kills.note(environment, { ...row, app: report.app }, body.off);
+      rows.push(row);
+    }
+    return rows;
   }
 
   return {
-    record(environment, projection, report) {
-      const app = report.app;
-      for (const { flag, variant, count } of report.evaluated) {
-        const { known, key } = lookUp(store.feed, environment, projection, flag);
-        // A program may still hold a flag that was deleted or hidden a moment ago: then nobody saw what it says now.
-        remember(environment, { flagKey: key, known, app, variant: known === "known" ? variant : null, count });
-      }
-      for (const { flag, count } of report.unknown) {
+    async record(environment, projection, report) {
+      const { app, instance, run, batch, unknown, contexts = [] } = report;
+      const number = { environmentId: environment.id, instance, run, batch };
+      if (counts.isRepeated(number)) return counts.add(number, []);
+      counts.assertRoom();
+      const rows = rowsIn(environment, projection, report);
+      for (const { flag, count } of unknown) {
         const { known, key } = lookUp(store.feed, environment, projection, flag);
         // It asked before the flag had reached it; what it gets from now on comes with its next report.
         if (known !== "known") remember(environment, { flagKey: key, known, app, variant: null, count });
       }
-      writeSoon();
+      samples.add(environment, projection, contexts);
+      return counts.add(number, rows);
     },
     seen(environmentId, flagKey) {
       const row = environments.get(environmentId)?.get(nameOf({ known: "known", flagKey }));
@@ -153,16 +201,28 @@ export function createUsage({
       const row = environments.get(environmentId)?.get(nameOf({ known: "hidden", flagKey }));
       return row ? { at: row.at, app: row.app } : null;
     },
+    perMinute: rates.perMinute,
+    unknownKeys(environment) {
+      const now = (row: Row) => lookUp(store.feed, environment, row.known === "hidden" ? "browser" : "server", row.flagKey).known;
+      return [...(environments.get(environment.id)?.values() ?? [])]
+        .filter((row) => row.known !== "known" && now(row) === row.known)
+        .reverse()
+        .map(({ flagKey, known, app, count, at }) => ({ flag: flagKey, hidden: known === "hidden", app, count, at }));
+    },
+    samples: samples.of,
+    history: (environmentId, keys, span) => readHistory(store, counts.unwritten(), environmentId, keys, { ...span, now: clock.now() }),
+    sinceKill(environmentId, keys, off) {
+      const known = kills.of(environmentId, keys);
+      return known && readSinceKill(store, counts.unwritten(), environmentId, keys, off, known);
+    },
     onUsage(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     async close() {
-      await writing;
-      stopTimer?.();
-      // Counted before: if the database refuses, the log says so and what is left is lost.
-      const rounds = Math.ceil(changed.size / WRITE_ROWS_MAX) + Math.ceil(forgotten.size / WRITE_ROWS_MAX);
-      for (let round = 0; round < rounds; round += 1) await write();
+      kills.close();
+      await counts.close();
+      samples.close();
     },
   };
 }
@@ -178,14 +238,20 @@ function take(rows: Map<string, Row>): Map<string, Row> {
 }
 
 /** What a program with this projection may know of a key, and the key that the flag has now (it may have asked by an old one). */
-function lookUp(feed: Feed, { id }: EnvironmentInfo, projection: Projection, asked: string): { known: Known; key: string } {
+function lookUp(
+  feed: Feed,
+  { id }: EnvironmentInfo,
+  projection: Projection,
+  asked: string,
+): { known: Known; key: string; body?: FlagEntry } {
   const { entries } = feed.state(id, "server");
   const alias = entries.get(entryId({ kind: "alias", key: asked }));
   const key = alias?.kind === "alias" ? alias.flag : asked;
   const flagId = entryId({ kind: "flag", key });
-  if (!entries.has(flagId)) return { known: "unknown", key: asked };
+  const body = entries.get(flagId);
+  if (body?.kind !== "flag") return { known: "unknown", key: asked };
   const isVisible = projection === "server" || feed.state(id, projection).entries.has(flagId);
-  return { known: isVisible ? "known" : "hidden", key };
+  return { known: isVisible ? "known" : "hidden", key, body };
 }
 
 function nameOf({ known, flagKey }: Pick<Row, "known" | "flagKey">): string {
@@ -203,11 +269,22 @@ function writeRows(tx: Tx, put: Iterable<Row>, gone: Iterable<Row>): void {
       .where(and(eq(usage.environmentId, environmentId), eq(usage.flagKey, flagKey), eq(usage.known, known)))
       .run();
   }
-  for (const row of put) {
-    const { app, variant, count, at } = row;
-    tx.insert(usage)
-      .values(row)
-      .onConflictDoUpdate({ target: [usage.environmentId, usage.flagKey, usage.known], set: { app, variant, count, at } })
-      .run();
-  }
+  const place = (name: string) => sql.placeholder(name);
+  const upsert = tx
+    .insert(usage)
+    .values({
+      environmentId: place("environmentId"),
+      flagKey: place("flagKey"),
+      known: place("known"),
+      app: place("app"),
+      variant: place("variant"),
+      count: place("count"),
+      at: place("at"),
+    })
+    .onConflictDoUpdate({
+      target: [usage.environmentId, usage.flagKey, usage.known],
+      set: { app: sql`excluded.app`, variant: sql`excluded.variant`, count: sql`excluded.count`, at: sql`excluded.at` },
+    })
+    .prepare();
+  for (const row of put) upsert.run({ ...row });
 }

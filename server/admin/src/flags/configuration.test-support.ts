@@ -42,6 +42,7 @@ export function flag(given: Partial<Flag> = {}): Flag {
     state: { word: "SOME", percentage: 10, text: "SOME 10 %" },
     killed: null,
     seen: null,
+    perMinute: 0,
     updatedAt: 1,
     updatedBy: "ana",
     aliases: [],

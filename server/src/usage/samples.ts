@@ -1,0 +1,163 @@
+import { createHash } from "node:crypto";
+import type { Context, Json, Projection } from "@signalbox/core";
+import { and, eq, sql } from "drizzle-orm";
+import type { Clock } from "../delivery/clock.ts";
+import type { EnvironmentInfo } from "../delivery/feed.ts";
+import { canonicalJson } from "../store/fingerprint.ts";
+import type { Tx } from "../store/rows.ts";
+import { tables } from "../store/schema.sqlite.ts";
+import type { Store } from "../store/store.ts";
+
+/** Contexts kept of one environment, the newest, and for how long. */
+export const SAMPLES_MAX = 1_000;
+const SAMPLES_KEPT_MS = 14 * 24 * 3_600_000;
+/** Rows written in one transaction. */
+const WRITE_ROWS_MAX = 500;
+
+export interface Sample {
+  readonly context: Context;
+  readonly at: number;
+}
+
+interface Row extends Sample {
+  readonly environmentId: number;
+  readonly hash: string;
+}
+
+/**
+ * Contexts that programs sent to try edits on. Private attributes are taken out before anything is kept; the same context is kept once.
+ * Nothing is kept of an environment that does not ask for them.
+ */
+export interface Samples {
+  add(environment: EnvironmentInfo, projection: Projection, contexts: readonly Context[]): void;
+  /** Those of an environment, the oldest first. */
+  of(environmentId: number): readonly Sample[];
+  pending(): boolean;
+  /** What is to be written with the next transaction. */
+  begin(): { write(tx: Tx): void; failed(): void };
+  close(): void;
+}
+
+export function createSamples({ store, clock }: { store: Pick<Store, "db" | "feed">; clock: Clock }): Samples {
+  /** By environment and hash, the oldest first. */
+  const environments = new Map<number, Map<string, Row>>();
+  const changed = new Map<string, Row>();
+  const forgotten = new Map<string, Pick<Row, "environmentId" | "hash">>();
+
+  for (const row of store.db.select().from(tables.sampledContext).orderBy(tables.sampledContext.at).all()) {
+    rowsOf(row.environmentId).set(row.hash, { ...row, context: row.context as Context });
+  }
+  // The settings may have been changed a moment before the last stop.
+  for (const { id } of store.feed.environments()) review(id);
+
+  function rowsOf(environmentId: number): Map<string, Row> {
+    const rows = environments.get(environmentId) ?? new Map<string, Row>();
+    environments.set(environmentId, rows);
+    return rows;
+  }
+
+  function keep(environmentId: number, context: Context, at: number): void {
+    const hash = createHash("sha256").update(canonicalJson(context)).digest("hex").slice(0, 32);
+    const rows = rowsOf(environmentId);
+    const row: Row = { environmentId, hash, context, at };
+    rows.delete(hash);
+    rows.set(hash, row);
+    changed.set(fullName(row), row);
+    forgotten.delete(fullName(row));
+    for (const oldest of rows.values()) {
+      if (rows.size <= SAMPLES_MAX && oldest.at > at - SAMPLES_KEPT_MS) break;
+      forget(oldest);
+    }
+  }
+
+  function forget(row: Row): void {
+    environments.get(row.environmentId)?.delete(row.hash);
+    changed.delete(fullName(row));
+    forgotten.set(fullName(row), row);
+  }
+
+  /** After settings were changed: what may no longer be kept goes. */
+  function review(environmentId: number): void {
+    const { sampleContexts, privateAttributes } = store.feed.settings(environmentId);
+    for (const row of [...rowsOf(environmentId).values()]) {
+      const context = withoutPrivate(row.context, privateAttributes);
+      if (sampleContexts && canonicalJson(context) === canonicalJson(row.context)) continue;
+      forget(row);
+      if (sampleContexts && Object.keys(context).length > 0) keep(environmentId, context, row.at);
+    }
+  }
+
+  const stop = store.feed.onCommit(({ environmentId, action }) => {
+    if (action === "environment.settings") review(environmentId);
+  });
+
+  return {
+    add(environment, projection, contexts) {
+      const { sampleContexts, privateAttributes, secureMode } = store.feed.settings(environment.id);
+      // In secure mode a page's word for a context counts for nothing.
+      if (!sampleContexts || (secureMode && projection === "browser")) return;
+      for (const given of contexts) {
+        const context = withoutPrivate(given, privateAttributes);
+        if (Object.keys(context).length > 0) keep(environment.id, context, clock.now());
+      }
+    },
+    of(environmentId) {
+      const oldest = clock.now() - SAMPLES_KEPT_MS;
+      return [...rowsOf(environmentId).values()].filter(({ at }) => at > oldest);
+    },
+    pending: () => changed.size > 0 || forgotten.size > 0,
+    begin() {
+      const put = take(changed);
+      const gone = take(forgotten);
+      return {
+        write: (tx) => writeRows(tx, put.values(), gone.values()),
+        failed() {
+          for (const [name, row] of put) if (!changed.has(name) && !forgotten.has(name)) changed.set(name, row);
+          for (const [name, row] of gone) if (!changed.has(name)) forgotten.set(name, row);
+        },
+      };
+    },
+    close: stop,
+  };
+}
+
+/** Without the attributes named, sent flat or nested, and without what lies inside them. */
+export function withoutPrivate(context: Context, names: readonly string[]): Context {
+  const isPrivate = (name: string) => names.some((one) => name === one || name.startsWith(`${one}.`));
+  const kept: Record<string, Json> = {};
+  for (const [name, value] of Object.entries(context as { readonly [name: string]: Json })) {
+    if (isPrivate(name)) continue;
+    const inner = typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined;
+    kept[name] = inner ? Object.fromEntries(inner.filter(([one]) => !isPrivate(`${name}.${one}`))) : value;
+  }
+  return kept as Context;
+}
+
+function fullName({ environmentId, hash }: Pick<Row, "environmentId" | "hash">): string {
+  return `${environmentId}:${hash}`;
+}
+
+function take<T>(rows: Map<string, T>): Map<string, T> {
+  const taken = new Map<string, T>();
+  for (const [name, row] of rows) {
+    if (taken.size === WRITE_ROWS_MAX) break;
+    taken.set(name, row);
+    rows.delete(name);
+  }
+  return taken;
+}
+
+function writeRows(tx: Tx, put: Iterable<Row>, gone: Iterable<Pick<Row, "environmentId" | "hash">>): void {
+  const { sampledContext } = tables;
+  for (const { environmentId, hash } of gone) {
+    tx.delete(sampledContext)
+      .where(and(eq(sampledContext.environmentId, environmentId), eq(sampledContext.hash, hash)))
+      .run();
+  }
+  for (const { environmentId, hash, context, at } of put) {
+    tx.insert(sampledContext)
+      .values({ environmentId, hash, context: context as Json, at })
+      .onConflictDoUpdate({ target: [sampledContext.environmentId, sampledContext.hash], set: { at: sql`excluded.at` } })
+      .run();
+  }
+}
