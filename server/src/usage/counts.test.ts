@@ -47,7 +47,7 @@ describe("counted evaluations", () => {
     const at = clock.now() - 3 * MINUTE;
     await report(served("on", 2, { revision: killedAt - 1, at }));
     expect(rows()).toHaveLength(1);
-    // Within a second of the last write nothing is written, however much comes.
+    // Soon after the last write nothing is written, however much comes.
     const answers = Array.from({ length: 50 }, () => report(served("on", 2, { revision: killedAt - 1, at: at + MINUTE })));
     const other = report(served("off", 1, { revision: killedAt, at: at + MINUTE }));
     expect(rows()).toHaveLength(1);

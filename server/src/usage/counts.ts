@@ -12,8 +12,11 @@ const DAY_MS = 24 * HOUR_MS;
 /** Minutes older than this become hours, and hours older than that are deleted. */
 export const MINUTES_KEPT_MS = 3 * HOUR_MS;
 export const HOURS_KEPT_MS = 30 * DAY_MS;
-/** What was reported is written at most once in this time; a report is answered when it is written, so a crash loses none. */
-const WRITE_GAP_MS = 1_000;
+/**
+ * What was reported is written at most once in this time, the first report after a pause at once. A report is answered when it is written,
+ * so a crash loses none; and a program that ends waits for that answer, but no longer than a second.
+ */
+const WRITE_GAP_MS = 200;
 /** Rows after which a transaction is full: whatever else waits, a kill first of all, has its turn before the next. */
 const CHUNK_ROWS_MAX = 500;
 /** Transactions that may wait while the database refuses. Past this reports are refused (503); programs keep them and come again. */
