@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { folder, freePort, run, signIn, startServer, until, withAccount } from "../world.ts";
 import { noSmallDisk, type SmallDisk, smallDisk } from "./disk.ts";
-import { has, LONG, startUnder, startWorld, type World } from "./processes.ts";
+import { has, LONG, live, startUnder, startWorld, type World } from "./processes.ts";
 import { randomOf } from "./random.ts";
 
 const worlds: World[] = [];
@@ -90,7 +90,7 @@ describe.skipIf(noSmallDisk !== "")("a full disk", () => {
     const world = await start({ data: disk.path });
     await world.flag("a");
     const { flags } = world.follow();
-    await flags.ready();
+    await live({ flags });
     await until("the ballast is there", () => existsSync(join(disk.path, "ballast")));
     disk.fill();
     const refused = await until("a write is refused", async () => {
@@ -110,7 +110,7 @@ describe.skipIf(noSmallDisk !== "")("a full disk", () => {
     // The space of the ballast is for kills: it is not given to what comes after them.
     expect((await world.api.answer("POST", "projects/default/flags", { key: "c" })).status).toBe(503);
     const late = world.follow({ instance: "late" });
-    expect((await late.flags.ready()).state).toBe("live");
+    await live(late);
     expect(late.flags.isOn("a")).toBe(false);
 
     disk.free();
@@ -143,7 +143,7 @@ describe.skipIf(!ptrace)("errors of the disk", () => {
       const world = await start();
       await world.flag("a");
       const { flags } = world.follow();
-      await flags.ready();
+      await live({ flags });
       const lift = await inject(world, fault);
       const first = await world.api.answer("POST", "projects/default/flags", { key: "b" });
       await lift();
@@ -169,7 +169,7 @@ describe("the lock of the database", () => {
     const world = await start();
     await world.flag("a");
     const { flags } = world.follow();
-    await flags.ready();
+    await live({ flags });
     const holder = spawn("node", ["-e", HOLD, join(world.data, "signalbox.db")], { stdio: ["pipe", "pipe", "inherit"] });
     try {
       let said = "";

@@ -93,6 +93,11 @@ export async function startWorld(
   return world;
 }
 
+/** Waits until the program is at the server's head; `ready()` of its own would give up sooner than a busy machine takes. */
+export async function live({ flags }: Pick<Follower, "flags">): Promise<void> {
+  await until("the program is live", () => ["live", "polling"].includes(flags.status.state), 60_000);
+}
+
 /** Starts the server under another program: `strace`, `faketime`. */
 export async function startUnder(
   command: readonly string[],

@@ -44,7 +44,7 @@ describe.concurrent("programs", { timeout: 120_000 }, () => {
       if (cluster.isPrimary) for (let i = 0; i < ${workers}; i += 1) cluster.fork();
       else {
         const flags = createFlags({ url: URL, sdkKey: KEY, app: "cluster", logger: false });
-        await flags.ready();
+        await flags.ready({ timeoutMs: 60_000 });
         console.log("on " + flags.isOn("a"));
         setInterval(() => {}, 60_000);
       }
@@ -58,7 +58,7 @@ describe.concurrent("programs", { timeout: 120_000 }, () => {
     const one = program(`
       import { isMainThread, Worker } from "node:worker_threads";
       const flags = createFlags({ url: URL, sdkKey: KEY, app: "threads", logger: false });
-      await flags.ready();
+      await flags.ready({ timeoutMs: 60_000 });
       console.log("on " + flags.isOn("a"));
       if (isMainThread) {
         const threads = [0, 1].map(() => new Worker(new globalThis.URL(import.meta.url)));
@@ -75,7 +75,7 @@ describe.concurrent("programs", { timeout: 120_000 }, () => {
   test("F57 two SDKs of one key in a process both answer, and it is said once", async () => {
     const one = program(`
       const both = [0, 1, 2].map(() => createFlags({ url: URL, sdkKey: KEY, app: "twice" }));
-      await Promise.all(both.map((flags) => flags.ready()));
+      await Promise.all(both.map((flags) => flags.ready({ timeoutMs: 60_000 })));
       console.log(both.map((flags) => flags.isOn("a")).join());
       await Promise.all(both.map((flags) => flags.close()));
       createFlags({ url: URL, sdkKey: KEY, app: "twice" });`);
@@ -87,7 +87,7 @@ describe.concurrent("programs", { timeout: 120_000 }, () => {
   test("F58 short scripts end by themselves, and close() takes at most a second, whatever the server does", async () => {
     const good = program(`
       const flags = createFlags({ url: URL, sdkKey: KEY, app: "short" });
-      await flags.ready();
+      await flags.ready({ timeoutMs: 60_000 });
       console.log(flags.isOn("a"));`);
     expect(await good.ended).toBe(0);
     expect(good.output()).toMatch(/true/);

@@ -3,7 +3,7 @@ import { type Socket, connect as tcp } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { folder, type Server, startServer, until } from "../world.ts";
-import { descriptors, freeze, has, LONG, startWorld, thaw, type World } from "./processes.ts";
+import { descriptors, freeze, has, LONG, live, residentMib, startWorld, thaw, type World } from "./processes.ts";
 import { startFaultProxy } from "./proxy.ts";
 
 const DEVELOPMENT = "projects/default/environments/development";
@@ -35,7 +35,7 @@ describe("one server", { timeout: 120_000 }, () => {
     await world.flag("flood");
     const raw = listen(world);
     const { flags } = world.follow();
-    await flags.ready();
+    await live({ flags });
     await until("the raw one is greeted", () => raw.heard.text.includes("event: snapshot"));
     const before = raw.heard.text.length;
     const startedAt = performance.now();
@@ -58,7 +58,7 @@ describe("one server", { timeout: 120_000 }, () => {
 
   test("F49 a thousand wrong keys are refused, store nothing, and keep nobody out", async () => {
     const { flags } = world.follow();
-    await flags.ready();
+    await live({ flags });
     const statuses = new Set<number>();
     for (let round = 0; round < 20; round += 1) {
       const answers = await Promise.all(
@@ -122,7 +122,7 @@ describe("one server", { timeout: 120_000 }, () => {
   test("F12 a server that was frozen goes on: nobody lost anything, and what nobody listens to any more is let go", async () => {
     await world.flag("cold");
     const { flags } = world.follow();
-    await flags.ready();
+    await live({ flags });
     const gone = Array.from({ length: 20 }, () => listen(world));
     await until("they are greeted", () => gone.every(({ heard }) => heard.text.includes("event: hello")));
     const held = descriptors(world.server.pid);
@@ -147,7 +147,7 @@ describe("one server", { timeout: 120_000 }, () => {
     await world.flag("beside");
     await world.api.send("POST", `${DEVELOPMENT}/groups`, { key: "many", kind: "list", name: "Many" });
     const { flags } = world.follow();
-    await flags.ready();
+    await live({ flags });
     const units = Array.from({ length: 10_000 }, (_, i) => `person-${i}`);
     const importing = Promise.all(
       [0, 1, 2, 3, 4].map((part) =>
@@ -158,6 +158,61 @@ describe("one server", { timeout: 120_000 }, () => {
     await until("the kill arrives", () => !flags.isOn("beside"));
     for (const answer of await importing) expect([answer.status, answer.ok ? "" : await answer.text()]).toEqual([200, ""]);
     await until("it is at the head", async () => flags.status.state === "live" && flags.status.revision === (await world.revision()));
+  });
+
+  test("F46 a flood of usage reports is taken or refused, never an error, and flags do not notice", async () => {
+    await world.flag("noticed");
+    const { flags } = world.follow();
+    await live({ flags });
+    const report = JSON.stringify({
+      instance: "flood",
+      app: "flood",
+      sdk: "node/1",
+      evaluated: [{ flag: "a", variant: "on", count: 1 }],
+      unknown: [],
+    });
+    const statuses = new Set<number>();
+    for (let round = 0; round < 20; round += 1) {
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, () =>
+          fetch(`${world.server.url}/sdk/v1/usage`, {
+            method: "POST",
+            body: report,
+            headers: { authorization: `Bearer ${world.keys.server}`, "content-type": "application/json" },
+          }),
+        ),
+      );
+      for (const answer of answers) statuses.add(answer.status);
+      if (round === 10) await world.kill("noticed");
+    }
+    expect([...statuses].filter((status) => status >= 300 && status !== 429 && status !== 503)).toEqual([]);
+    await until("the kill arrives", () => !flags.isOn("noticed"));
+    expect(flags.status.state).toBe("live");
+  });
+
+  test("F48 bodies, headers and addresses that are too large are refused by their number, and cost nothing", async () => {
+    const before = residentMib(world.server.pid);
+    const headers = { authorization: `Bearer ${world.api.token}`, "content-type": "application/json" };
+    const body = JSON.stringify({ key: "x", description: "x".repeat(20_000_000) });
+    const sent = await fetch(`${world.server.url}/api/v1/projects/default/flags`, { method: "POST", body, headers }).then(
+      ({ status }) => status,
+      () => 413, // cut while it was still sending
+    );
+    expect(sent).toBe(413);
+    const raw = (request: string) =>
+      new Promise<string>((resolve) => {
+        const socket = tcp(world.server.port, "127.0.0.1", () => socket.write(request));
+        let text = "";
+        socket.on("data", (piece) => {
+          text += piece;
+        });
+        socket.on("error", () => {});
+        socket.on("close", () => resolve(text.split("\r\n", 1)[0] ?? ""));
+      });
+    const long = "x".repeat(40_000);
+    expect(await raw(`GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: ${long}\r\n\r\n`)).toMatch(/ 431 /);
+    expect(await raw(`GET /${long} HTTP/1.1\r\nhost: x\r\n\r\n`)).toMatch(/ (414|431) /);
+    expect(residentMib(world.server.pid) - before).toBeLessThan(200);
   });
 
   test("F47 a client that never ends its request is let go", { timeout: 120_000 }, async () => {
@@ -189,7 +244,7 @@ describe("the end of a server", { timeout: 120_000 }, () => {
     const world = await start();
     const raw = listen(world);
     const { flags } = world.follow();
-    await flags.ready();
+    await live({ flags });
     await until("greeted", () => raw.heard.text.includes("event: hello"));
     const acknowledged: string[] = [];
     let writing = true;
@@ -227,7 +282,7 @@ describe("the end of a server", { timeout: 120_000 }, () => {
     cpSync(world.data, copy.path, { recursive: true });
     world.server = await startServer({ data: world.data, port: world.server.port });
     const { flags } = world.follow();
-    await flags.ready();
+    await live({ flags });
     await world.turn("a", false);
     for (let i = 0; i < 5; i += 1) await world.flag(`later-${i}`);
     await until("it has the changes", () => !flags.isOn("a") && flags.isOn("later-4"));
@@ -248,7 +303,7 @@ describe("the end of a server", { timeout: 120_000 }, () => {
     async () => {
       const world = await start({ command: ["sh", "-c", 'ulimit -n 256; exec "$0" "$@"'] });
       const { flags } = world.follow();
-      await flags.ready();
+      await live({ flags });
       const many = Array.from({ length: 400 }, () => listen(world));
       await until("those who fit are in", () => many.filter(({ heard }) => heard.text.includes("event: hello")).length > 50, 30_000);
       await world.kill("a");
@@ -283,7 +338,7 @@ describe("the end of a server", { timeout: 120_000 }, () => {
     worlds.push(world);
     await world.flag("a");
     const { flags } = world.follow();
-    await flags.ready();
+    await live({ flags });
     if (then !== "") writeFileSync(stamp, then);
     await world.turn("a", false);
     await until("a change arrives", () => !flags.isOn("a"));
