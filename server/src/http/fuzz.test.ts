@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import type { SdkKeys } from "../api-types.ts";
-import { acknowledgementBody, membershipBody, usageBody } from "../delivery/sdk-body.ts";
+import { acknowledgementBody, contextBody, membershipBody, usageBody } from "../delivery/sdk-body.ts";
 import { CATALOGUE, type ProblemCode } from "../errors.ts";
 import { brokenAuditRow } from "../store/audit.ts";
 import { openStore } from "../store/store.ts";
@@ -11,6 +11,7 @@ import { startTestServer, type TestServer } from "./test-server.ts";
 /** Requests in all, and how many of them run at once: writes are serialized anyway, and reads meet them half-way. */
 const REQUESTS = 5_000;
 const AT_ONCE = 25;
+const JOINS = /^\/sdk\/v1\/early-access\/[^/]+\/(join|leave)/;
 
 let server: TestServer;
 let requests: fc.Arbitrary<Sent>;
@@ -42,13 +43,18 @@ afterAll(() => server.close());
 
 describe("any input", () => {
   it("is answered without a 5xx, by a problem that the catalogue knows, and leaves a data folder that opens again", async () => {
+    // Those who join and leave are answered within seconds, together; the others do not wait for them.
+    const joining: Promise<unknown>[] = [];
     await fc.assert(
       fc.asyncProperty(fc.array(requests, { minLength: AT_ONCE, maxLength: AT_ONCE }), async (batch) => {
-        await Promise.all(batch.map(check));
+        const joins = batch.filter(({ path }) => JOINS.test(path));
+        joining.push(...joins.map((sent) => check(sent).catch((error: unknown) => error)));
+        await Promise.all(batch.filter((sent) => !joins.includes(sent)).map(check));
       }),
       // What was sent before is part of the case, so a smaller one would be another.
       { numRuns: REQUESTS / AT_ONCE, endOnFailure: true },
     );
+    expect((await Promise.all(joining)).filter((error) => error !== undefined)).toEqual([]);
     await server.stop();
     const store = await openStore({ directory: server.data });
     expect(brokenAuditRow(store.db)).toBeUndefined();
@@ -301,15 +307,15 @@ function sdkRequests(keys: readonly string[]): fc.Arbitrary<Sent> {
   const post = (path: fc.Arbitrary<string>, shape: z.ZodType) =>
     fc.record({ path, method: fc.constant("POST"), body: bodies(z.toJSONSchema(shape) as Schema) });
   const group = pathText("group").map(encoded);
-  const member = post(
-    fc.tuple(group, fc.constantFrom("join", "leave")).map(([key, verb]) => `/sdk/v1/early-access/${key}/${verb}`),
-    membershipBody,
-  );
+  const joining = fc.tuple(group, fc.constantFrom("join", "leave")).map(([key, verb]) => `/sdk/v1/early-access/${key}/${verb}`);
+  const member = post(joining, membershipBody);
   const get = (path: string) =>
     fc.record({ path: fc.constant(path), method: fc.constantFrom("GET", "HEAD", "PUT", "OPTIONS"), body: fc.constant(undefined) });
   const arbitrary: fc.Arbitrary<Omit<Sent, "headers">> = fc.oneof(
     member,
     member,
+    post(joining, contextBody),
+    post(fc.constant("/sdk/v1/early-access"), contextBody),
     post(fc.constant("/sdk/v1/usage"), usageBody),
     post(fc.constant("/sdk/v1/ack"), acknowledgementBody),
     get("/sdk/v1/state"),
