@@ -6,7 +6,7 @@ import { manualClock, turn } from "../delivery/test-support.ts";
 import { startTestServer, type TestServer } from "../http/test-server.ts";
 import { createWriteQueue } from "../store/queue.ts";
 import { openStore } from "../store/store.ts";
-import { createJoinLane, JOINS_TOGETHER_MAX, JOINS_WAITING_MAX } from "./join-lane.ts";
+import { createJoinLane, JOINS_TOGETHER_MAX, JOINS_WAITING_MAX, PAGES_WAITING_MAX } from "./join-lane.ts";
 import type { Participation } from "./participate.ts";
 
 const one = (unit: string, joining = true): Participation => ({ group: "beta", unit, joining, vouched: true });
@@ -89,6 +89,16 @@ describe("the lane of those who join and leave", () => {
     expect(batches.map((batch) => batch.length)).toEqual(Array.from({ length: 10 }, () => JOINS_TOGETHER_MAX));
     await clock.advance(1_000);
     expect(batches.at(-1)).toEqual(["+late"]);
+  });
+
+  it("keeps places for those who come through the app's own server", async () => {
+    const { add, clock } = lane();
+    const page = (index: number) => add({ ...one(`p${index}`), vouched: false });
+    const pages = Array.from({ length: PAGES_WAITING_MAX }, (_, index) => page(index));
+    await expect(page(-1)).rejects.toMatchObject({ code: "OVERLOADED", message: expect.stringMatching(/^8000 are waiting/) });
+    const vouched = add(one("a"));
+    await clock.advance(9_000);
+    await Promise.all([...pages, vouched]);
   });
 
   it("is not filled by one unit", async () => {

@@ -4,6 +4,8 @@ import type { Participation } from "./participate.ts";
 
 /** Who may wait to join and leave in one environment. Past this the next one is refused (503) and told when to come back. */
 export const JOINS_WAITING_MAX = 10_000;
+/** Of these, how many may be pages that nobody vouches for: the browser key is public, and must not keep out those who come through the app's server. */
+export const PAGES_WAITING_MAX = 8_000;
 /** Who goes into one change-set: as many as are written within some ten milliseconds, because a kill cannot interrupt them. */
 export const JOINS_TOGETHER_MAX = 1_000;
 /** Who joins and leaves again and again waits for each step; a page that is stuck must not fill the lane. */
@@ -85,13 +87,12 @@ export function createJoinLane<T>(clock: Clock, commit: (batch: readonly Partici
     add(one) {
       return new Promise((resolve, reject) => {
         const whom = JSON.stringify([one.group, one.unit]);
-        if (waiting.length >= JOINS_WAITING_MAX) {
+        const most = one.vouched ? JOINS_WAITING_MAX : PAGES_WAITING_MAX;
+        if (waiting.length >= most) {
           const seconds = Math.ceil(waiting.length / JOINS_TOGETHER_MAX) * (JOINS_GAP_MS / 1_000);
-          throw problem(
-            "OVERLOADED",
-            `${JOINS_WAITING_MAX} are waiting to join or leave already, the most that may; try again in ${seconds} s.`,
-            { headers: { "retry-after": String(seconds) } },
-          );
+          throw problem("OVERLOADED", `${most} are waiting to join or leave already, the most that may; try again in ${seconds} s.`, {
+            headers: { "retry-after": String(seconds) },
+          });
         }
         if ((waitingOf.get(whom) ?? 0) >= WAITING_PER_UNIT_MAX) {
           const what = `${WAITING_PER_UNIT_MAX} requests to join or leave "${one.group}" wait for ${JSON.stringify(one.unit)} already`;

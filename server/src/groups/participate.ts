@@ -131,8 +131,11 @@ function unvouched(group: GroupRecord, { unit }: Participation, row: Member | un
     return problem("SIGNED_CONTEXT_NEEDED", `The group "${group.key}" goes by "${group.by}", which a page cannot say by itself; ${next}.`);
   }
   if (row === undefined || row.by === BY_A_PAGE) return undefined;
-  const what = row.by === BY_THEMSELVES ? "has joined or left with its server's word" : "was put in or taken out by staff";
-  return problem("SIGNED_CONTEXT_NEEDED", `${JSON.stringify(unit)} ${what}, so a page alone cannot change it; ${next}.`);
+  // Not who has decided and what: that is nobody's business who only claims to be this unit.
+  return problem(
+    "SIGNED_CONTEXT_NEEDED",
+    `For ${JSON.stringify(unit)} staff or the app's own server have decided, so a page alone cannot change it; ${next}.`,
+  );
 }
 
 export function noSuchGroup(key: string, { info }: Pick<EnvironmentModel, "info">): Problem {

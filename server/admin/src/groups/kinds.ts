@@ -9,7 +9,7 @@ export const KIND_WORDS: Readonly<Record<GroupKind, string>> = {
 export const KIND_MEANS: Readonly<Record<GroupKind, string>> = {
   conditions: "Everybody who fits: email ends with @acme.com, country is one of …",
   list: "The keys that you list, one by one or pasted.",
-  "early-access": "People join and leave by themselves, in your app.",
+  "early-access": "People join and leave by themselves, in your app. Its pages can read the name and the description.",
 };
 
 const GROUP_KEY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
