@@ -21,7 +21,11 @@ export interface SdkCase {
   readonly why?: string;
   /** Where it runs; everywhere when absent. `core` is the client over a network and a clock that are not real. */
   readonly runs?: readonly Runner[];
-  readonly start?: { readonly transport?: "stream" | "poll"; readonly pollMs?: number };
+  readonly start?: {
+    readonly transport?: "stream" | "poll";
+    readonly pollMs?: number;
+    readonly context?: { readonly [attribute: string]: unknown };
+  };
   /** For whom `answers` are asked; nobody when absent. */
   readonly context?: { readonly [attribute: string]: unknown };
   readonly steps: readonly SdkStep[];

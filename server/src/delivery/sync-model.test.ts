@@ -17,6 +17,7 @@ import { describe, expect, test } from "vitest";
 import { createEventReader } from "../../../core/src/sse.ts";
 import { createState } from "../../../core/src/state.ts";
 import { createSync, type Sync, type SyncAction, type SyncEvent, stepSync } from "../../../core/src/sync.ts";
+import { fingerprint } from "../store/fingerprint.ts";
 import { encodeFrame } from "./encode-frame.ts";
 import type { Commit, EnvironmentInfo, Feed, ProjectedState } from "./feed.ts";
 import { createStates, type States } from "./state-bytes.ts";
@@ -91,10 +92,11 @@ class Truth {
       const hash = HASHES[unit] ?? "";
       const before = group?.list?.members ?? [];
       const after = what === "join" ? [...new Set([...before, hash])] : before.filter((one) => one !== hash);
-      const next: GroupEntry = { kind: "group", key: "staff", fp, list: { hashKey: HASH_KEY, members: after } };
+      const body = { kind: "group", key: "staff", list: { hashKey: HASH_KEY, members: after } } as const;
+      const next: GroupEntry = { ...body, fp: fingerprint(body) };
       if (!group) put.push(next);
       else if (after.length !== before.length) {
-        members = [{ group: "staff", fp, add: what === "join" ? [hash] : [], remove: what === "leave" ? [hash] : [] }];
+        members = [{ group: "staff", fp: next.fp, add: what === "join" ? [hash] : [], remove: what === "leave" ? [hash] : [] }];
         entries.set("group:staff", next);
       }
     } else if (what !== "nothing") {
@@ -423,6 +425,8 @@ class Client {
   tampering: Tampering | undefined;
   refusal: Refusal | undefined;
   connection: Connection | undefined;
+  /** A proxy has had its hands on the frames of this client. */
+  isTampered = false;
   readonly connectsAt: number[] = [];
   toldTimes = 0;
   readonly #world: World;
@@ -457,6 +461,10 @@ class Client {
   #check(actions: readonly SyncAction[]): void {
     const { state } = this.sync;
     const { position } = state;
+    for (const action of actions) {
+      const isWrong = action.kind === "problem" && /digest|does not follow|leads nowhere/.test(action.sentence);
+      must(!isWrong || this.isTampered, "inv-R1: what a server sends always fits what it was told is held");
+    }
     const told = actions.flatMap((action) => (action.kind === "changed" ? action.keys : []));
     if (position === undefined) {
       must(this.#before === undefined, "inv-S3: a state is never lost");
@@ -633,6 +641,7 @@ function happen(world: World, one: Happening): void {
       break;
     case "tamper":
       at(world.clients, one.client).tampering = one.how;
+      at(world.clients, one.client).isTampered = true;
       break;
     case "cut":
       at(world.clients, one.client).connection?.cut();
@@ -691,7 +700,7 @@ function heal(world: World): void {
 const CONVERGED_MS_MAX = 480_000;
 
 describe("the sync machine over several nodes and a network that is not to be trusted", () => {
-  test("inv-S1 inv-S2 inv-S3 inv-S4 inv-K1 inv-C1: contiguous, atomic, monotonic, a prefix of the log, kill wins, and convergent", () => {
+  test("inv-S1 inv-S2 inv-S3 inv-S4 inv-K1 inv-R1 inv-C1: contiguous, atomic, monotonic, a prefix of the log, kill wins, resumed, and convergent", () => {
     const seen = new Set<string>();
     fc.assert(
       fc.property(setting, ({ seed, ringMax, schedule }) => {
