@@ -213,7 +213,7 @@ const HOLD = `
   process.stdin.on("end", () => { raw.exec("rollback"); process.exit(); }).resume();`;
 
 describe("a damaged file", () => {
-  const seeds = LONG ? 200 : 5;
+  const seeds = LONG ? 200 : 4;
   test(`F07 random bytes in the database, ${seeds} times: the start is refused with a sentence, or what is served is what was committed`, {
     timeout: 600_000,
   }, async () => {
@@ -253,7 +253,7 @@ describe("a damaged file", () => {
     const log = join(data, "signalbox.db-wal");
     const size = statSync(log).size;
     expect(size).toBeGreaterThan(50_000);
-    const cuts = LONG ? 100 : 4;
+    const cuts = LONG ? 100 : 3;
     const revisions: number[] = [];
     for (let cut = 0; cut < cuts; cut += 1) {
       const copy = newFolder("torn");

@@ -40,7 +40,7 @@ describe("one server", { timeout: 120_000 }, () => {
     const before = raw.heard.text.length;
     const startedAt = performance.now();
     let last = 0;
-    for (let round = 0; round < (LONG ? 100 : 10); round += 1) {
+    for (let round = 0; round < (LONG ? 100 : 5); round += 1) {
       const done = await Promise.all(Array.from({ length: 20 }, (_, i) => world.turn("flood", i % 2 === 0)));
       last = Math.max(last, ...done);
     }
@@ -56,11 +56,11 @@ describe("one server", { timeout: 120_000 }, () => {
     raw.socket.destroy();
   });
 
-  test("F49 a thousand wrong keys are refused, store nothing, and keep nobody out", async () => {
+  test("F49 hundreds of wrong keys are refused, store nothing, and keep nobody out", async () => {
     const { flags } = world.follow();
     await live({ flags });
     const statuses = new Set<number>();
-    for (let round = 0; round < 20; round += 1) {
+    for (let round = 0; round < (LONG ? 20 : 6); round += 1) {
       const answers = await Promise.all(
         Array.from({ length: 50 }, (_, i) =>
           fetch(`${world.server.url}/sdk/v1/state`, { headers: { authorization: `Bearer sb_server_development_k1_${round}x${i}` } }),
@@ -73,7 +73,7 @@ describe("one server", { timeout: 120_000 }, () => {
       200,
     );
     expect(flags.status.state).toBe("live");
-    expect(world.server.output()).not.toMatch(/k1_19x49/);
+    expect(world.server.output()).not.toMatch(/k1_5x49/);
   });
 
   test("F23 F50 sixty-four writers of one version: one wins, the others are answered 412 with the flag as it is", async () => {
@@ -172,7 +172,7 @@ describe("one server", { timeout: 120_000 }, () => {
       unknown: [],
     });
     const statuses = new Set<number>();
-    for (let round = 0; round < 20; round += 1) {
+    for (let round = 0; round < (LONG ? 40 : 8); round += 1) {
       const answers = await Promise.all(
         Array.from({ length: 50 }, () =>
           fetch(`${world.server.url}/sdk/v1/usage`, {
@@ -183,7 +183,7 @@ describe("one server", { timeout: 120_000 }, () => {
         ),
       );
       for (const answer of answers) statuses.add(answer.status);
-      if (round === 10) await world.kill("noticed");
+      if (round === 5) await world.kill("noticed");
     }
     expect([...statuses].filter((status) => status >= 300 && status !== 429 && status !== 503)).toEqual([]);
     await until("the kill arrives", () => !flags.isOn("noticed"));
@@ -215,7 +215,7 @@ describe("one server", { timeout: 120_000 }, () => {
     expect(residentMib(world.server.pid) - before).toBeLessThan(200);
   });
 
-  test("F47 a client that never ends its request is let go", { timeout: 120_000 }, async () => {
+  test.skipIf(!LONG)("F47 a client that never ends its request is let go", { timeout: 120_000 }, async () => {
     const slow = tcp(world.server.port, "127.0.0.1");
     let closed = false;
     slow.on("error", () => {});
@@ -317,12 +317,12 @@ describe("the end of a server", { timeout: 120_000 }, () => {
 
   const canFake = has("faketime") && process.platform === "linux";
   if (!canFake) console.log("F11 is left out: faketime is not installed");
-  test.skipIf(!canFake).each([
+  const clocks: [name: string, first: string, then: string][] = [
     ["ten years ahead", "+3650d", ""],
-    ["an hour back", "-1h", ""],
     ["a day back in mid-run", "+0", "-1d"],
-    ["a day ahead in mid-run", "+0", "+1d"],
-  ])("F11 the server's clock is %s: order, streams and kills are as ever", async (_name, first, then) => {
+  ];
+  if (LONG) clocks.push(["an hour back", "-1h", ""], ["a day ahead in mid-run", "+0", "+1d"]);
+  test.skipIf(!canFake).each(clocks)("F11 the server's clock is %s: order, streams and kills are as ever", async (_name, first, then) => {
     const own = folder("clock");
     const stamp = join(own.path, "stamp");
     writeFileSync(stamp, first);
