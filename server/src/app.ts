@@ -33,7 +33,7 @@ export interface RunningServer {
 }
 
 /** Requests that are still running when the server closes get this long, then their connections are cut. */
-const DRAIN_MS_MAX = 10_000;
+const DRAIN_MS_MAX = 5_000;
 /** Connections that fall idle meanwhile are closed this often. */
 const IDLE_LOOK_MS = 50;
 /** A request's head, and the whole of it, must be here in this time; looked at every two seconds (node looks every thirty). */
