@@ -38,7 +38,7 @@ serveCalls({
     const listener = createStreamListener({
       delivery,
       keys: { sdkKey: () => ({ environment: PRODUCTION, projection: "server" }) },
-      usage: { record: () => {}, seen: () => null, hiddenAsked: () => null, onUsage: () => () => {}, close: async () => {} },
+      usage: { onUsage: () => () => {} },
       authenticate: async () => undefined,
       limits: { openMax: ANY_NUMBER, newPerSecondMax: ANY_NUMBER },
     });
