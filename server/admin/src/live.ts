@@ -1,10 +1,12 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import type { FlagList, InstancesEvent, Receipt, RevisionEvent, UsageEvent } from "../../src/api-types.ts";
-import { flagsQuery, instancesQuery, type Place, placeKey, projectsQuery } from "./queries.ts";
+import { flagsQuery, instancesQuery, type Place, placeKey, projectsQuery, unknownKeysQuery } from "./queries.ts";
 
 /** Changes of others within this time are fetched together. */
 const COALESCE_MS = 150;
+/** Usage is reported all the time: what is drawn of it is fetched at most once in this. */
+const USAGE_COALESCE_MS = 2_000;
 const RECEIPTS_MAX = 50;
 /** A hidden tab gives its connection back after this: browsers open at most six to one address. */
 const HIDDEN_MS_MAX = 60_000;
@@ -36,23 +38,12 @@ export function createLive(client: QueryClient) {
   const usage = new Set<Listener<UsageEvent>>();
   const revisions = new Set<Listener<RevisionEvent>>();
   const instances = new Set<Listener<InstancesEvent>>();
-  const due = new Map<string, readonly unknown[]>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  const refresh = coalesced(client, COALESCE_MS);
+  const refreshUsage = coalesced(client, USAGE_COALESCE_MS);
 
   function set(next: Partial<Live>) {
     state = { ...state, ...next };
     for (const watcher of watchers) watcher();
-  }
-
-  function refresh(key: readonly unknown[]) {
-    due.set(JSON.stringify(key), key);
-    if (timer !== undefined) return;
-    timer = setTimeout(() => {
-      timer = undefined;
-      const keys = [...due.values()];
-      due.clear();
-      for (const queryKey of keys) void client.invalidateQueries({ queryKey });
-    }, COALESCE_MS);
   }
 
   function open() {
@@ -82,6 +73,8 @@ export function createLive(client: QueryClient) {
     on<UsageEvent>("usage", (event) => {
       for (const listener of usage) listener(event);
       noteSeen(client, event);
+      if (event.known === "known") refreshUsage([...placeKey(event), "usage", event.flag]);
+      else refreshUsage(unknownKeysQuery(event).queryKey);
     });
     on<InstancesEvent>("instances", (event) => {
       for (const listener of instances) listener(event);
@@ -146,6 +139,22 @@ export function createLive(client: QueryClient) {
   };
 }
 
+/** Asks again for what is shown, all that comes within `ms` at one time. */
+function coalesced(client: QueryClient, ms: number): (key: readonly unknown[]) => void {
+  const due = new Map<string, readonly unknown[]>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return (key) => {
+    due.set(JSON.stringify(key), key);
+    if (timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      const keys = [...due.values()];
+      due.clear();
+      for (const queryKey of keys) void client.invalidateQueries({ queryKey });
+    }, ms);
+  };
+}
+
 function listen<T>(listeners: Set<T>, listener: T): () => void {
   listeners.add(listener);
   return () => {
@@ -157,11 +166,12 @@ function listen<T>(listeners: Set<T>, listener: T): () => void {
 function noteSeen(client: QueryClient, event: UsageEvent) {
   if (event.known !== "known" || event.variant === null) return;
   const seen = { at: event.at, app: event.app, variant: event.variant };
+  const { perMinute } = event;
   client.setQueryData<FlagList>(flagsQuery(event).queryKey, (list) => {
     if (!list?.flags.some((flag) => flag.key === event.flag)) return list;
-    return { ...list, flags: list.flags.map((flag) => (flag.key === event.flag ? { ...flag, seen } : flag)) };
+    return { ...list, flags: list.flags.map((flag) => (flag.key === event.flag ? { ...flag, seen, perMinute } : flag)) };
   });
-  client.setQueryData([...placeKey(event), "flag", event.flag], (flag: object | undefined) => flag && { ...flag, seen });
+  client.setQueryData([...placeKey(event), "flag", event.flag], (flag: object | undefined) => flag && { ...flag, seen, perMinute });
 }
 
 export function receiptKey(environment: string, revision: number): string {

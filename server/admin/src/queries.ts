@@ -4,6 +4,7 @@ import type {
   EnvironmentSettings,
   Flag,
   FlagList,
+  FlagUsage,
   Group,
   GroupList,
   InstanceList,
@@ -13,6 +14,7 @@ import type {
   SetupStatus,
   SigningSecrets,
   TokenList,
+  UnknownKeys,
 } from "../../src/api-types.ts";
 import { ApiError, call, environmentPath, onSignedOut } from "./api.ts";
 
@@ -88,6 +90,21 @@ export function browserViewQuery(place: Place, flag: string) {
   return queryOptions({
     queryKey: [...placeKey(place), "browser-view", flag],
     queryFn: ({ signal }) => call<BrowserView>("GET", `${flagPath(place, flag)}/browser-view`, { signal }),
+  });
+}
+
+/** What a flag served in the last hours. */
+export function usageQuery(place: Place, flag: string, hours: number) {
+  return queryOptions({
+    queryKey: [...placeKey(place), "usage", flag, hours],
+    queryFn: ({ signal }) => call<FlagUsage>("GET", `${flagPath(place, flag)}/usage?from=${Date.now() - hours * 3_600_000}`, { signal }),
+  });
+}
+
+export function unknownKeysQuery(place: Place) {
+  return queryOptions({
+    queryKey: [...placeKey(place), "unknown-keys"],
+    queryFn: ({ signal }) => call<UnknownKeys>("GET", `${pathOf(place)}/unknown-keys`, { signal }),
   });
 }
 

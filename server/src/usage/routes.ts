@@ -73,7 +73,7 @@ export function usageRoutes({ store, usage, now = Date.now }: UsageRoutesDeps): 
       seen: usage.seen(id, flag.identity.key),
       series: series.map(({ points, ...one }) => ({ ...one, points: [...points] })),
       changes: changesOf(store, environment, flag, { from, to }),
-      sinceKill: since ? { ...since, apps: since.apps.map((app) => ({ ...app })), sentence: killSentence(since, flag.body.off) } : null,
+      sinceKill: since ? { ...since, apps: since.apps.map((app) => ({ ...app })), sentence: killSentence(since, flag) } : null,
     };
     return c.json(told, 200);
   });
@@ -120,7 +120,9 @@ function groupsIn(value: unknown, found = new Set<string>()): Set<string> {
   return found;
 }
 
-function killSentence({ off, old }: SinceKill, variant: string): string {
+function killSentence({ off, old }: SinceKill, { body }: FlagRecord): string {
+  const others = Object.keys(body.values).filter((variant) => variant !== body.off);
+  const other = others.length === 1 ? others[0] : `anything but ${body.off}`;
   const many = (count: number) => count.toLocaleString("en");
-  return `${many(old)} ${old === 1 ? "evaluation" : "evaluations"} served anything but ${variant} since the kill, ${many(off)} served ${variant}`;
+  return `${many(old)} ${old === 1 ? "evaluation" : "evaluations"} served ${other} since the kill, ${many(off)} served ${body.off}`;
 }

@@ -38,7 +38,7 @@ export const flagUsage = z.object({
       apps: z
         .array(z.object({ app: z.string(), variant: z.string(), count: z.number(), firstAt: z.number(), lastAt: z.number() }))
         .describe("which apps they came from, as far as this process has heard"),
-      sentence: z.string().describe('"0 evaluations served anything but off since the kill, 1,204 served off"'),
+      sentence: z.string().describe('"0 evaluations served on since the kill, 1,204 served off"'),
     })
     .nullable()
     .describe("the effect of the kill that holds now; null when the flag is not killed"),

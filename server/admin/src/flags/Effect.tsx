@@ -7,6 +7,16 @@ import { call, sentenceOfError } from "../api.ts";
 import { type Place, pathOf, placeKey } from "../queries.ts";
 import { type Context, contextsOf } from "./try-context.ts";
 
+/** As many as can be compared. */
+const MADE_UP = 10_000;
+
+/** For whom is compared: contexts that were pasted, made-up users, or whatever the server has. `turn` stands for the list in the query's key. */
+interface Given {
+  readonly turn: number;
+  readonly contexts?: readonly Context[];
+  readonly madeUp?: true;
+}
+
 interface EffectProps {
   readonly place: Place;
   readonly flag: Flag;
@@ -17,19 +27,20 @@ interface EffectProps {
 /** Who gains and who loses the flag by the edits: for made-up users, and for contexts that are pasted. Saving never waits for it. */
 export function Effect({ place, flag, configuration }: EffectProps) {
   /** `turn` stands for the list in the query's key, which is made into a text at each rendering. */
-  const [given, setGiven] = useState<{ readonly turn: number; readonly contexts: readonly Context[] | undefined }>({
-    turn: 0,
-    contexts: undefined,
-  });
-  const { contexts } = given;
-  const setContexts = (next: readonly Context[] | undefined) => setGiven({ turn: next ? Date.now() : 0, contexts: next });
+  const [given, setGiven] = useState<Given>({ turn: 0 });
+  const { contexts, madeUp } = given;
+  const setContexts = (next: readonly Context[]) => setGiven({ turn: Date.now(), contexts: next });
   const [opened, setOpened] = useState(false);
   const isEdited = Object.keys(configuration).length > 0;
 
   const answer = useQuery({
     queryKey: [...placeKey(place), "effect", flag.key, configuration, flag.configurationEtag, flag.killed !== null, given.turn],
     queryFn: ({ signal }) => {
-      const body: EffectBody = { flag: flag.key, configuration, ...(contexts ? { contexts: [...contexts] } : {}) };
+      const body: EffectBody = {
+        flag: flag.key,
+        configuration,
+        ...(contexts ? { contexts: [...contexts] } : madeUp ? { sample: MADE_UP } : {}),
+      };
       return call<EffectAnswer>("POST", `${pathOf(place)}/effect`, { body, signal });
     },
     enabled: isEdited,
@@ -63,9 +74,14 @@ export function Effect({ place, flag, configuration }: EffectProps) {
         <Button size="compact-xs" variant="subtle" aria-expanded={opened} onClick={() => setOpened(!opened)}>
           Compare with your own contexts
         </Button>
-        {contexts && (
-          <Button size="compact-xs" variant="subtle" onClick={() => setContexts(undefined)}>
-            Back to made-up users
+        {(contexts || madeUp) && (
+          <Button size="compact-xs" variant="subtle" onClick={() => setGiven({ turn: 0 })}>
+            Back
+          </Button>
+        )}
+        {answer.data?.sampled && !contexts && !madeUp && (
+          <Button size="compact-xs" variant="subtle" onClick={() => setGiven({ turn: 1, madeUp: true })}>
+            Compare with made-up users
           </Button>
         )}
       </Group>

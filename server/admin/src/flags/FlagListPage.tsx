@@ -10,6 +10,7 @@ import { AnchorLink, ButtonLink } from "../shell/links.tsx";
 import { useEnvironment, usePlace, useTitle } from "../shell/place.ts";
 import { useShortcuts } from "../shell/shortcuts.ts";
 import { Ago } from "../time.tsx";
+import { UnknownKeys } from "../usage/UnknownKeys.tsx";
 import { DescribeDialog, type DescribeKind } from "./DescribeDialog.tsx";
 import { KillButton } from "./KillButton.tsx";
 import { NewFlagDialog } from "./NewFlagDialog.tsx";
@@ -24,14 +25,16 @@ export function FlagListPage() {
   const { environment } = useEnvironment();
   const { search: inUrl = "", archived = false } = useSearch({ from: "/$project/$environment/flags" });
   const navigate = useNavigate();
-  const list = useQuery(flagsQuery(place));
+  // The evaluations in the last minute grow by themselves, and fall only when they are asked for.
+  const list = useQuery({ ...flagsQuery(place), refetchInterval: 60_000 });
   const [search, setSearch] = useState(inUrl);
   const [rows, setRows] = useState(ROWS_STEP);
-  const [creating, setCreating] = useState(false);
+  /** The key that the new flag begins with; undefined: none is made. */
+  const [creating, setCreating] = useState<string>();
   const [dialog, setDialog] = useState<{ flag: FlagSummary; kind: DescribeKind }>();
   const field = useRef<HTMLInputElement>(null);
   useTitle("Flags", environment?.name);
-  useShortcuts({ "/": () => field.current?.select(), n: () => setCreating(true) });
+  useShortcuts({ "/": () => field.current?.select(), n: () => setCreating("") });
 
   // Typing stays in the field; the address follows, so that a filtered view can be shared.
   useEffect(() => {
@@ -61,7 +64,7 @@ export function FlagListPage() {
         <Title order={1} size="h2">
           {archived ? "Archived flags" : "Flags"}
         </Title>
-        <Button leftSection={<IconPlus size={18} aria-hidden />} onClick={() => setCreating(true)}>
+        <Button leftSection={<IconPlus size={18} aria-hidden />} onClick={() => setCreating("")}>
           New flag
         </Button>
       </Group>
@@ -128,7 +131,8 @@ export function FlagListPage() {
           )}
         </>
       )}
-      <NewFlagDialog place={place} opened={creating} onClose={() => setCreating(false)} />
+      {!archived && <UnknownKeys place={place} onCreate={setCreating} />}
+      <NewFlagDialog place={place} opened={creating !== undefined} initialKey={creating} onClose={() => setCreating(undefined)} />
       {dialog && <DescribeDialog place={place} flagKey={dialog.flag.key} kind={dialog.kind} onClose={() => setDialog(undefined)} />}
     </Stack>
   );
@@ -160,10 +164,10 @@ const Row = memo(function Row({ project, environment, flag, onDialog }: RowProps
           <Text size="xs" c="dimmed" mt={2}>
             {flag.seen ? (
               <>
-                seen <Ago at={flag.seen.at} /> in {flag.seen.app}
+                last evaluated <Ago at={flag.seen.at} /> in {flag.seen.app}, {flag.perMinute.toLocaleString("en")} a minute
               </>
             ) : (
-              "never seen"
+              "never evaluated"
             )}
             {" · changed "}
             <Ago at={flag.updatedAt} /> by {flag.updatedBy}

@@ -11,6 +11,8 @@ import { Failure, Loading } from "../shell/Failure.tsx";
 import { AnchorLink } from "../shell/links.tsx";
 import { useEnvironment, usePlace, useTitle } from "../shell/place.ts";
 import { Ago } from "../time.tsx";
+import { KillEffect } from "../usage/KillEffect.tsx";
+import { UsageCard } from "../usage/UsageCard.tsx";
 import { BrowserCard } from "./BrowserCard.tsx";
 import { sentenceFor } from "./body.ts";
 import { DetailsCard } from "./DetailsCard.tsx";
@@ -94,6 +96,7 @@ function Page({ place, flag, groups }: { place: Place; flag: Flag; groups: reado
               />
               {flag.type !== "boolean" && <VariantsCard type={flag.type} fields={fields} onEdit={handle.edit} />}
               <NeedsCard place={place} flagKey={flag.key} fields={fields} onEdit={handle.edit} />
+              <UsageCard place={place} flag={flag} />
               <DetailsCard flag={flag} fields={fields} onEdit={handle.edit} />
             </Stack>
           </Grid.Col>
@@ -154,6 +157,7 @@ function KilledNote({ place, flag }: { place: Place; flag: Flag }) {
           take effect when it is restored.
         </Text>
         {revision !== undefined && <ReceiptLine place={place} revision={revision} />}
+        <KillEffect place={place} flag={flag} />
       </Stack>
     </Alert>
   );

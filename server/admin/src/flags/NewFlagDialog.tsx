@@ -15,12 +15,19 @@ import type { FlagType } from "./variants.ts";
 
 const NO_ISSUES: readonly Issue[] = [];
 
+interface NewFlagProps {
+  readonly place: Place;
+  /** What the field of the key holds at first. */
+  readonly initialKey?: string | undefined;
+  readonly onClose: () => void;
+}
+
 /** A new flag is off in every environment, so that making one never changes what anybody sees. */
-export function NewFlagDialog({ place, opened, onClose }: { place: Place; opened: boolean; onClose: () => void }) {
+export function NewFlagDialog({ place, opened, initialKey = "", onClose }: NewFlagProps & { readonly opened: boolean }) {
   return (
     <Modal opened={opened} onClose={onClose} title="New flag">
       <ProblemsProvider issues={NO_ISSUES}>
-        <NewFlagForm place={place} onClose={onClose} />
+        <NewFlagForm place={place} initialKey={initialKey} onClose={onClose} />
       </ProblemsProvider>
     </Modal>
   );
@@ -33,11 +40,11 @@ const TYPES: { value: FlagType; label: string }[] = [
   { value: "json", label: "JSON" },
 ];
 
-function NewFlagForm({ place, onClose }: { place: Place; onClose: () => void }) {
+function NewFlagForm({ place, initialKey = "", onClose }: NewFlagProps) {
   const client = useQueryClient();
   const navigate = useNavigate();
   const { save } = useFlagActions(place);
-  const [key, setKey] = useState("");
+  const [key, setKey] = useState(initialKey);
   const [description, setDescription] = useState("");
   const [browser, setBrowser] = useState(false);
   const [type, setType] = useState<FlagType>("boolean");
