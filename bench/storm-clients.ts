@@ -5,7 +5,7 @@ import { now, serveCalls, sleep } from "./remote.ts";
 /** Thousands of clients with core's own machine: its backoff, its jitter, its spread. Only the socket is plainer than the SDK's. */
 const clients: Client[] = [];
 const CONNECTING_MAX = 100;
-/** When streams were taken on, on the machine's clock. */
+/** When streams were taken on, by the clock of the server, as `hello` tells it: this process is too busy to tell the time of an arrival. */
 let accepted: number[] = [];
 let refusals = 0;
 
@@ -24,6 +24,13 @@ function ports(port: number, sdkKey: string): Ports {
       let over = false;
       let head = "";
       let isOpen = false;
+      let isGreeted = false;
+      const greet = (text: string) => {
+        const at = /"at":(\d+)/.exec(text)?.[1];
+        if (at === undefined) return;
+        isGreeted = true;
+        accepted.push(Number(at));
+      };
       const lost: typeof listener.lost = (cause, more) => {
         if (over) return;
         over = true;
@@ -36,7 +43,10 @@ function ports(port: number, sdkKey: string): Ports {
       // The decoder is set: pieces are text.
       socket.on("data", (piece: string) => {
         if (over) return;
-        if (isOpen) return listener.text(piece);
+        if (isOpen) {
+          if (!isGreeted) greet(piece);
+          return listener.text(piece);
+        }
         head += piece;
         const end = head.indexOf("\r\n\r\n");
         if (end < 0) return;
@@ -47,9 +57,12 @@ function ports(port: number, sdkKey: string): Ports {
           return lost("refused", { status, ...(retryAfter > 0 && { retryAfterMs: 1_000 * retryAfter }) });
         }
         isOpen = true;
-        accepted.push(now());
         listener.open();
-        if (head.length > end + 4) listener.text(head.slice(end + 4));
+        const rest = head.slice(end + 4);
+        if (rest !== "") {
+          greet(rest);
+          listener.text(rest);
+        }
         head = "";
       });
       socket.write(`GET /sdk/v1/stream?${query} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer ${sdkKey}\r\n\r\n`);
