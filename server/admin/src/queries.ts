@@ -7,6 +7,7 @@ import type {
   FlagUsage,
   Group,
   GroupList,
+  Heartbeat,
   InstanceList,
   ProjectList,
   SdkKeys,
@@ -128,6 +129,13 @@ export function instancesQuery(place: Place) {
     queryFn: ({ signal }) => call<InstanceList>("GET", `${pathOf(place)}/instances`, { signal }),
   });
 }
+
+/** Whether a kill would work now. */
+export const heartbeatQuery = queryOptions({
+  queryKey: ["heartbeat"],
+  queryFn: ({ signal }) => call<Heartbeat>("GET", "/api/v1/heartbeat", { signal }),
+  refetchInterval: 15_000,
+});
 
 export function sdkKeysQuery(place: Place) {
   return queryOptions({

@@ -4,6 +4,7 @@ import { SetupPage } from "./auth/SetupPage.tsx";
 import { SignInPage } from "./auth/SignInPage.tsx";
 import { FlagListPage } from "./flags/FlagListPage.tsx";
 import { FlagPage } from "./flags/FlagPage.tsx";
+import { FleetPage } from "./fleet/FleetPage.tsx";
 import { GroupListPage } from "./groups/GroupListPage.tsx";
 import { GroupPage } from "./groups/GroupPage.tsx";
 import { projectsQuery, sessionQuery, setupQuery } from "./queries.ts";
@@ -91,13 +92,19 @@ const flagsRoute = createRoute({
 const flagRoute = createRoute({ getParentRoute: () => placeRoute, path: "flags/$flag", component: FlagPage });
 const groupsRoute = createRoute({ getParentRoute: () => placeRoute, path: "groups", component: GroupListPage });
 const groupRoute = createRoute({ getParentRoute: () => placeRoute, path: "groups/$group", component: GroupPage });
+const fleetRoute = createRoute({
+  getParentRoute: () => placeRoute,
+  path: "fleet",
+  component: FleetPage,
+  validateSearch: (search): { search?: string } => text("search", search.search),
+});
 const settingsRoute = createRoute({ getParentRoute: () => placeRoute, path: "settings", component: SettingsPage });
 
 const routeTree = rootRoute.addChildren([
   setupRoute,
   signInRoute,
   homeRoute,
-  placeRoute.addChildren([indexRoute, startRoute, flagsRoute, flagRoute, groupsRoute, groupRoute, settingsRoute]),
+  placeRoute.addChildren([indexRoute, startRoute, flagsRoute, flagRoute, groupsRoute, groupRoute, fleetRoute, settingsRoute]),
 ]);
 
 export function createAppRouter(client: QueryClient) {

@@ -82,6 +82,21 @@ async function programs(names: readonly { name: string; answers: boolean }[]) {
   }
 }
 
+describe("signalbox fleet", () => {
+  it("lists the programs of one environment, or of all", async () => {
+    const connected = await programs([{ name: "shop", answers: true }]);
+    const one = await signalbox("fleet -e production");
+    expect(one).toMatchObject({ code: 0, err: "" });
+    expect(one.out).toMatch(/^production, revision \d+: 1 connected\nAPP +STATE +APPLIED +BEHIND +HEARD +SDK +HOST +INSTANCE\nshop +connected /);
+    const all = await signalbox("fleet");
+    expect(all.out).toMatch(/^development, revision \d+: 0 connected\n\nproduction, revision \d+: 1 connected\n/);
+    expect(JSON.parse((await signalbox("fleet -e production --json")).out)).toMatchObject({ counts: { connected: 1 }, total: 1 });
+    expect(JSON.parse((await signalbox("fleet --json")).out).environments).toHaveLength(2);
+    expect(await signalbox("fleet production")).toMatchObject({ code: 1, err: expect.stringContaining("fleet -e ENVIRONMENT") });
+    connected.leave();
+  });
+});
+
 describe("signalbox kill and restore", () => {
   it("says that no program is connected, which is done", async () => {
     const killed = await signalbox("kill new-search -e production -m burns");
@@ -106,7 +121,9 @@ describe("signalbox kill and restore", () => {
     ]);
     const killed = await signalbox("kill new-search -e production");
     expect(killed).toMatchObject({ code: 0, err: "" });
-    expect(killed.out).toMatch(/\n2 of 2 connected programs have applied it, slowest [\d.]+ ms$/);
+    expect(killed.out).toMatch(
+      /\n2 of 2 connected programs have applied it, slowest [\d.]+ ms\nhalf within [\d.]+ ms, 95 % within [\d.]+ ms, 99 % within [\d.]+ ms$/,
+    );
     await signalbox("restore new-search -e production");
     connected.leave();
   });
@@ -149,7 +166,7 @@ describe("signalbox kill and restore", () => {
     await new Promise<void>((resolve) => cut.listen(0, "127.0.0.1", resolve));
     const { port } = cut.address() as AddressInfo;
     const { code, err } = await signalbox(`kill new-search -e production --url http://127.0.0.1:${port}`);
-    expect([code, err]).toEqual([1, expect.stringContaining("it may be stored or not; run the same command again")]);
+    expect([code, err]).toEqual([4, expect.stringContaining("it may be stored or not; run the same command again")]);
     await new Promise((resolve) => cut.close(resolve));
   });
 

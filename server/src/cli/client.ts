@@ -9,6 +9,9 @@ export class Refused extends Error {
   }
 }
 
+/** The request was sent and its answer is lost: what was asked may have been done or not. */
+export class OutcomeUnknown extends Refused {}
+
 /** A server that does not answer within this time is treated as unreachable. */
 const ANSWER_MS_MAX = 20_000;
 
@@ -20,13 +23,24 @@ export interface Client {
   patch<T>(path: string, body: object, ifMatch?: string): Promise<T>;
 }
 
-export function createClient({ url, token, project, environment }: Options): { client: Client; at: string } {
+/** A client for one environment, and the address of that. */
+export function createClient(options: Options): { client: Client; at: string } {
+  const client = connect(options);
+  const { environment, project } = options;
+  if (environment === undefined) throw new UsageProblem("Which environment? Add -e with its key, for example -e production.");
+  return { client, at: environmentPath(project, environment) };
+}
+
+export function environmentPath(project: string, environment: string): string {
+  return `/api/v1/projects/${encodeURIComponent(project)}/environments/${encodeURIComponent(environment)}`;
+}
+
+export function connect({ url, token }: Options): Client {
   if (token === undefined) {
     throw new UsageProblem(
       `No token: make one at ${url} under Settings, Tokens (scope "operator" is enough), and pass it as SIGNALBOX_TOKEN or --token.`,
     );
   }
-  if (environment === undefined) throw new UsageProblem("Which environment? Add -e with its key, for example -e production.");
 
   async function ask<T>(path: string, init: RequestInit, ifMatch?: string): Promise<T> {
     const headers = {
@@ -39,7 +53,8 @@ export function createClient({ url, token, project, environment }: Options): { c
         const reason = reasonOf(error);
         // A request that was sent may have been carried out although its answer is lost.
         const isUnknown = init.method !== "GET" && !/ECONNREFUSED|ENOTFOUND|bad port/.test(reason);
-        throw new Refused(
+        const Failure = isUnknown ? OutcomeUnknown : Refused;
+        throw new Failure(
           isUnknown
             ? `${url} did not answer (${reason}): it may be stored or not; run the same command again, doing it twice does no harm.`
             : `${url} cannot be reached (${reason}): is the server running there? --url or SIGNALBOX_URL names another.`,
@@ -53,12 +68,9 @@ export function createClient({ url, token, project, environment }: Options): { c
   }
 
   return {
-    client: {
-      get: (path) => ask(path, { method: "GET" }),
-      post: (path, body, ifMatch) => ask(path, { method: "POST", body: JSON.stringify(body) }, ifMatch),
-      patch: (path, body, ifMatch) => ask(path, { method: "PATCH", body: JSON.stringify(body) }, ifMatch),
-    },
-    at: `/api/v1/projects/${encodeURIComponent(project)}/environments/${encodeURIComponent(environment)}`,
+    get: (path) => ask(path, { method: "GET" }),
+    post: (path, body, ifMatch) => ask(path, { method: "POST", body: JSON.stringify(body) }, ifMatch),
+    patch: (path, body, ifMatch) => ask(path, { method: "PATCH", body: JSON.stringify(body) }, ifMatch),
   };
 }
 

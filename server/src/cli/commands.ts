@@ -1,7 +1,7 @@
 import { type Names, ruleTitle } from "@signalbox/core";
 import type { Flag, FlagList, FlagWritten, GroupList, Receipt, Rule } from "../api-types.ts";
 import { worded } from "../flags/convert.ts";
-import { type Client, createClient, Refused } from "./client.ts";
+import { type Client, createClient, OutcomeUnknown, Refused } from "./client.ts";
 import { type Options, UsageProblem } from "./options.ts";
 
 export interface Output {
@@ -9,11 +9,15 @@ export interface Output {
   out(line: string): void;
   /** What went wrong. */
   err(line: string): void;
+  /** A line that the next one replaces; absent where nobody watches a terminal. An empty one takes it away. */
+  live?(line: string): void;
 }
 
 /** `kill` and `restore` wait this long for programs. */
 const RECEIPT_WAIT_MS = 10_000;
-const EXIT = { done: 0, lagging: 3, receiptUnknown: 4 } as const;
+/** How often a terminal is told how far it is. */
+const LIVE_MS = 200;
+export const EXIT = { done: 0, lagging: 3, unknown: 4 } as const;
 
 export async function list(options: Options, { out }: Output): Promise<number> {
   const { client, at } = createClient(options);
@@ -47,7 +51,18 @@ export async function show(options: Options, { out }: Output): Promise<number> {
 }
 
 /** Stores first, then waits for the receipt: that the receipt cannot be had never hides that the kill is stored. */
-export async function killOrRestore(verb: "kill" | "restore", options: Options, { out, err }: Output): Promise<number> {
+export async function killOrRestore(verb: "kill" | "restore", options: Options, output: Output): Promise<number> {
+  try {
+    return await storeAndWait(verb, options, output);
+  } catch (error) {
+    if (!(error instanceof OutcomeUnknown)) throw error;
+    output.err(error.message);
+    return EXIT.unknown;
+  }
+}
+
+async function storeAndWait(verb: "kill" | "restore", options: Options, output: Output): Promise<number> {
+  const { out, err } = output;
   const { client, at } = createClient(options);
   const path = `${at}/flags/${encodeURIComponent(flagOf(options))}/${verb}`;
   const written = await client.post<FlagWritten>(path, options.reason ? { reason: options.reason } : {});
@@ -57,30 +72,45 @@ export async function killOrRestore(verb: "kill" | "restore", options: Options, 
     out(options.json ? JSON.stringify({ ...written, receipt: null }, null, 2) : `${where} was ${past} already, nothing was changed`);
     return EXIT.done;
   }
-  const receipt = await receiptOf(client, `${at}/revisions/${written.revision}/receipt?waitMs=${RECEIPT_WAIT_MS}`);
+  const receipt = await receiptOf(client, `${at}/revisions/${written.revision}/receipt`, options.json ? undefined : output.live);
   if (options.json) out(JSON.stringify({ ...written, receipt: receipt instanceof Refused ? null : receipt }, null, 2));
   if (receipt instanceof Refused) {
     if (!options.json) out(`${past} ${where} (revision ${written.revision})`);
     err(`It is stored, but who has applied it is not known: ${receipt.message}`);
-    return EXIT.receiptUnknown;
+    return EXIT.unknown;
   }
   if (!options.json) {
     out(`${past} ${where} (revision ${written.revision}), stored in ${receipt.storedMs} ms`);
     out(receipt.sentence);
+    if (receipt.acknowledged > 1) out(`half within ${receipt.p50Ms} ms, 95 % within ${receipt.p95Ms} ms, 99 % within ${receipt.p99Ms} ms`);
   }
   if (receipt.complete) return EXIT.done;
-  for (const { app, instance, counted, why } of receipt.missing) {
-    if (counted) err(`${app} (${instance}): ${why}`);
+  for (const { app, instance, host, counted, why } of receipt.missing) {
+    if (counted) err(`${app} (${host === null ? instance : `${instance} on ${host}`}): ${why}`);
   }
+  const named = receipt.missing.filter(({ counted }) => counted).length;
+  const more = receipt.connected - receipt.acknowledged - named;
+  if (more > 0) err(`and ${more} more`);
   return EXIT.lagging;
 }
 
-async function receiptOf(client: Client, path: string): Promise<Receipt | Refused> {
+/** The receipt when it is complete, or as it is after 10 s. */
+async function receiptOf(client: Client, path: string, live: Output["live"]): Promise<Receipt | Refused> {
+  const until = performance.now() + RECEIPT_WAIT_MS;
+  const left = () => Math.max(0, Math.round(until - performance.now()));
   try {
-    return await client.get<Receipt>(path);
+    if (!live) return await client.get<Receipt>(`${path}?waitMs=${RECEIPT_WAIT_MS}`);
+    let receipt = await client.get<Receipt>(path);
+    while (!receipt.complete && receipt.open && left() > 0) {
+      live(`${receipt.sentence} (${Math.ceil(left() / 1000)} s)`);
+      receipt = await client.get<Receipt>(`${path}?waitMs=${Math.min(LIVE_MS, left())}`);
+    }
+    return receipt;
   } catch (error) {
     if (error instanceof Refused) return error;
     throw error;
+  } finally {
+    live?.("");
   }
 }
 

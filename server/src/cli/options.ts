@@ -80,6 +80,7 @@ export const HELP = `signalbox: feature flags whose kill-switches reach every pr
 
   signalbox serve                            runs the server (PORT, HOST, SIGNALBOX_DATA, SIGNALBOX_PUBLIC_URL)
   signalbox list -e ENVIRONMENT              flags with their state
+  signalbox fleet [-e ENVIRONMENT]           programs: connected, silent, polling, how far behind
   signalbox show KEY -e ENVIRONMENT          one flag: state, rules, who changed it last
   signalbox usage KEY -e ENVIRONMENT         what it served in the last hour, and whether a kill took effect
   signalbox explain KEY -e ENVIRONMENT --context JSON   why it answers as it does for one context
@@ -107,5 +108,5 @@ Options
 
 Exit codes of kill and restore
   0 stored, and every connected program has applied it    3 stored, some programs lag (they are named)
-  1 not stored                                            4 stored, but the receipt could not be had
+  1 not stored                                            4 stored or perhaps stored, but not known what came of it
 `;

@@ -2,6 +2,7 @@ import { version } from "../version.ts";
 import { Refused } from "./client.ts";
 import { killOrRestore, list, type Output, show } from "./commands.ts";
 import { effect, explain } from "./explain.ts";
+import { fleet } from "./fleet.ts";
 import { type Input, input as ownInput } from "./input.ts";
 import { HELP, type Options, readOptions, UsageProblem } from "./options.ts";
 import { settings } from "./settings.ts";
@@ -43,6 +44,8 @@ async function dispatch(options: Options, env: NodeJS.ProcessEnv, output: Output
       return explain(options, output, input);
     case "effect":
       return effect(options, output, input);
+    case "fleet":
+      return fleet(options, output);
     case "settings":
       return settings(options, output);
     case "kill":

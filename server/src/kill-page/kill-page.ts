@@ -20,10 +20,10 @@ export interface KillPageDeps {
 
 const FORM_BYTES_MAX = 16 * 1024;
 const ROWS_MAX = 100;
-/** How long a request of the receipt waits for programs, and how often the page asks again by itself: 10 s in all. */
-const RECEIPT_WAIT_MS = 1_500;
+/** How long a request of the receipt waits for programs, so that a page is there within a second, and how often it asks again by itself: 10 s in all. */
+const RECEIPT_WAIT_MS = 500;
 const REFRESH_SECONDS = 1;
-const REFRESHES_MAX = 3;
+const REFRESHES_MAX = 6;
 
 const verb = z.enum(["kill", "restore"]);
 const text = (charactersMax: number) => z.string().max(charactersMax);
@@ -166,7 +166,7 @@ export function killPage({ auth, api, addressOf }: KillPageDeps) {
     );
   });
 
-  /** Undefined when it is not kept any more: receipts live in memory. */
+  /** Undefined when it is not kept any more. */
   async function receiptOf(session: Session, place: Place, revision: number): Promise<Receipt | undefined> {
     try {
       return await ask<Receipt>(session, `${pathOf(place)}/revisions/${revision}/receipt?waitMs=${RECEIPT_WAIT_MS}`);

@@ -38,11 +38,42 @@ export function ReceiptLine({ place, revision }: { place: Place; revision: numbe
       </Text>
     );
   }
-  const waiting = receipt.missing.filter(({ counted, reason }) => counted && reason !== "gone");
   return (
     <Text size="sm" component="div">
-      {receipt.sentence}
-      {waiting.length > 0 && <> · waiting for {waiting.map(({ app }) => app).join(", ")}</>}
+      <span>{receipt.sentence}</span>
+      <ReceiptDetails receipt={receipt} />
     </Text>
+  );
+}
+
+/** Programs named on the page; the receipt in the API has up to 100. */
+const NAMED_MAX = 10;
+
+/** How long it took for most, and who is missing and why; to be opened. */
+function ReceiptDetails({ receipt }: { receipt: Receipt }) {
+  const { acknowledged, storedMs, p50Ms, p95Ms, p99Ms, slowestMs, missing } = receipt;
+  if (acknowledged === 0 && missing.length === 0) return null;
+  return (
+    <details>
+      <summary>
+        {missing.length === 0 ? "How long it took" : `Who is missing (${missing.length === 100 ? "100 or more" : missing.length})`}
+      </summary>
+      <div>
+        stored in {storedMs} ms
+        {acknowledged > 0 && `; applied by half within ${p50Ms} ms, 95 % ${p95Ms} ms, 99 % ${p99Ms} ms, all that answered ${slowestMs} ms`}
+      </div>
+      <ul style={{ margin: 0, paddingLeft: 18 }}>
+        {missing.slice(0, NAMED_MAX).map(({ app, appVersion, host, instance, why }) => (
+          <li key={instance}>
+            <b>
+              {app}
+              {appVersion !== null && ` ${appVersion}`}
+            </b>
+            {host !== null && ` on ${host}`}: {why}
+          </li>
+        ))}
+      </ul>
+      {missing.length > NAMED_MAX && <div>and {missing.length - NAMED_MAX} more</div>}
+    </details>
   );
 }

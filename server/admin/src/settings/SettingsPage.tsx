@@ -1,17 +1,16 @@
-import { Badge, Box, Group, Paper, Stack, Text, Title } from "@mantine/core";
+import { Box, Group, Paper, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useLocation } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { sentenceOfError } from "../api.ts";
 import { CopyText } from "../Copy.tsx";
-import { instancesQuery, type Place, sdkKeysQuery } from "../queries.ts";
+import { type Place, sdkKeysQuery } from "../queries.ts";
 import { useEnvironment, usePlace, useTitle } from "../shell/place.ts";
-import { Ago } from "../time.tsx";
 import { ContextsCard } from "./ContextsCard.tsx";
 import { SecureModeCard } from "./SecureModeCard.tsx";
 import { TokensCard } from "./TokensCard.tsx";
 
-/** SDK keys, what becomes of contexts, connected programs and access tokens. `#programs` and the like lead to one of them. */
+/** SDK keys, what becomes of contexts and access tokens. `#keys` and the like lead to one of them. */
 export function SettingsPage() {
   const place = usePlace();
   const { environment } = useEnvironment();
@@ -28,7 +27,6 @@ export function SettingsPage() {
       <SdkKeysCard place={place} />
       <SecureModeCard key={`secure ${place.environment}`} place={place} />
       <ContextsCard key={`contexts ${place.environment}`} place={place} />
-      <ProgramsCard place={place} />
       <TokensCard />
     </Stack>
   );
@@ -79,43 +77,5 @@ function SdkKey({ label, what, text, note }: { label: string; what: string; text
         <CopyText text={text} what={what} />
       </Group>
     </Box>
-  );
-}
-
-function ProgramsCard({ place }: { place: Place }) {
-  const { environment } = useEnvironment();
-  const programs = useQuery(instancesQuery(place));
-  const list = programs.data?.instances ?? [];
-  return (
-    <Paper className="sb-card" p="md" component="section" id="programs" aria-labelledby="programs-title">
-      <Title order={2} size="h4" id="programs-title" mb="xs">
-        Connected programs in {environment?.name ?? place.environment} ({list.length})
-      </Title>
-      {programs.isError && <Text size="sm">{sentenceOfError(programs.error)}</Text>}
-      {programs.data && list.length === 0 && (
-        <Text size="sm" c="dimmed">
-          None now. A program appears here as soon as it connects with a key of this environment.
-        </Text>
-      )}
-      <Box component="ul" className="sb-list" aria-labelledby="programs-title">
-        {list.map((instance) => (
-          <Box component="li" key={instance.instance} className="sb-row" py={8}>
-            <Group gap={8}>
-              <Text size="sm" fw={600}>
-                {instance.app || "unnamed"}
-              </Text>
-              <Badge size="sm" variant="outline" color="gray" className="sb-badge">
-                {instance.kind}
-              </Badge>
-            </Group>
-            <Text size="xs" c="dimmed">
-              {instance.sdk} · connected <Ago at={instance.connectedAt} /> ·{" "}
-              {instance.revision === null ? "no kill acknowledged yet" : `acknowledged revision ${instance.revision}`} · instance{" "}
-              {instance.instance}
-            </Text>
-          </Box>
-        ))}
-      </Box>
-    </Paper>
   );
 }

@@ -33,6 +33,7 @@ import { useLive, useLiveStore } from "../live.ts";
 import { instancesQuery, sessionQuery } from "../queries.ts";
 import { sayProblem, undoLast } from "../undo.tsx";
 import { Failure, Loading } from "./Failure.tsx";
+import { HeartbeatFigure } from "./Heartbeat.tsx";
 import { Logo } from "./Logo.tsx";
 import { AnchorLink } from "./links.tsx";
 import { useOthersChanges } from "./others.ts";
@@ -73,6 +74,7 @@ export function Shell() {
     "?": () => setHelpOpen(true),
     "g f": () => void navigate({ to: "/$project/$environment/flags", params: place }),
     "g g": () => void navigate({ to: "/$project/$environment/groups", params: place }),
+    "g l": () => void navigate({ to: "/$project/$environment/fleet", params: place }),
     "g s": () => void navigate({ to: "/$project/$environment/settings", params: place }),
   });
 
@@ -96,6 +98,7 @@ export function Shell() {
               <EnvironmentMenu />
             </Group>
             <Group gap={6} wrap="nowrap" ml="auto" style={{ order: 2 }}>
+              <HeartbeatFigure />
               <Connected />
               <SchemeMenu />
               <AccountMenu onHelp={() => setHelpOpen(true)} />
@@ -106,6 +109,9 @@ export function Shell() {
               </Link>
               <Link to="/$project/$environment/groups" params={place}>
                 Groups
+              </Link>
+              <Link to="/$project/$environment/fleet" params={place}>
+                Fleet
               </Link>
               <Link to="/$project/$environment/settings" params={place}>
                 Settings
@@ -166,10 +172,10 @@ function EnvironmentMenu() {
 function Connected() {
   const place = usePlace();
   const instances = useQuery(instancesQuery(place));
-  const count = instances.data?.instances.length;
+  const count = instances.data?.counts.connected;
   if (count === undefined) return null;
   return (
-    <AnchorLink to="/$project/$environment/settings" params={place} hash="programs" size="sm" c="dimmed">
+    <AnchorLink to="/$project/$environment/fleet" params={place} size="sm" c="dimmed">
       <Group gap={5} wrap="nowrap">
         <IconBroadcast size={18} aria-hidden />
         <span>
@@ -270,6 +276,7 @@ const SHORTCUTS: readonly [string, string][] = [
   ["u", "Undo the last change"],
   ["g f", "Go to the flags"],
   ["g g", "Go to the groups"],
+  ["g l", "Go to the fleet"],
   ["g s", "Go to the settings"],
   ["?", "Show this sheet"],
 ];
