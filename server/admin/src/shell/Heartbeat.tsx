@@ -18,14 +18,17 @@ export function HeartbeatFigure() {
   const Icon = isBad ? IconHeartBroken : IconHeartbeat;
   return (
     <Tooltip label={label} multiline w={280} events={{ hover: true, focus: true, touch: true }}>
-      <UnstyledButton aria-label={`Heartbeat: ${label}`}>
+      <UnstyledButton>
         <Group gap={5} wrap="nowrap">
+          <VisuallyHidden>{isBad ? "" : "heartbeat "}</VisuallyHidden>
           <Icon size={18} aria-hidden className={isBad ? "sb-bad" : "sb-soft"} />
           <Text size="sm" component="span" className={isBad ? "sb-bad" : "sb-soft"}>
-            {isBad ? "no heartbeat" : `${latencyMs} ms`}
-            <span className="sb-wide"> · {age ?? "never"}</span>
+            {isBad && "no heartbeat"}
+            <span className="sb-wide">
+              {isBad ? "" : `${latencyMs} ms`} · {age ?? "never"}
+            </span>
           </Text>
-          <VisuallyHidden>heartbeat</VisuallyHidden>
+          <VisuallyHidden>. {label}</VisuallyHidden>
         </Group>
       </UnstyledButton>
     </Tooltip>
