@@ -155,7 +155,7 @@ ${changed && receipt ? html`<p>Stored in ${receipt.storedMs} ms as revision ${re
 ${
   receipt
     ? html`<p class="receipt ${receipt.complete ? "complete" : ""}" role="status">${receipt.sentence}</p>
-${receipt.acknowledged > 1 ? html`<p>Half within ${receipt.p50Ms} ms, 95 % within ${receipt.p95Ms} ms, 99 % within ${receipt.p99Ms} ms.</p>` : ""}
+${receipt.acknowledged >= 20 ? html`<p>Half within ${receipt.p50Ms} ms, 95 % within ${receipt.p95Ms} ms, 99 % within ${receipt.p99Ms} ms.</p>` : ""}
 ${
   receipt.missing.length > 0
     ? html`<ul>${receipt.missing.map((each) => html`<li><strong>${each.app}</strong>: ${each.why} <small>${each.host ? `${each.instance} on ${each.host}` : each.instance}</small></li>`)}</ul>`
