@@ -87,7 +87,9 @@ describe("signalbox fleet", () => {
     const connected = await programs([{ name: "shop", answers: true }]);
     const one = await signalbox("fleet -e production");
     expect(one).toMatchObject({ code: 0, err: "" });
-    expect(one.out).toMatch(/^production, revision \d+: 1 connected\nAPP +STATE +APPLIED +BEHIND +HEARD +SDK +HOST +INSTANCE\nshop +connected /);
+    expect(one.out).toMatch(
+      /^production, revision \d+: 1 connected\nAPP +STATE +APPLIED +BEHIND +HEARD +SDK +HOST +INSTANCE\nshop +connected /,
+    );
     const all = await signalbox("fleet");
     expect(all.out).toMatch(/^development, revision \d+: 0 connected\n\nproduction, revision \d+: 1 connected\n/);
     expect(JSON.parse((await signalbox("fleet -e production --json")).out)).toMatchObject({ counts: { connected: 1 }, total: 1 });
@@ -121,9 +123,7 @@ describe("signalbox kill and restore", () => {
     ]);
     const killed = await signalbox("kill new-search -e production");
     expect(killed).toMatchObject({ code: 0, err: "" });
-    expect(killed.out).toMatch(
-      /\n2 of 2 connected programs have applied it, slowest [\d.]+ ms\nhalf within [\d.]+ ms, 95 % within [\d.]+ ms, 99 % within [\d.]+ ms$/,
-    );
+    expect(killed.out).toMatch(/\n2 of 2 connected programs have applied it, slowest [\d.]+ ms$/);
     await signalbox("restore new-search -e production");
     connected.leave();
   });

@@ -84,7 +84,8 @@ async function storeAndWait(verb: "kill" | "restore", options: Options, output: 
   if (!options.json) {
     out(`${past} ${where} (revision ${written.revision}), stored in ${receipt.storedMs} ms`);
     out(receipt.sentence);
-    if (receipt.acknowledged >= PERCENTILES_FROM) out(`half within ${receipt.p50Ms} ms, 95 % within ${receipt.p95Ms} ms, 99 % within ${receipt.p99Ms} ms`);
+    if (receipt.acknowledged >= PERCENTILES_FROM)
+      out(`half within ${receipt.p50Ms} ms, 95 % within ${receipt.p95Ms} ms, 99 % within ${receipt.p99Ms} ms`);
   }
   if (receipt.complete) return EXIT.done;
   for (const { app, instance, host, counted, why } of receipt.missing) {
