@@ -96,6 +96,7 @@ describe("signalbox fleet", () => {
     expect(JSON.parse((await signalbox("fleet --json")).out).environments).toHaveLength(2);
     expect(await signalbox("fleet production")).toMatchObject({ code: 1, err: expect.stringContaining("fleet -e ENVIRONMENT") });
     connected.leave();
+    while (!(await signalbox("fleet -e production")).out.includes(": 0 connected")); // the server sees it leave a moment later
   });
 });
 
