@@ -81,13 +81,10 @@ export function dependents(flagKey: string, entries: Entries): string[] {
 
 /**
  * Why a flag cannot be marked for browsers, one sentence each; empty when it can. `marked` holds the keys of the flags that are marked.
- * Conditions that name people or customers do not leave the server, and browsers cannot yet ask for their answers.
+ * Conditions are no obstacle: those that name people or customers stay on the server, which browsers ask for the answers.
  */
 export function browserObstacles(flag: FlagBody, entries: Entries, marked: ReadonlySet<string>): string[] {
   const obstacles = new Set<string>();
-  for (const rule of flag.rules ?? []) {
-    if (rule.when) addObstacles(rule.when, `rule ${nameOf(rule)}`, entries, new Set(), obstacles);
-  }
   for (const { flag: key } of flag.requires ?? []) {
     const required = flagAt(key, entries)?.key ?? key;
     if (!marked.has(required))
@@ -105,42 +102,6 @@ export function browserObstacles(flag: FlagBody, entries: Entries, marked: Reado
 /** A context key identifies somebody: a person, a customer (`account.key`), a device. */
 export function namesPeople(attribute: string): boolean {
   return attribute === "key" || attribute.endsWith(".key");
-}
-
-function addObstacles(condition: Condition, where: string, entries: Entries, seen: Set<string>, obstacles: Set<string>): void {
-  switch (condition.op) {
-    case "all":
-    case "any":
-      for (const part of condition.of) addObstacles(part, where, entries, seen, obstacles);
-      return;
-    case "not":
-      addObstacles(condition.of, where, entries, seen, obstacles);
-      return;
-    case "group": {
-      const group = groupAt(condition.group, entries);
-      if (!group || seen.has(condition.group)) return;
-      seen.add(condition.group);
-      const name = `group ${quoted(condition.group)}`;
-      if (group.list) obstacles.add(`${where} names ${name}, whose members are listed; a browser may not hold such a list`);
-      if (group.when) addObstacles(group.when, `${where}, through ${name},`, entries, seen, obstacles);
-      return;
-    }
-    case "fact":
-    case "exists":
-      return;
-    case "matches":
-      obstacles.add(`${where} searches ${quoted(condition.attribute)} by a regular expression, which a browser may not hold`);
-      return;
-    case "cidr":
-      obstacles.add(`${where} compares ${quoted(condition.attribute)} with addresses, which a browser may not hold`);
-      return;
-    default:
-      if (condition.attribute !== undefined && namesPeople(condition.attribute)) {
-        obstacles.add(
-          `${where} compares ${quoted(condition.attribute)}, which names people or customers; a browser may not hold such names`,
-        );
-      }
-  }
 }
 
 function variantNames(flag: FlagBody): readonly string[] {

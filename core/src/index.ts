@@ -1,4 +1,5 @@
 export { isSampled } from "./acks.ts";
+export { type AddressRange, isInRange, parseAddress, parseRange } from "./addresses.ts";
 export { readDetail, sendResult } from "./answer.ts";
 export { attributeReader } from "./attribute.ts";
 export { BUCKETS, unitOf } from "./bucket.ts";
@@ -62,4 +63,5 @@ export {
   setEmergency,
 } from "./state.ts";
 export type { LostCause, SyncStatus } from "./sync.ts";
+export { compileVerdict, type Judge } from "./verdict.ts";
 export { conditionSentence, type FlagState, type Names, ruleTitle, sentenceOf, stateOf } from "./words.ts";

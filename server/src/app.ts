@@ -11,6 +11,7 @@ import { guardDescriptors } from "./delivery/descriptors.ts";
 import { watchEventLoop } from "./delivery/event-loop.ts";
 import { createStreamListener, headerOf } from "./delivery/stream.ts";
 import { noHeartbeat, startHeartbeat } from "./heartbeat/heartbeat.ts";
+import { createClientAddress } from "./http/client-address.ts";
 import type { Identity } from "./http/route.ts";
 import { createRouter } from "./http/router.ts";
 import type { Log } from "./log.ts";
@@ -97,12 +98,14 @@ function wire({ store, url, port, settings, log, version, descriptors }: WireDep
   const delivery = createDelivery({ feed: store.feed, store, log, watch: metrics.watch });
   const eventLoop = watchEventLoop(systemClock);
   const usage = createUsage({ store, log });
+  const clientAddress = createClientAddress(settings.trustedProxies);
   const streams = createStreamListener({
     delivery,
     keys: store,
     usage,
     authenticate: (req) => identityOf(auth, req),
     limits: settings.limits.streams,
+    clientAddress,
     statePerSecond: settings.limits.statePerSecond,
     descriptors,
     eventLoop,
@@ -122,6 +125,7 @@ function wire({ store, url, port, settings, log, version, descriptors }: WireDep
     version,
     publicUrl: url,
     sdkDirectory: sdkFolder(),
+    clientAddress,
   });
   const respond = getRequestListener(router.fetch);
   return {

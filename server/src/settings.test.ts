@@ -13,6 +13,7 @@ describe("readSettings", () => {
       firstAccount: undefined,
       setupToken: undefined,
       metricsToken: undefined,
+      trustedProxies: { kind: "hops", hops: 0 },
       limits: {
         streams: { openMax: 20_000, newPerSecondMax: 500, perKey: node, perAddress: node },
         statePerSecond: 500,
@@ -59,6 +60,7 @@ describe("readSettings", () => {
       firstAccount: { name: "ana", password: " twelve characters " },
       setupToken: undefined,
       metricsToken: undefined,
+      trustedProxies: { kind: "hops", hops: 0 },
       limits: readSettings({}).limits,
       heartbeat: false,
     });

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { accountName, password } from "./auth/schema.ts";
 import type { StreamLimits } from "./delivery/admission.ts";
+import { HOPS_MAX, NO_PROXIES, parseTrustedProxies, type TrustedProxies } from "./http/client-address.ts";
 
 export interface Settings {
   readonly host: string;
@@ -18,6 +19,8 @@ export interface Settings {
   readonly heartbeat: boolean;
   /** Opens `/metrics` and nothing else; undefined: only tokens and sessions do. */
   readonly metricsToken: string | undefined;
+  /** Whose X-Forwarded-For is believed. */
+  readonly trustedProxies: TrustedProxies;
 }
 
 export interface Limits {
@@ -49,6 +52,7 @@ export function readSettings(env: Env, workingDirectory = process.cwd()): Settin
     metricsToken: secretOf("SIGNALBOX_METRICS_TOKEN", read("SIGNALBOX_METRICS_TOKEN")),
     limits: limitsOf(read),
     heartbeat: heartbeatOf(read("SIGNALBOX_HEARTBEAT") ?? "on"),
+    trustedProxies: trustedProxiesOf(read("TRUSTED_PROXIES")),
   };
 }
 
@@ -80,6 +84,15 @@ function limitsOf(read: (name: string) => string | undefined): Limits {
     streams: { openMax, newPerSecondMax, perKey: streamsOf("KEY"), perAddress: streamsOf("ADDRESS") },
     statePerSecond: limit("SIGNALBOX_STATE_PER_SECOND", 500),
   };
+}
+
+function trustedProxiesOf(text: string | undefined): TrustedProxies {
+  if (text === undefined) return NO_PROXIES;
+  const trusted = parseTrustedProxies(text);
+  if (trusted) return trusted;
+  throw new StartProblem(
+    `TRUSTED_PROXIES is "${text}", expected how many proxies stand before this server (0 to ${HOPS_MAX}), or their addresses: for example TRUSTED_PROXIES=1, or TRUSTED_PROXIES=10.0.0.0/8,127.0.0.1.`,
+  );
 }
 
 function portOf(text: string): number {

@@ -18,7 +18,7 @@ import type { EnvironmentInfo, Feed } from "./feed.ts";
 import { LEASE_MS } from "./instances.ts";
 import type { RawStream } from "./raw-stream.ts";
 import type { States } from "./state-bytes.ts";
-import { type Step, Steps } from "./steps.ts";
+import { type Head, type Step, Steps } from "./steps.ts";
 import type { DeliveryWatch } from "./watch.ts";
 
 /** At most ten frames a second go to a connection; what happens meanwhile becomes one frame. Kills and restores do not wait. */
@@ -110,8 +110,8 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
     const channel: Channel = {
       environment,
       steps: {
-        server: new Steps(feed, states, environment, "server", ackSpreadMs),
-        browser: new Steps(feed, states, environment, "browser", ackSpreadMs),
+        server: new Steps(feed, states, environment, "server", { ackSpreadMs, audience: () => channel.connections.server.size }),
+        browser: new Steps(feed, states, environment, "browser", { ackSpreadMs, audience: () => channel.connections.browser.size }),
       },
       connections: { server: new Set(), browser: new Set() },
       due: Number.POSITIVE_INFINITY,
@@ -270,7 +270,13 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
       const terms = { ...feed.settings(environment.id), ackSample };
       const hello = encodeFrame("hello", helloFrame(environment, projection, head, clock.now(), terms));
       // The client holds what this server does not know of: a restored database. It is told, and gets the state as it is here.
-      write(connection, "hello", isAhead ? Buffer.concat([hello, encodeFrame("resync", { ...head, reason: "ahead" })]) : hello);
+      write(
+        connection,
+        "hello",
+        isAhead
+          ? Buffer.concat([hello, encodeFrame("resync", { generation: head.generation, revision: head.revision, reason: "ahead" })])
+          : hello,
+      );
       deliver(connection, clock.monotonic(), true);
     },
 
@@ -320,9 +326,13 @@ function spreadFor(programs: number): number {
 function helloFrame(
   environment: EnvironmentInfo,
   projection: Projection,
-  head: Position,
+  head: Head,
   at: number,
-  { sampleContexts, ackSample = 1 }: Pick<EnvironmentSettings, "sampleContexts"> & { ackSample?: number | undefined },
+  {
+    sampleContexts,
+    secureMode,
+    ackSample = 1,
+  }: Pick<EnvironmentSettings, "sampleContexts" | "secureMode"> & { ackSample?: number | undefined },
 ): HelloFrame {
   return {
     protocol: PROTOCOL_VERSION,
@@ -332,10 +342,12 @@ function helloFrame(
     projection,
     generation: head.generation,
     head: head.revision,
-    factsAt: 0,
+    factsAt: head.factsAt,
     heartbeatMs: HEARTBEAT_MS,
     // A page renews no lease: browsers slow down the timers of those in the background.
     ...(projection === "server" ? { leaseMs: LEASE_MS } : { ackSample }),
+    ...(projection === "browser" && secureMode ? { secure: true } : {}),
+    ...(projection === "browser" && secureMode ? { secure: true } : {}),
     ...(sampleContexts ? { sampleContexts } : {}),
     at,
     emergency: [],

@@ -8,7 +8,12 @@ export interface ProjectedChange {
   readonly remove: readonly EntryId[];
   /** Groups of which only the list changed; absent for none. They are not in `put`. */
   readonly members?: readonly MembersChange[];
+  /** Of the projection for browsers only: lists that facts are about changed, so these facts hold for others now. */
+  readonly facts?: FactsChange;
 }
+
+/** Whom a change of facts may concern: everybody, or whose `unitTag` is listed (ascending, at most 64). */
+export type FactsChange = { readonly all: true } | { readonly units: readonly number[] };
 
 /** One committed change-set. `to` is `from + 1`; a projection in which nothing changed has empty `put` and `remove` and no `members`. */
 export interface Commit {
@@ -32,6 +37,8 @@ export interface Commit {
 /** The committed state of a projection. Immutable: a commit makes a new one. */
 export interface ProjectedState extends Position {
   readonly digest: Hex64;
+  /** The last revision that changed the content of a fact, 0 if none did. */
+  readonly factsAt: number;
   readonly entries: ReadonlyMap<EntryId, Entry>;
 }
 

@@ -1,6 +1,7 @@
 import { getRequestListener } from "@hono/node-server";
 import { type Applied, applyChange, applySnapshot, createState, formatPosition, parseFrame, type State } from "@signalbox/core";
 import { afterEach, expect, test } from "vitest";
+import { createFacts } from "../facts/facts.ts";
 import { createMembers } from "../groups/members.ts";
 import { createUsage } from "../usage/usage.ts";
 import { createDelivery } from "./delivery.ts";
@@ -25,6 +26,7 @@ async function run(parts: TestStore) {
       delivery,
       store: parts.store,
       members: createMembers(parts.store),
+      facts: createFacts({ store: parts.store, clock: delivery.clock }),
       usage,
       sdkDirectory: "none",
       addressOf: () => "127.0.0.1",

@@ -49,6 +49,16 @@ export const contextBody = z.strictObject({
   token: z.string().max(SIGNED_CONTEXT_BYTES_MAX).optional(),
 });
 
+const CONTEXT_ATTRIBUTES_MAX = 64;
+
+/** Which facts hold for whom; `generation` and `at` are the newest change of facts that the page knows of. */
+export const factsBody = contextBody
+  .extend({ generation: counter.optional(), at: counter.optional() })
+  .refine(({ context }) => context === undefined || Object.keys(context).length <= CONTEXT_ATTRIBUTES_MAX, {
+    path: ["context"],
+    error: `has more than ${CONTEXT_ATTRIBUTES_MAX} attributes; send those that conditions ask for`,
+  });
+
 /** Reads and checks the JSON of a request, whatever content type it declares. */
 export async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
   const text = await c.req.text();

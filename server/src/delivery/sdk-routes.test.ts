@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { patchSettings } from "../environments/settings.ts";
+import { createFacts } from "../facts/facts.ts";
 import { createMembers } from "../groups/members.ts";
 import { createUsage, type Usage } from "../usage/usage.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -34,6 +35,7 @@ beforeEach(async () => {
     delivery,
     store: parts.store,
     members: createMembers(parts.store, IMPATIENT),
+    facts: createFacts({ store: parts.store, clock }),
     usage,
     sdkDirectory,
     addressOf: () => address,

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { problem, problemResponse } from "../errors.ts";
+import type { Facts } from "../facts/facts.ts";
 import { type BrowserContext, browserContext, type ContextRequest } from "../facts/signed-context.ts";
 import type { Members } from "../groups/members.ts";
 import { type ApiEnv, asHttpProblem } from "../http/route.ts";
@@ -12,7 +13,7 @@ import type { Usage } from "../usage/usage.ts";
 import { network } from "./admission.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SdkKeyInfo } from "./feed.ts";
-import { acknowledgementBody, contextBody, membershipBody, readBody, SDK_BODY_BYTES_MAX, usageBody } from "./sdk-body.ts";
+import { acknowledgementBody, contextBody, factsBody, membershipBody, readBody, SDK_BODY_BYTES_MAX, usageBody } from "./sdk-body.ts";
 import { sdkFileRoutes } from "./sdk-files.ts";
 import { createKeyCheck } from "./sdk-key.ts";
 import { createTokenBuckets } from "./token-bucket.ts";
@@ -22,6 +23,7 @@ export interface SdkRoutesDeps {
   readonly store: Pick<Store, "sdkKey" | "settings" | "signingSecrets">;
   readonly members: Members;
   readonly usage: Usage;
+  readonly facts: Facts;
   /** Where the build put `node.tgz` and `browser.js`. */
   readonly sdkDirectory: string;
   /** Of the connection that a request came by. */
@@ -32,12 +34,15 @@ export interface SdkRoutesDeps {
 const LIMITS = {
   usage: { perSecond: 500, burst: 5_000 },
   acknowledgement: { perSecond: 2_000, burst: 20_000 },
+  facts: { perSecond: 1_000, burst: 5_000 },
   // As many as the lane of those who join commits in a second.
   earlyAccess: { perSecond: 1_000, burst: 2_000 },
 } as const;
 
 /** Per address of a page: a whole office may sit behind one. */
 const ADDRESS_LIMITS = {
+  // An edit, or a list that changed, may make every page of an office ask at once.
+  facts: { perSecond: 50, burst: 2_000 },
   list: { perSecond: 20, burst: 500 },
   change: { perSecond: 5, burst: 100 },
 } as const;
@@ -45,7 +50,7 @@ const ADDRESS_LIMITS = {
 type SdkEnv = { Variables: ApiEnv["Variables"] & { key: SdkKeyInfo } };
 
 /** What programs ask besides the stream and the state, which are answered before hono. Every answer may be read by a page of any origin: the SDK key decides, never a cookie. */
-export function sdkRoutes({ delivery, store, members, usage, sdkDirectory, addressOf }: SdkRoutesDeps): Hono<SdkEnv> {
+export function sdkRoutes({ delivery, store, members, usage, facts, sdkDirectory, addressOf }: SdkRoutesDeps): Hono<SdkEnv> {
   const { feed, clock, log, instances } = delivery;
   const checkKey = createKeyCheck({ keys: store, clock, log });
   const routes = new Hono<SdkEnv>();
@@ -107,23 +112,39 @@ export function sdkRoutes({ delivery, store, members, usage, sdkDirectory, addre
 
   const earlyAccess = limited("earlyAccess");
   const fromAddress = {
+    facts: createTokenBuckets(clock, ADDRESS_LIMITS.facts),
     list: createTokenBuckets(clock, ADDRESS_LIMITS.list),
     change: createTokenBuckets(clock, ADDRESS_LIMITS.change),
   };
 
-  /** The context of a page, which is limited by where it is asked from before anything is read or checked. */
+  /** Pages are limited by where they ask from before anything is read or checked. */
+  function limitAddress(c: Context<SdkEnv>, kind: keyof typeof fromAddress): void {
+    if (fromAddress[kind].take(network(addressOf(c)))) return;
+    const { perSecond } = ADDRESS_LIMITS[kind];
+    const what = kind === "facts" ? "facts" : "early access";
+    throw problem("RATE_LIMITED", `More than ${perSecond} requests about ${what} in a second from your address; try again in 5 s.`, {
+      headers: { "retry-after": "5" },
+    });
+  }
+
   async function pageContext(c: Context<SdkEnv>, kind: keyof typeof fromAddress): Promise<BrowserContext & { request: ContextRequest }> {
-    if (!fromAddress[kind].take(network(addressOf(c)))) {
-      const { perSecond } = ADDRESS_LIMITS[kind];
-      throw problem("RATE_LIMITED", `More than ${perSecond} requests about early access in a second from your address; try again in 5 s.`, {
-        headers: { "retry-after": "5" },
-      });
-    }
+    limitAddress(c, kind);
     const request = await readBody(c, contextBody);
     const { id } = c.get("key").environment;
     const secrets = store.signingSecrets(id).map(({ text }) => text);
     return { ...browserContext(request, { secureMode: store.settings(id).secureMode, secrets, now: clock.now() }), request };
   }
+
+  routes.post("/sdk/v1/facts", limited("facts"), async (c) => {
+    const { environment, projection } = c.get("key");
+    if (projection === "server") {
+      throw problem("SDK_KEY_KIND", "Facts are for pages, which ask with a browser SDK key; with a server key the rules themselves come.");
+    }
+    limitAddress(c, "facts");
+    const answer = await facts.answer(environment, await readBody(c, factsBody), addressOf(c));
+    c.header("cache-control", "no-store");
+    return c.json(answer);
+  });
 
   routes.get("/sdk/v1/early-access", earlyAccess, async (c) => {
     const { environment, projection } = c.get("key");
@@ -153,7 +174,7 @@ export function sdkRoutes({ delivery, store, members, usage, sdkDirectory, addre
       const { unit } = await readBody(c, membershipBody);
       return members.participate({ environmentId: environment.id, group, unit, joining, vouched: true });
     }
-    const { context, signed } = await pageContext(c, "change");
+    const { context, signed, request } = await pageContext(c, "change");
     const { by } = members.program(environment.id, group);
     const unit = membershipBody.shape.unit.safeParse(unitOf(attributeReader(by)(context)));
     if (!unit.success) {
@@ -163,7 +184,9 @@ export function sdkRoutes({ delivery, store, members, usage, sdkDirectory, addre
         `The group "${group}" goes by "${by}", which the ${what} does not hold as a text of 1 to 200 characters or a whole number; put it there.`,
       );
     }
-    return members.participate({ environmentId: environment.id, group, unit: unit.data, joining, vouched: signed });
+    const joined = await members.participate({ environmentId: environment.id, group, unit: unit.data, joining, vouched: signed });
+    // The page needs not ask again what this changed for it.
+    return { ...joined, facts: await facts.answer(environment, request, addressOf(c)) };
   }
   routes.post("/sdk/v1/early-access/:group/join", earlyAccess, async (c) => c.json(await participate(c, true)));
   routes.post("/sdk/v1/early-access/:group/leave", earlyAccess, async (c) => c.json(await participate(c, false)));

@@ -35,12 +35,12 @@ export function createStates(feed: Feed): States {
 }
 
 function stateBytes(environment: EnvironmentInfo, state: ProjectedState): StateBytes {
-  const { generation, revision, digest } = state;
+  const { generation, revision, digest, factsAt } = state;
   const snapshot: SnapshotFrame = {
     generation,
     revision,
     digest,
-    factsAt: 0,
+    factsAt,
     environment: environment.key,
     project: environment.projectKey,
     entries: [...state.entries.values()],

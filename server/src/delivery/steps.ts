@@ -3,15 +3,17 @@ import {
   type Entry,
   type EntryId,
   entryId,
+  type FactsFrame,
   FRAME_BYTES_MAX,
   type Hex64,
   type MembersChange,
   type Position,
   type Projection,
 } from "@signalbox/core";
+import { bothChanges } from "../store/facts.ts";
 import { changedList, MemberChanges } from "../store/member-changes.ts";
 import { encodeFrame, snapshotFrame } from "./encode-frame.ts";
-import type { Commit, EnvironmentInfo, Feed } from "./feed.ts";
+import type { Commit, EnvironmentInfo, FactsChange, Feed } from "./feed.ts";
 import type { States } from "./state-bytes.ts";
 
 /** What brings a connection from its position to the head. */
@@ -22,6 +24,16 @@ export interface Step {
   readonly position: Position;
   /** `urgent`: holds a kill or restore that this projection sees; `empty`: only the position moves. */
   readonly haste: "urgent" | "normal" | "empty";
+}
+
+/** Pages that a change of facts concerns ask again over so long that so many ask in a second... */
+const ASKS_PER_SECOND = 200;
+/** ...but no longer than this, because after 10 s a page takes for unknown what it has no answer to. */
+const ASK_SPREAD_MS_MAX = 8_000;
+
+/** The head of a projection. */
+export interface Head extends Position {
+  readonly factsAt: number;
 }
 
 /** Steps kept for each environment and projection; connections are mostly at the same few positions. The oldest goes first. */
@@ -38,29 +50,37 @@ export function touches(commit: Commit, projection: Projection): boolean {
   return change.put.length > 0 || change.remove.length > 0 || change.members !== undefined;
 }
 
+/** Who is there: what comes back from all of them at once is spread. */
+export interface Crowd {
+  /** Over how long programs acknowledge a step; 0 for at once. */
+  ackSpreadMs(): number;
+  /** Connections that get these steps. */
+  audience(): number;
+}
+
 /** Makes the steps of one environment and projection, each once for all connections that stand at the same position. */
 export class Steps {
   readonly #feed: Feed;
   readonly #states: States;
   readonly #environment: EnvironmentInfo;
   readonly #projection: Projection;
-  readonly #ackSpreadMs: () => number;
-  #head: Position = { generation: -1, revision: -1 };
+  readonly #crowd: Crowd;
+  #head: Head = { generation: -1, revision: -1, factsAt: 0 };
   readonly #kept = new Map<number | undefined, Step>();
 
-  constructor(feed: Feed, states: States, environment: EnvironmentInfo, projection: Projection, ackSpreadMs: () => number) {
+  constructor(feed: Feed, states: States, environment: EnvironmentInfo, projection: Projection, crowd: Crowd) {
     this.#feed = feed;
     this.#states = states;
     this.#environment = environment;
     this.#projection = projection;
-    this.#ackSpreadMs = ackSpreadMs;
+    this.#crowd = crowd;
   }
 
   /** Looks at the head of the store, once for however many connections are then asked for. */
-  refresh(): Position {
-    const { generation, revision } = this.#feed.state(this.#environment.id, this.#projection);
+  refresh(): Head {
+    const { generation, revision, factsAt } = this.#feed.state(this.#environment.id, this.#projection);
     if (revision !== this.#head.revision || generation !== this.#head.generation) {
-      this.#head = { generation, revision };
+      this.#head = { generation, revision, factsAt };
       this.#kept.clear();
     }
     return this.#head;
@@ -96,13 +116,33 @@ export class Steps {
     // The ring no longer reaches back that far, or it spans a restored database.
     if (!commits || !last || commits.some((commit) => commit.generation !== this.#head.generation)) return this.#snapshot("compacted");
     const urgent = commits.some((commit) => isAcknowledged(commit) && touches(commit, this.#projection));
-    const ackSpreadMs = urgent ? this.#ackSpreadMs() : 0;
+    const ackSpreadMs = urgent ? this.#crowd.ackSpreadMs() : 0;
     const change = { ...merge(commits, from, this.#projection, urgent), ...(ackSpreadMs > 0 && { ackSpreadMs }) };
     const position = { generation: last.generation, revision: last.to };
     const frame = encodeFrame("change", change, position);
     if (frame.length > FRAME_BYTES_MAX) return this.#resync("size", urgent);
+    const facts = this.#facts(commits, change);
     const empty = change.put.length === 0 && change.remove.length === 0 && change.members === undefined;
-    return { event: "change", frame, position, haste: urgent ? "urgent" : empty ? "empty" : "normal" };
+    return {
+      event: "change",
+      frame: facts ? Buffer.concat([facts, frame]) : frame,
+      position,
+      haste: urgent ? "urgent" : empty ? "empty" : "normal",
+    };
+  }
+
+  /** Goes right before the change that moves `factsAt`, so that whom it does not concern keeps what it was answered. */
+  #facts(commits: readonly Commit[], { generation, factsAt }: ChangeFrame): Buffer | undefined {
+    if (this.#projection !== "browser" || factsAt === undefined) return undefined;
+    const facts = commits.reduce((before: FactsChange | undefined, { projections: { browser } }) => {
+      return browser.facts ? bothChanges(before, browser.facts) : before;
+    }, undefined);
+    if (facts === undefined) return undefined;
+    const all = "all" in facts;
+    const asking = all ? this.#crowd.audience() : (this.#crowd.audience() * facts.units.length) / 256;
+    const spreadMs = Math.min(ASK_SPREAD_MS_MAX, Math.ceil((asking / ASKS_PER_SECOND) * 1_000));
+    const frame: FactsFrame = { generation, at: factsAt, units: all ? [] : facts.units, ...(all && { all }), spreadMs };
+    return encodeFrame("facts", frame);
   }
 
   #snapshot(reason: "size" | "compacted"): Step {
@@ -115,7 +155,8 @@ export class Steps {
   }
 
   #resync(reason: "size" | "compacted", urgent: boolean): Step {
-    const position = this.#head;
+    const { generation, revision } = this.#head;
+    const position = { generation, revision };
     return { event: "resync", frame: encodeFrame("resync", { ...position, reason }), position, haste: urgent ? "urgent" : "normal" };
   }
 }
@@ -129,8 +170,10 @@ export function merge(commits: readonly Commit[], from: number, projection: Proj
   const remove = new Set<EntryId>();
   const lists = new MemberChanges();
   const fingerprints = new Map<string, Hex64>();
+  let factsAt: number | undefined;
   for (const commit of commits) {
     const change = commit.projections[projection];
+    if (commit.projections.browser.facts) factsAt = commit.to;
     for (const id of change.remove) {
       put.delete(id);
       remove.add(id);
@@ -165,6 +208,7 @@ export function merge(commits: readonly Commit[], from: number, projection: Proj
     digest: last.projections[projection].digest,
     put: [...put.values()],
     remove: [...remove],
+    ...(factsAt !== undefined && { factsAt }),
     ...(members.length > 0 && { members }),
     ...(ack && { ack: true }),
   };

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isNewer, type Position, parsePosition } from "@signalbox/core";
 import { problem } from "../errors.ts";
+import { type ClientAddress, createClientAddress, NO_PROXIES } from "../http/client-address.ts";
 import type { Identity } from "../http/route.ts";
 import type { Usage } from "../usage/usage.ts";
 import { createAdmission, type Descriptors, type StreamLimits } from "./admission.ts";
@@ -32,6 +33,8 @@ export interface StreamListenerDeps {
   /** Who sends this request, by session or token; undefined when nobody that we know. */
   readonly authenticate: (req: IncomingMessage) => Promise<Identity | undefined>;
   readonly limits?: StreamLimits;
+  /** Where a request comes from; without it from where its connection does. */
+  readonly clientAddress?: ClientAddress;
   /** Requests for the state with one SDK key in a second. */
   readonly statePerSecond?: number;
   readonly descriptors?: Descriptors;
@@ -58,6 +61,8 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
   const { feed, clock, log, fanOut, instances, receipts, watch } = delivery;
   const eventLoop = deps.eventLoop ?? watchEventLoop(clock);
   const descriptors = deps.descriptors ?? { connections: () => 0, connectionsMax: Number.POSITIVE_INFINITY };
+  const { clientAddress = createClientAddress(NO_PROXIES) } = deps;
+  const addressOf = (req: IncomingMessage) => clientAddress(req.socket.remoteAddress, headerOf(req, "x-forwarded-for"));
   const checkKey = createKeyCheck({ keys, clock, log });
   const admission = createAdmission({ limits, clock, eventLoop, descriptors, watch });
   const answerState = createStateRoute({ delivery, checkKey, perSecond: deps.statePerSecond ?? 500 });
@@ -131,7 +136,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
       query: query.get("key") ?? undefined,
     });
     const { environment, projection } = key;
-    const leaveAdmission = admission.enter(key, req.socket.remoteAddress ?? "");
+    const leaveAdmission = admission.enter(key, addressOf(req) ?? "");
     const basis = basisOf(query.get("basis")) ?? basisOf(headerOf(req, "last-event-id"));
     const stream = RawStream.open(req, res, clock, projection === "browser" ? { "access-control-allow-origin": "*" } : {});
     if (!stream) {

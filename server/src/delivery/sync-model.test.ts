@@ -269,8 +269,8 @@ class Node {
     };
     this.states = createStates(feed);
     this.steps = {
-      server: new Steps(feed, this.states, ENVIRONMENT, "server", () => 0),
-      browser: new Steps(feed, this.states, ENVIRONMENT, "browser", () => 0),
+      server: new Steps(feed, this.states, ENVIRONMENT, "server", { ackSpreadMs: () => 0, audience: () => 1 }),
+      browser: new Steps(feed, this.states, ENVIRONMENT, "browser", { ackSpreadMs: () => 0, audience: () => 1 }),
     };
   }
 

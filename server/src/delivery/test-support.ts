@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { digestOf, type Entry, type EntryId, entryId, type FlagEntry, type Position, type Projection } from "@signalbox/core";
 import type { Log } from "../log.ts";
 import type { Clock } from "./clock.ts";
-import type { Commit, EnvironmentInfo, Feed, ProjectedState } from "./feed.ts";
+import type { Commit, EnvironmentInfo, FactsChange, Feed, ProjectedState } from "./feed.ts";
 import type { Arrival } from "./instances.ts";
 
 export interface ManualClock extends Clock {
@@ -76,6 +76,7 @@ interface Edit {
   readonly browser?: boolean;
   readonly action?: string;
   readonly target?: string;
+  readonly facts?: FactsChange;
 }
 
 export interface TestFeed extends Feed {
@@ -89,11 +90,13 @@ export interface TestFeed extends Feed {
 export function createTestFeed(ringMax = 1_000): TestFeed {
   let position: Position = { generation: 7, revision: 0 };
   const entries: Record<Projection, ReadonlyMap<EntryId, Entry>> = { server: new Map(), browser: new Map() };
+  let factsAt = 0;
   let ring: Commit[] = [];
   const listeners = new Set<(commit: Commit) => void>();
   const state = (projection: Projection): ProjectedState => ({
     ...position,
     digest: digestOf(entries[projection].values()),
+    factsAt,
     entries: entries[projection],
   });
   return {
@@ -113,9 +116,10 @@ export function createTestFeed(ringMax = 1_000): TestFeed {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    commit({ put = [], remove = [], browser = true, action = "flag.configure", target = "search" }) {
+    commit({ put = [], remove = [], browser = true, action = "flag.configure", target = "search", facts }) {
       const from = position.revision;
       position = { generation: position.generation, revision: from + 1 };
+      if (facts) factsAt = from + 1;
       const change = (projection: Projection) => {
         if (projection === "browser" && !browser) return { digest: state(projection).digest, put: [], remove: [] };
         const next = new Map(entries[projection]);
@@ -136,7 +140,7 @@ export function createTestFeed(ringMax = 1_000): TestFeed {
         target,
         reason: null,
         kill: action === "flag.kill",
-        projections: { server: change("server"), browser: change("browser") },
+        projections: { server: change("server"), browser: { ...change("browser"), ...(facts && { facts }) } },
       };
       ring = [...ring, commit].slice(-ringMax);
       for (const listener of listeners) listener(commit);

@@ -1,7 +1,7 @@
 import { browserObstacles, checkFlag, dependents } from "@signalbox/core";
 import type { Issue } from "../errors.ts";
 import type { EnvironmentModel } from "../store/model.ts";
-import { browserFlag, serverFlag } from "../store/project.ts";
+import { browserFlag, browserView, serverFlag } from "../store/project.ts";
 
 /**
  * Why an environment may not become `after`. `edited` are the flags whose configuration is being saved: they must be right in
@@ -46,7 +46,7 @@ export function obstaclesOf(environment: EnvironmentModel, key: string): string[
   // The projection decides by itself what may leave; a marked flag must never be missing from it without a word.
   // A flag that cannot be saved anyway (a group that is not there) is missing from it for a reason that is told already.
   const isWhole = obstacles.length === 0 && checkFlag(serverFlag(flag), environment.states.server.entries).problems.length === 0;
-  if (isWhole && !browserFlag({ ...flag, body: { ...flag.body, browser: true } }, environment.groups)) {
+  if (isWhole && !browserFlag({ ...flag, body: { ...flag.body, browser: true } }, browserView(environment))) {
     return ["with its groups written out, the conditions of a rule are too large for browsers; use fewer groups in groups"];
   }
   return obstacles;

@@ -77,10 +77,10 @@ describe("createGroup", () => {
 });
 
 describe("patchGroup", () => {
-  test("refuses conditions that a flag marked for browsers could not follow, and names the flag", () => {
+  test("changes what browsers see of a flag, and says nothing of people", () => {
     const project = after(emptyProject(), create({ key: "pro", kind: "conditions", when: PRO }), ...flagUsing("pro", true));
-    const outcome = decided(project, patch("pro", { when: { op: "in", attribute: "key", values: ["ann"] } }));
-    expect(issuesOf(outcome)).toMatch(/^flags\.uses-pro\.browser: flag "uses-pro": .*"key"/);
+    const named = after(project, patch("pro", { when: { op: "in", attribute: "key", values: ["ann"] } }));
+    expect(development(named).states.browser.entries.get("flag:uses-pro")).toMatchObject({ rules: [{ when: { op: "fact", fact: 1 } }] });
     const edited = after(project, patch("pro", { when: { op: "in", attribute: "plan", values: ["team"] } }));
     expect(development(edited).states.browser.entries.get("flag:uses-pro")).toMatchObject({
       rules: [{ id: "r", when: { op: "in", attribute: "plan", values: ["team"] } }],

@@ -2,6 +2,7 @@ import { type Condition, checkCondition, type Json, sipHash } from "@signalbox/c
 import type { Issue } from "../errors.ts";
 import { refusals } from "../flags/refusals.ts";
 import { applyEdits, type Edit } from "../store/edit.ts";
+import { tagsOf } from "../store/facts.ts";
 import { sameJson } from "../store/fingerprint.ts";
 import { changedList } from "../store/member-changes.ts";
 import { type EnvironmentModel, findEnvironment, type GroupKind, type GroupRecord, type Member } from "../store/model.ts";
@@ -204,6 +205,7 @@ export function changeMembers(
       drop: group.kind === "early-access" ? [] : going,
       added,
       removed: gone,
+      tags: tagsOf([...coming, ...going]),
     },
   ];
   const after = { added, removed: [...gone, ...declined.map((unit) => sipHash(group.hashKey, unit))], members: size };

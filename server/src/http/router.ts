@@ -11,6 +11,7 @@ import { ENVIRONMENT, environmentParams } from "../environments/params.ts";
 import { environmentRoutes } from "../environments/routes.ts";
 import { settingsRoutes } from "../environments/settings-routes.ts";
 import { asProblem, problem, problemResponse } from "../errors.ts";
+import { createFacts } from "../facts/facts.ts";
 import { flagRoutes } from "../flags/routes.ts";
 import { createMembers } from "../groups/members.ts";
 import { groupRoutes } from "../groups/routes.ts";
@@ -24,6 +25,7 @@ import type { Store } from "../store/store.ts";
 import { uiRoutes } from "../ui/ui.ts";
 import { usageRoutes } from "../usage/routes.ts";
 import type { Usage } from "../usage/usage.ts";
+import type { ClientAddress } from "./client-address.ts";
 import { strictHeaders } from "./headers.ts";
 import { assertActions, openApiDocument, registerComponents } from "./openapi.ts";
 import { type ApiEnv, apiRoute, asHttpProblem } from "./route.ts";
@@ -40,6 +42,7 @@ export interface RouterDeps {
   readonly version: string;
   readonly publicUrl: string;
   readonly sdkDirectory: string;
+  readonly clientAddress: ClientAddress;
 }
 
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -50,6 +53,12 @@ const EFFECT_PATH = /^\/api\/v1\/projects\/[^/]+\/environments\/[^/]+\/effect$/;
 /** Every route but the two endless ones. Throws if one under /api/v1 declares no action. */
 export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   const { store, auth, delivery, heartbeat, usage, log, version, publicUrl, sdkDirectory } = deps;
+  const facts = createFacts({ store, clock: delivery.clock });
+  /** Where a request comes from; "unknown" where a proxy that is trusted does not say. */
+  const addressOf = (c: Context) => {
+    const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage };
+    return deps.clientAddress(incoming?.socket.remoteAddress, c.req.header("x-forwarded-for")) ?? "unknown";
+  };
   const members = createMembers(store);
   const app = new OpenAPIHono<ApiEnv>();
 
@@ -87,7 +96,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", heartbeatRoutes({ heartbeat }));
   describe(app, auth.cookie.name, version);
 
-  app.route("/", sdkRoutes({ delivery, store, members, usage, sdkDirectory, addressOf }));
+  app.route("/", sdkRoutes({ delivery, store, members, usage, facts, sdkDirectory, addressOf }));
   app.route("/", killPage({ auth, addressOf, api: async (path, init) => app.request(path, init) }));
 
   app.all("/api/*", (c) => c.notFound());
@@ -148,10 +157,4 @@ function logFailure(log: Log, c: Context<ApiEnv>, error: Error): void {
   const fields = { requestId: c.get("requestId"), method: c.req.method, path: c.req.path, err: failure.cause ?? failure };
   if (failure.code === "INTERNAL") log.error(fields, "a request could not be answered");
   else log.warn(fields, failure.message);
-}
-
-/** The address of the connection. No header is trusted for it: anybody can send one. */
-function addressOf(c: Context): string {
-  const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage };
-  return incoming?.socket.remoteAddress ?? "unknown";
 }

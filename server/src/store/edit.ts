@@ -9,11 +9,21 @@ import {
   xor64,
   ZERO64,
 } from "@signalbox/core";
-import type { ProjectedChange, ProjectedState } from "../delivery/feed.ts";
+import type { FactsChange, ProjectedChange, ProjectedState } from "../delivery/feed.ts";
+import { bothChanges, factsChange, groupHash, type NewFact } from "./facts.ts";
 import { fingerprintAfter, sameJson } from "./fingerprint.ts";
 import { MemberChanges } from "./member-changes.ts";
-import type { EnvironmentModel, EnvironmentSettings, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
-import { browserFlag, flagsUsing, serverFlag, serverGroup, signed } from "./project.ts";
+import type {
+  EnvironmentModel,
+  EnvironmentSettings,
+  FlagFacts,
+  FlagIdentity,
+  FlagRecord,
+  GroupRecord,
+  Member,
+  ProjectModel,
+} from "./model.ts";
+import { type BrowserView, browserFlag, browserView, flagsUsing, serverFlag, serverGroup, signed } from "./project.ts";
 
 /** What a decision asks the store to write: plain data, applied to the model in memory and to rows alike. */
 export type Edit =
@@ -23,7 +33,7 @@ export type Edit =
   | { readonly kind: "group"; readonly environmentId: number; readonly group: GroupRecord }
   | { readonly kind: "group-gone"; readonly environmentId: number; readonly group: GroupRecord }
   | { readonly kind: "settings"; readonly environmentId: number; readonly settings: EnvironmentSettings }
-  /** `group` holds the list as it is afterwards; `added` and `removed` are the hashes that came and went. */
+  /** `group` holds the list as it is afterwards; `added` and `removed` are the hashes that came and went, `tags` all their `unitTag`s. */
   | {
       readonly kind: "members";
       readonly environmentId: number;
@@ -32,12 +42,15 @@ export type Edit =
       readonly drop: readonly string[];
       readonly added: readonly Hex64[];
       readonly removed: readonly Hex64[];
+      readonly tags: readonly number[];
     };
 
 export interface Applied {
   readonly project: ProjectModel;
   /** What each projection of each environment that was written sees of it. Its revision is one higher, even if nobody sees a change. */
   readonly changes: ReadonlyMap<number, Readonly<Record<Projection, ProjectedChange>>>;
+  /** Numbers that facts got by it, by environment. */
+  readonly newFacts: ReadonlyMap<number, readonly NewFact[]>;
 }
 
 /**
@@ -46,14 +59,16 @@ export interface Applied {
  */
 export function applyEdits(project: ProjectModel, edits: readonly Edit[]): Applied {
   const changes = new Map<number, Record<Projection, ProjectedChange>>();
+  const newFacts = new Map<number, readonly NewFact[]>();
   const environments = project.environments.map((environment) => {
     const own = edits.filter((edit) => edit.kind === "identity" || edit.environmentId === environment.info.id);
     if (own.length === 0) return environment;
     const after = applyTo(environment, own);
     changes.set(environment.info.id, after.changes);
+    if (after.newFacts.length > 0) newFacts.set(environment.info.id, after.newFacts);
     return after.environment;
   });
-  return { project: { ...project, environments }, changes };
+  return { project: { ...project, environments }, changes, newFacts };
 }
 
 function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
@@ -62,6 +77,7 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
   const groups = new Map(before.groups);
   const touched = new Set<EntryId>();
   const lists = new MemberChanges();
+  let facts: FactsChange | undefined;
 
   for (const edit of edits) {
     switch (edit.kind) {
@@ -94,6 +110,8 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
       case "members":
         groups.set(edit.group.key, edit.group);
         lists.push(edit.group.key, edit.added, edit.removed);
+        // Also of a fact that no flag needs now: a page may remember its answer until a flag needs it again.
+        if (before.factNumbers.has(groupHash(edit.group))) facts = bothChanges(facts, factsChange(edit.tags));
         break;
     }
   }
@@ -113,18 +131,26 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
     if (touched.has(id) || entry?.kind !== "group" || !group) touched.add(id);
     else members.push(listStep(entry, group, [...add], [...remove]));
   }
-  const server = step(before, "server", revision, touched, (id) => serverEntry(id, rows), members);
-  const browser = step(before, "browser", revision, touched, (id) => browserEntry(id, rows), []);
+  const factsAt = facts ? revision : before.factsAt;
+  const view = browserView({ groups, settings, factNumbers: before.factNumbers });
+  const flagFacts = new FactsByFlag(before.flagFacts);
+  const position = { generation: before.generation, revision, factsAt };
+  const server = step(before, "server", position, touched, (id) => serverEntry(id, rows), members);
+  const browser = step(before, "browser", position, touched, (id) => browserEntry(id, flags, view, flagFacts), []);
   const environment: EnvironmentModel = {
     ...before,
     settings,
+    factsAt,
+    factNumbers: view.facts.numbers,
+    flagFacts: flagFacts.all,
     revision,
     flags,
     groups,
     states: { server: server.state, browser: browser.state },
     bytes: { server: server.bytes, browser: browser.bytes },
   };
-  return { environment, changes: { server: server.change, browser: browser.change } };
+  const changes = { server: server.change, browser: { ...browser.change, ...(facts && { facts }) } };
+  return { environment, changes, newFacts: view.facts.added };
 }
 
 function touchFlag(touched: Set<EntryId>, { identity }: FlagRecord): void {
@@ -146,12 +172,33 @@ function serverEntry(id: EntryId, { flags, groups }: Rows): Entry | undefined {
   return flag && signed(serverFlag(flag));
 }
 
-function browserEntry(id: EntryId, { flags, groups }: Rows): Entry | undefined {
+function browserEntry(id: EntryId, flags: Rows["flags"], view: BrowserView, flagFacts: FactsByFlag): Entry | undefined {
   const [kind, key] = splitId(id);
-  if (kind === "alias") return aliasEntry(key, flags, (flag) => browserFlag(flag, groups) !== undefined);
-  const flag = kind === "flag" ? flags.get(key) : undefined;
-  const body = flag && browserFlag(flag, groups);
-  return body && signed(body);
+  if (kind === "alias") return aliasEntry(key, flags, (flag) => browserFlag(flag, view) !== undefined);
+  if (kind !== "flag") return undefined;
+  const flag = flags.get(key);
+  const seen = flag && browserFlag(flag, view);
+  flagFacts.set(key, seen?.facts);
+  return seen && signed(seen.body);
+}
+
+/** The facts of flags, copied when one first changes: most edits change none. */
+class FactsByFlag {
+  all: ReadonlyMap<string, FlagFacts>;
+  #own: Map<string, FlagFacts> | undefined;
+
+  constructor(before: ReadonlyMap<string, FlagFacts>) {
+    this.all = before;
+  }
+
+  set(flag: string, facts: FlagFacts | undefined): void {
+    const before = this.all.get(flag);
+    if (before === undefined && (facts === undefined || facts.size === 0)) return;
+    this.#own ??= new Map(this.all);
+    this.all = this.#own;
+    if (facts !== undefined && facts.size > 0) this.#own.set(flag, facts);
+    else this.#own.delete(flag);
+  }
 }
 
 function aliasEntry(key: string, flags: ReadonlyMap<string, FlagRecord>, visible: (flag: FlagRecord) => boolean): Entry | undefined {
@@ -182,7 +229,7 @@ function listStep(before: GroupEntry, group: GroupRecord, add: readonly Hex64[],
 function step(
   before: EnvironmentModel,
   projection: Projection,
-  revision: number,
+  position: Pick<ProjectedState, "generation" | "revision" | "factsAt">,
   touched: Iterable<EntryId>,
   entryOf: (id: EntryId) => Entry | undefined,
   lists: readonly ListStep[],
@@ -215,7 +262,7 @@ function step(
   }
   const members = lists.map(({ change }) => change);
   const change: ProjectedChange = { digest, put, remove, ...(members.length > 0 && { members }) };
-  return { state: { generation: before.generation, revision, digest, entries }, bytes, change };
+  return { state: { ...position, digest, entries }, bytes, change };
 }
 
 const BYTES = new WeakMap<Entry, number>();
@@ -234,20 +281,33 @@ export function entryBytes(entry: Entry): number {
   return bytes;
 }
 
-/** The whole state of a projection from the rows, as it must be after every commit. */
-export function projectAll(rows: Rows, position: { generation: number; revision: number }, projection: Projection): ProjectedState {
-  const entryOf = projection === "server" ? serverEntry : browserEntry;
-  const ids = [
-    ...[...rows.flags.values()].flatMap(({ identity }) => [`flag:${identity.key}`, ...identity.aliases.map((alias) => `alias:${alias}`)]),
-    ...(projection === "server" ? [...rows.groups.keys()].map((key) => `group:${key}`) : []),
-  ];
-  const entries = new Map<EntryId, Entry>();
-  let digest: Hex64 = ZERO64;
-  for (const id of ids) {
-    const entry = entryOf(id, rows);
-    if (!entry) continue;
-    entries.set(id, entry);
-    digest = xor64(digest, entry.fp);
-  }
-  return { ...position, digest, entries };
+/** What the rows of an environment give, as they must be after every commit. `newFacts`: numbers that none of the rows has. */
+export function projectAll(
+  rows: Rows & Pick<EnvironmentModel, "settings" | "factNumbers">,
+  position: Pick<ProjectedState, "generation" | "revision" | "factsAt">,
+): {
+  readonly states: Readonly<Record<Projection, ProjectedState>>;
+  readonly flagFacts: ReadonlyMap<string, FlagFacts>;
+  readonly newFacts: readonly NewFact[];
+} {
+  const view = browserView(rows);
+  const flagFacts = new FactsByFlag(new Map());
+  const ids = [...rows.flags.values()].flatMap(({ identity }) => [
+    `flag:${identity.key}`,
+    ...identity.aliases.map((alias) => `alias:${alias}`),
+  ]);
+  const all = (of: readonly EntryId[], entryOf: (id: EntryId) => Entry | undefined): ProjectedState => {
+    const entries = new Map<EntryId, Entry>();
+    let digest: Hex64 = ZERO64;
+    for (const id of of) {
+      const entry = entryOf(id);
+      if (!entry) continue;
+      entries.set(id, entry);
+      digest = xor64(digest, entry.fp);
+    }
+    return { ...position, digest, entries };
+  };
+  const server = all([...ids, ...[...rows.groups.keys()].map((key) => `group:${key}`)], (id) => serverEntry(id, rows));
+  const browser = all(ids, (id) => browserEntry(id, rows.flags, view, flagFacts));
+  return { states: { server, browser }, flagFacts: flagFacts.all, newFacts: view.facts.added };
 }

@@ -1,8 +1,10 @@
 import {
   applyChange,
   applySnapshot,
+  compileVerdict,
   createState,
   digestOf,
+  type Entry,
   entryId,
   flagKeys,
   type Projection,
@@ -14,7 +16,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { Commit, ProjectedChange } from "../delivery/feed.ts";
 import { merge } from "../delivery/steps.ts";
 import { configure, createFlag, patchIdentity, setKilled } from "../flags/decide.ts";
-import { preview } from "../flags/preview.ts";
+import { committedState, preview } from "../flags/preview.ts";
 import { changeMembers, createGroup, deleteGroup, patchGroup } from "../groups/decide.ts";
 import { projectAll } from "./edit.ts";
 import { fingerprint } from "./fingerprint.ts";
@@ -250,7 +252,9 @@ describe.each(["server", "browser"] as const)("any history, %s projection", (pro
         if (!last) return;
         const environment = development(last.project);
         const state = environment.states[projection];
-        const anew = projectAll(environment, state, projection);
+        const { states, flagFacts, newFacts } = projectAll(environment, state);
+        const anew = states[projection];
+        expect([flagFacts, newFacts]).toEqual([environment.flagFacts, []]);
         expect(new Map([...state.entries].sort())).toEqual(new Map([...anew.entries].sort()));
         expect(state.digest).toBe(anew.digest);
         expect(state.digest).toBe(digestOf(state.entries.values()));
@@ -291,6 +295,20 @@ const CONTEXTS = [
   { key: "unit-ann", plan: "x", country: "x" },
 ];
 
+/** Entries with each fact replaced by what the server says of it, as a page with all facts answered decides. */
+function withFacts({ states, flagFacts }: EnvironmentModel, entries: Entries, context: object): Entries {
+  const facts = new Map([...flagFacts.values()].flatMap((of) => [...of]));
+  const state = committedState(states.server.entries);
+  const verdicts: Record<string, unknown> = { true: { op: "all", of: [] }, false: { op: "any", of: [] } };
+  return JSON.parse(JSON.stringify([...entries]), (_key, value) => {
+    if (value?.op !== "fact") return value;
+    const condition = facts.get(value.fact) ?? expect.fail(`fact ${value.fact} is not known`);
+    return verdicts[compileVerdict(condition, state)(context, {})] ?? value;
+  }).reduce((all: Map<string, Entry>, [id, entry]: [string, Entry]) => all.set(id, entry), new Map());
+}
+
+type Entries = ReadonlyMap<string, Entry>;
+
 /** What every key of a projection, old keys included, serves to each of a few people. */
 function answers(environment: EnvironmentModel, projection: Projection, keys?: string[]): Record<string, readonly unknown[]> {
   const { entries } = environment.states[projection];
@@ -298,7 +316,7 @@ function answers(environment: EnvironmentModel, projection: Projection, keys?: s
   return Object.fromEntries(
     asked.sort().map((key) => {
       const served = CONTEXTS.map((context) => {
-        const { reason: _reason, ...answer } = preview(entries, key, context, 0);
+        const { reason: _reason, ...answer } = preview(withFacts(environment, entries, context), key, context, 0);
         return answer;
       });
       return [key, served];

@@ -72,6 +72,12 @@ export interface EnvironmentSettings {
   readonly sampleContexts: boolean;
 }
 
+/** What a fact stands for: a condition without parts, or a group by list or sign-up. */
+export type FactCondition = Exclude<Condition, { readonly op: "all" | "any" | "not" | "fact" }>;
+
+/** Facts by their numbers. */
+export type FlagFacts = ReadonlyMap<number, FactCondition>;
+
 export interface EnvironmentModel {
   readonly info: EnvironmentInfo;
   readonly settings: EnvironmentSettings;
@@ -82,6 +88,12 @@ export interface EnvironmentModel {
   readonly flags: ReadonlyMap<string, FlagRecord>;
   readonly groups: ReadonlyMap<string, GroupRecord>;
   readonly states: Readonly<Record<Projection, ProjectedState>>;
+  /** The last revision that changed whom a fact holds for; 0 if none did. */
+  readonly factsAt: number;
+  /** Every number that a fact ever got, by the hash of its condition (see `facts.ts`). */
+  readonly factNumbers: ReadonlyMap<string, number>;
+  /** The facts of the flags that are marked for browsers, by the flag's key; only flags that have some. */
+  readonly flagFacts: ReadonlyMap<string, FlagFacts>;
   /** Bytes of all entries of a projection as JSON. */
   readonly bytes: Readonly<Record<Projection, number>>;
 }

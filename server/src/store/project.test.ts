@@ -1,9 +1,10 @@
 import type { Condition } from "@signalbox/core";
 import { describe, expect, test } from "vitest";
 import type { StoredConfiguration } from "./define.ts";
+import { bothChanges, FactBook, factsChange } from "./facts.ts";
 import { fingerprint, fingerprintAfter } from "./fingerprint.ts";
 import type { FlagRecord, GroupRecord } from "./model.ts";
-import { browserFlag, serverFlag } from "./project.ts";
+import { type BrowserView, browserFlag, serverFlag } from "./project.ts";
 
 const ON = { kind: "variant", variant: "on" } as const;
 const PLAN: Condition = { op: "in", attribute: "plan", values: ["pro"] };
@@ -65,12 +66,16 @@ function group(key: string, when: Condition | null, list: string[] = []): [strin
   ];
 }
 
-const seenBy = (when: Condition, ...groups: [string, GroupRecord][]) =>
-  browserFlag(flag({ rules: [{ id: "r", name: "secret customer", when, serve: ON }] }), new Map(groups))?.rules;
+const viewOf = (groups: [string, GroupRecord][] = [], privateAttributes: string[] = []) => {
+  return { groups: new Map(groups), privateAttributes: new Set(privateAttributes), facts: new FactBook(new Map()) };
+};
+const seenBy = (when: Condition, ...groups: [string, GroupRecord][]) => seenWith(when, viewOf(groups));
+const seenWith = (when: Condition, view: BrowserView) =>
+  browserFlag(flag({ rules: [{ id: "r", name: "secret customer", when, serve: ON }] }), view)?.body.rules;
 
 describe("the projection for browsers", () => {
   test("leaves out defaults, and the names of rules", () => {
-    expect(browserFlag(flag({}), new Map())).toEqual({
+    expect(browserFlag(flag({}), viewOf())?.body).toEqual({
       kind: "flag",
       key: "a",
       type: "boolean",
@@ -107,14 +112,63 @@ describe("the projection for browsers", () => {
   });
 
   test.each<[string, Condition, [string, GroupRecord][]]>([
-    ["a condition on the context key", { op: "in", attribute: "key", values: ["ann"] }, []],
-    ["a condition on the key of a customer", { op: "startsWith", attribute: "account.key", values: ["acme"] }, []],
-    ["a list", { op: "not", of: { op: "group", group: "g" } }, [group("g", null, ["0123456789abcdef"])]],
     ["a group that is not there", { op: "group", group: "g" }, []],
     ["groups in a circle", { op: "group", group: "g" }, [group("g", { op: "all", of: [PLAN, { op: "group", group: "g" }] })]],
     ["a fact", { op: "fact", fact: 1 }, []],
   ])("does not hold a flag with %s", (_what, when, groups) => {
     expect(seenBy(when, ...groups)).toBeUndefined();
+  });
+
+  const ANN = { op: "in", attribute: "key", values: ["ann"] } as const;
+  const fact = (number: number) => ({ op: "fact", fact: number });
+
+  test.each<[string, Condition]>([
+    ["the context key", ANN],
+    ["the key of a customer", { op: "startsWith", attribute: "account.key", values: ["acme"] }],
+    ["a list", { op: "group", group: "g" }],
+    ["a pattern", { op: "matches", attribute: "email", values: ["@acme"], textLengthMax: 100 }],
+    ["an address", { op: "cidr", attribute: "ip", values: ["10.0.0.0/8"] }],
+    ["a private attribute", { op: "number", attribute: "salary", is: ">", value: 5 }],
+    ["whether there is a private attribute", { op: "exists", attribute: "salary" }],
+    ["a part of a private attribute", { op: "in", attribute: "health.blood", values: ["A"] }],
+  ])("holds a fact instead of %s, in the smallest part", (_what, secret) => {
+    const view = viewOf([group("g", null, ["0123456789abcdef"])], ["salary", "health"]);
+    const when: Condition = { op: "any", of: [{ op: "not", of: { op: "all", of: [PLAN, secret] } }, PLAN, secret] };
+    expect(seenWith(when, view)?.[0]?.when).toEqual({
+      op: "any",
+      of: [{ op: "not", of: { op: "all", of: [PLAN, fact(1)] } }, PLAN, fact(1)],
+    });
+    const seen = browserFlag(flag({ rules: [{ id: "r", when, serve: ON }] }), view);
+    expect([...(seen?.facts ?? [])]).toEqual([[1, secret]]);
+  });
+
+  test("holds facts of groups by conditions, which are written out", () => {
+    const inner: Condition = { op: "all", of: [PLAN, { op: "not", of: ANN }] };
+    expect(
+      seenBy({ op: "group", group: "outer" }, group("outer", { op: "group", group: "inner" }), group("inner", inner))?.[0]?.when,
+    ).toEqual({
+      op: "all",
+      of: [PLAN, { op: "not", of: fact(1) }],
+    });
+  });
+
+  test("gives one condition one number, another one another, and a group the same whoever is in it", () => {
+    const book = new FactBook(new Map());
+    const [ann, bob] = [ANN, { ...ANN, values: ["bob"] }];
+    expect([ann, bob, { values: ["ann"], attribute: "key", op: "in" } as const, bob].map((one) => book.ofCondition(one))).toEqual([
+      1, 2, 1, 2,
+    ]);
+    expect([7, 8, 7].map((id) => book.ofGroup({ id }))).toEqual([3, 4, 3]);
+    // After a restart the numbers are those of the rows, and a condition that is gone keeps its own.
+    const again = new FactBook(book.numbers);
+    expect([again.ofCondition({ ...ANN, values: ["cy"] }), again.ofCondition(bob), again.added.length]).toEqual([5, 2, 1]);
+  });
+
+  test("tells whom a change of facts concerns, or everybody when they are many", () => {
+    expect(factsChange([7, 3, 7])).toEqual({ units: [3, 7] });
+    expect(factsChange(Array.from({ length: 65 }, (_, i) => i))).toEqual({ all: true });
+    expect(bothChanges({ units: [1] }, { units: [2, 1] })).toEqual({ units: [1, 2] });
+    expect(bothChanges({ units: [1] }, { all: true })).toEqual({ all: true });
   });
 
   test("does not hold a flag whose groups in groups multiply beyond measure", () => {

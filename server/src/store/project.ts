@@ -1,13 +1,18 @@
 import { CONDITION_DEPTH_READ_MAX, type Condition, type FlagBody, type GroupEntry, namesPeople, type Rule } from "@signalbox/core";
+import { FactBook } from "./facts.ts";
 import { type EntryBody, fingerprint } from "./fingerprint.ts";
-import type { EnvironmentModel, FlagRecord, GroupRecord } from "./model.ts";
+import type { EnvironmentModel, FactCondition, FlagFacts, FlagRecord, GroupRecord } from "./model.ts";
 
 /**
  * The two projections of an environment's rows: what a server key may see (everything) and what a browser key may see (flags
- * marked for browsers, and nothing that names people or customers). A projection is a function of the rows alone, so it can be
- * rebuilt and compared at any time; a release in which it gives other entries for rows that are stored must commit them as a
- * revision before it compares, or it would take every older database for damaged. Defaults are left out of the entries, because they travel to every program.
+ * marked for browsers, and nothing that names people or customers: facts stand there instead). A projection is a function of the
+ * rows alone, so it can be rebuilt and compared at any time; a release in which it gives other entries for rows that are stored raises
+ * `PROJECTION_VERSION`, so that `upgrade.ts` commits them as a revision, or it would take every older database for damaged.
+ * Defaults are left out of the entries, because they travel to every program.
  */
+
+/** - 1: marked flags with conditions that name people were left out. - 2: such conditions are facts. */
+export const PROJECTION_VERSION = 2;
 
 export type Groups = ReadonlyMap<string, GroupRecord>;
 type GroupBody = Omit<GroupEntry, "fp">;
@@ -25,22 +30,35 @@ export function serverGroup(group: GroupRecord): GroupBody {
   };
 }
 
+/** What the projection for browsers needs of an environment besides its flags. */
+export interface BrowserView {
+  readonly groups: Groups;
+  readonly privateAttributes: ReadonlySet<string>;
+  readonly facts: FactBook;
+}
+
+export function browserView({ groups, settings, factNumbers }: Pick<EnvironmentModel, "groups" | "settings" | "factNumbers">): BrowserView {
+  return { groups, privateAttributes: new Set(settings.privateAttributes), facts: new FactBook(factNumbers) };
+}
+
 /**
- * The flag as browsers see it, or undefined if they do not: it is not marked, or a condition cannot leave the server. Groups by
- * conditions are written out where they are used, so neither their names nor those of rules leave.
+ * The flag as browsers see it, with its facts, or undefined if they do not: it is not marked, or a condition cannot be written out.
+ * Groups by conditions are written out where they are used, so neither their names nor those of rules leave; what names people, customers
+ * or addresses becomes a fact, in the smallest part, so that what stands around it is evaluated in the browser.
  */
-export function browserFlag(flag: FlagRecord, groups: Groups): FlagBody | undefined {
+export function browserFlag(flag: FlagRecord, view: BrowserView): { readonly body: FlagBody; readonly facts: FlagFacts } | undefined {
   if (!flag.body.browser) return undefined;
   const rules: Rule[] = [];
+  const facts = new Map<number, FactCondition>();
   for (const { name: _staysHere, ...rule } of flag.body.rules) {
     if (rule.when === undefined) rules.push(rule);
     else {
-      const when = writtenOut(rule.when, { groups, parts: 0 });
+      const when = writtenOut(rule.when, { ...view, found: facts, parts: 0 });
       if (!when) return undefined;
       rules.push({ ...rule, when });
     }
   }
-  return flagBody(flag, rules);
+  return { body: flagBody(flag, rules), facts };
 }
 
 function flagBody({ identity, body, killed }: FlagRecord, rules: readonly Rule[]): FlagBody {
@@ -65,15 +83,12 @@ function flagBody({ identity, body, killed }: FlagRecord, rules: readonly Rule[]
 /** Parts of one rule's conditions once its groups are written out: groups in groups multiply. */
 const PARTS_MAX = 2_000;
 
-interface Writing {
-  readonly groups: Groups;
+interface Writing extends BrowserView {
+  readonly found: Map<number, FactCondition>;
   parts: number;
 }
 
-/**
- * The condition without groups; undefined if it names a list, a missing group or context keys, or grows too large. `inside`
- * guards against circles.
- */
+/** The condition without groups; undefined if it names a missing group or grows too large. `inside` guards against circles. */
 function writtenOut(condition: Condition, writing: Writing, inside: readonly string[] = [], depth = 1): Condition | undefined {
   writing.parts += 1;
   if (writing.parts > PARTS_MAX || depth > CONDITION_DEPTH_READ_MAX) return undefined;
@@ -89,17 +104,36 @@ function writtenOut(condition: Condition, writing: Writing, inside: readonly str
     }
     case "group": {
       const group = writing.groups.get(condition.group);
-      if (!group?.when || inside.includes(group.key)) return undefined;
+      if (!group || inside.includes(group.key)) return undefined;
+      if (!group.when) return factOf(writing.facts.ofGroup(group), condition, writing);
       return writtenOut(group.when, writing, [...inside, group.key], depth);
     }
-    // Patterns and addresses show whom they are meant for, and a browser has no engine for the one and a wrong address for the other.
-    case "matches":
-    case "cidr":
     case "fact":
-      return undefined;
+      return undefined; // nothing saves one
     default:
-      return condition.op !== "exists" && condition.attribute !== undefined && namesPeople(condition.attribute) ? undefined : condition;
+      return staysHere(condition, writing) ? factOf(writing.facts.ofCondition(condition), condition, writing) : condition;
   }
+}
+
+function factOf(fact: number, condition: FactCondition, { found }: Writing): Condition {
+  found.set(fact, condition);
+  return { op: "fact", fact };
+}
+
+/**
+ * Whether a condition is for the server to answer. Patterns and addresses show whom they are meant for, and a browser has no engine
+ * for the one and a wrong address for the other.
+ */
+function staysHere(condition: FactCondition, { privateAttributes }: BrowserView): boolean {
+  if (condition.op === "matches" || condition.op === "cidr") return true;
+  if (condition.op === "group" || condition.attribute === undefined) return false;
+  return isPrivate(condition.attribute, privateAttributes) || (condition.op !== "exists" && namesPeople(condition.attribute));
+}
+
+/** `account` covers `account.plan` too. */
+function isPrivate(attribute: string, privateAttributes: ReadonlySet<string>): boolean {
+  const dot = attribute.indexOf(".");
+  return privateAttributes.has(attribute) || (dot > 0 && privateAttributes.has(attribute.slice(0, dot)));
 }
 
 /** The groups that a condition names, itself or through groups by conditions. */

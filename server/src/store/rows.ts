@@ -3,6 +3,7 @@ import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
 import type { Commit, EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
 import type { SqliteHandle } from "./driver.ts";
 import { type Edit, entryBytes, projectAll } from "./edit.ts";
+import type { NewFact } from "./facts.ts";
 import type { EnvironmentModel, EnvironmentSettings, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
 import { tables } from "./schema.sqlite.ts";
 
@@ -16,23 +17,40 @@ export class StoreUnusable extends Error {}
 /** Reads every row of every project, rebuilds both projections and compares them with the digests of the head rows. */
 export function loadProjects(db: Database): ProjectModel[] {
   const projects = db.select().from(tables.project).orderBy(asc(tables.project.id)).all();
-  return projects.map(({ id: projectId, key: projectKey, name: projectName, hidden }) => {
-    const identities = loadIdentities(db, projectId);
-    const heads = db
-      .select()
-      .from(tables.environment)
-      .where(eq(tables.environment.projectId, projectId))
-      .orderBy(asc(tables.environment.id))
-      .all();
-    const environments = heads.map((head) => {
-      const { id, key, name, production } = head;
-      return loadEnvironment(db, { id, key, name, production, projectId, projectKey }, head, identities);
+  return projects.map(({ id, key, name, hidden }) => {
+    const environments = readEnvironments(db, { id, key }).map(({ model, head }) => {
+      for (const projection of ["server", "browser"] as const) compareDigest(model, projection, head);
+      return model;
     });
-    return { id: projectId, key: projectKey, name: projectName, environments, ...(hidden && { hidden }) };
+    return { id, key, name, environments, ...(hidden && { hidden }) };
   });
 }
 
-function loadIdentities(db: Database, projectId: number): Map<number, FlagIdentity> {
+export type Head = typeof tables.environment.$inferSelect;
+
+export interface ReadEnvironment {
+  readonly model: EnvironmentModel;
+  readonly head: Head;
+  /** Facts that have no number in the rows. */
+  readonly newFacts: readonly NewFact[];
+}
+
+/** The environments of a project as their rows give them, whatever their heads say. */
+export function readEnvironments(db: Database | Tx, project: { readonly id: number; readonly key: string }): ReadEnvironment[] {
+  const identities = loadIdentities(db, project.id);
+  const heads = db
+    .select()
+    .from(tables.environment)
+    .where(eq(tables.environment.projectId, project.id))
+    .orderBy(asc(tables.environment.id))
+    .all();
+  return heads.map((head) => {
+    const { id, key, name, production } = head;
+    return readEnvironment(db, { id, key, name, production, projectId: project.id, projectKey: project.key }, head, identities);
+  });
+}
+
+function loadIdentities(db: Database | Tx, projectId: number): Map<number, FlagIdentity> {
   const aliases = new Map<number, string[]>();
   for (const { flagId, key } of db.select().from(tables.flagAlias).where(eq(tables.flagAlias.projectId, projectId)).all()) {
     aliases.set(flagId, [...(aliases.get(flagId) ?? []), key]);
@@ -41,9 +59,7 @@ function loadIdentities(db: Database, projectId: number): Map<number, FlagIdenti
   return new Map(rows.map(({ projectId: _project, ...row }) => [row.id, { ...row, aliases: aliases.get(row.id) ?? [] }]));
 }
 
-type Head = typeof tables.environment.$inferSelect;
-
-function loadEnvironment(db: Database, info: EnvironmentInfo, head: Head, identities: Map<number, FlagIdentity>): EnvironmentModel {
+function readEnvironment(db: Database | Tx, info: EnvironmentInfo, head: Head, identities: Map<number, FlagIdentity>): ReadEnvironment {
   const flags = new Map<string, FlagRecord>();
   for (const row of db.select().from(tables.flagConfiguration).where(eq(tables.flagConfiguration.environmentId, info.id)).all()) {
     const identity = identities.get(row.flagId);
@@ -59,28 +75,28 @@ function loadEnvironment(db: Database, info: EnvironmentInfo, head: Head, identi
     .all()) {
     groups.set(row.key, { ...row, list: loadList(db, row.id, row.hashKey) });
   }
-  const position = { generation: head.generation, revision: head.revision };
-  const rows = { flags, groups };
-  const states = { server: projectAll(rows, position, "server"), browser: projectAll(rows, position, "browser") };
-  compareDigest(info, "server", states.server, head.serverDigest);
-  compareDigest(info, "browser", states.browser, head.browserDigest);
-  return {
+  const facts = db.select().from(tables.fact).where(eq(tables.fact.environmentId, info.id)).all();
+  const position = { generation: head.generation, revision: head.revision, factsAt: head.factsAt };
+  const rows = { flags, groups, settings: settingsOf(head), factNumbers: new Map(facts.map(({ hash, number }) => [hash, number])) };
+  const { states, flagFacts, newFacts } = projectAll(rows, position);
+  const model: EnvironmentModel = {
     info,
-    settings: settingsOf(head),
     color: head.color,
     position: head.position,
     ...position,
     ...rows,
+    flagFacts,
     states,
     bytes: { server: stateBytes(states.server), browser: stateBytes(states.browser) },
   };
+  return { model, head, newFacts };
 }
 
 function settingsOf({ secureMode, signingVersion, signingRetired, privateAttributes, sampleContexts }: Head): EnvironmentSettings {
   return { secureMode, signingVersion, signingRetired, privateAttributes, sampleContexts };
 }
 
-function loadList(db: Database, groupId: number, hashKey: string): string[] {
+function loadList(db: Database | Tx, groupId: number, hashKey: string): string[] {
   return db
     .select({ unit: tables.groupMember.unit })
     .from(tables.groupMember)
@@ -90,8 +106,10 @@ function loadList(db: Database, groupId: number, hashKey: string): string[] {
     .sort();
 }
 
-/** Programs hold this digest: serving rows that differ from it would be a change that nobody committed. */
-function compareDigest(info: EnvironmentInfo, projection: Projection, { digest }: ProjectedState, stored: string): void {
+/** Programs hold this digest: serving rows that differ from it would be a change that nobody committed. Throws StoreUnusable. */
+export function compareDigest({ info, states }: EnvironmentModel, projection: Projection, head: Head): void {
+  const { digest } = states[projection];
+  const stored = projection === "server" ? head.serverDigest : head.browserDigest;
   if (digest === stored) return;
   throw new StoreUnusable(
     `The flags of ${info.projectKey}/${info.key} do not fit their digest (${projection} projection: the rows give ${digest}, the head says ${stored}): the database file was changed by something other than Signalbox; put a backup of the data folder in its place.`,
@@ -130,6 +148,13 @@ export function loadCommits(db: Database, environmentId: number, limit: number, 
     }
   }
   return commits.reverse();
+}
+
+export function writeFacts(tx: Tx, environmentId: number, facts: readonly NewFact[]): void {
+  for (const fact of facts)
+    tx.insert(tables.fact)
+      .values({ environmentId, ...fact })
+      .run();
 }
 
 /** Writes the rows of one edit. Everything is inside the caller's transaction. */

@@ -10,11 +10,12 @@ import type { EnvironmentModel, EnvironmentSettings, ProjectModel } from "./mode
 import type { Current, Outcome } from "./outcome.ts";
 import { createWriteQueue, type Lane } from "./queue.ts";
 import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX } from "./ring.ts";
-import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit } from "./rows.ts";
+import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit, writeFacts } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 import { loadSdkKeys } from "./sdk-keys.ts";
 import { seedDatabase, seedHeartbeat } from "./seed.ts";
 import { liveSigningSecrets, type SigningSecret } from "./signing.ts";
+import { upgradeProjections } from "./upgrade.ts";
 import { createWriteGuard } from "./write-guard.ts";
 
 export interface StoreOptions {
@@ -90,6 +91,7 @@ export async function openStore({ directory, driver, heartbeat = false, now = Da
       migrateDatabase(db);
       const secret = folderSecret(directory);
       seedDatabase(db, secret, now());
+      upgradeProjections(db, now());
       if (heartbeat) seedHeartbeat(db, secret, now());
       // From now on the queue waits for another process's lock, and the event loop does not.
       handle.raw.pragma(`busy_timeout = ${LOCK_MS_MAX}`);
@@ -190,11 +192,12 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
         const decided = refuseTooLarge(project, decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
         if (decided.kind !== "changed") return decided;
         for (const edit of decided.edits) writeEdit(tx, project.id, edit);
+        for (const [environmentId, facts] of decided.applied.newFacts) writeFacts(tx, environmentId, facts);
         for (const [environmentId, projections] of decided.applied.changes) {
           const environment = decided.applied.project.environments.find(({ info }) => info.id === environmentId);
           if (!environment)
             throw new RangeError(`an edit names the environment ${environmentId}, which is not of project "${project.key}"`);
-          const { generation, revision, states } = environment;
+          const { generation, revision, states, factsAt } = environment;
           const { action, target, before, after } = decided;
           const event = { environmentId, at, by: request.by, action, target, reason: request.reason ?? null };
           const kill = action === "flag.kill";
@@ -202,7 +205,7 @@ function createStore({ db, driver, directory, secret, now }: Opened, release: ()
             .values({ ...event, generation, revision, kill, ...projections })
             .run();
           tx.update(tables.environment)
-            .set({ revision, serverDigest: states.server.digest, browserDigest: states.browser.digest })
+            .set({ revision, factsAt, serverDigest: states.server.digest, browserDigest: states.browser.digest })
             .where(eq(tables.environment.id, environmentId))
             .run();
           if (project.hidden) cutLog(tx, environmentId, revision);

@@ -13,7 +13,7 @@ export function emptyProject(): ProjectModel {
 }
 
 function emptyEnvironment(id: number, key: string): EnvironmentModel {
-  const state = (): ProjectedState => ({ generation: 1, revision: 0, digest: ZERO64, entries: new Map() });
+  const state = (): ProjectedState => ({ generation: 1, revision: 0, digest: ZERO64, factsAt: 0, entries: new Map() });
   const info = { id, key, name: key, production: key === "production", projectId: 1, projectKey: "default" };
   return {
     info,
@@ -25,6 +25,9 @@ function emptyEnvironment(id: number, key: string): EnvironmentModel {
     flags: new Map(),
     groups: new Map(),
     states: { server: state(), browser: state() },
+    factsAt: 0,
+    factNumbers: new Map(),
+    flagFacts: new Map(),
     bytes: { server: 0, browser: 0 },
   };
 }
