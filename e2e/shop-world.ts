@@ -31,7 +31,7 @@ export async function startShopWorld(options: { front?: (port: number) => Promis
   const environment = environmentPath("development");
   await api.send("POST", `${environment}/groups`, { key: "early-adopters", kind: "early-access", name: "Early adopters" });
   const configure = async (key: string, description: string, configuration: object) => {
-    await api.send("POST", "projects/default/flags", { key, description, browser: key !== "beta-reviews" });
+    await api.send("POST", "projects/default/flags", { key, description, browser: true });
     await api.send("PATCH", `${environment}/flags/${key}/configuration`, configuration);
   };
   const on = { kind: "variant", variant: "on" };

@@ -89,7 +89,7 @@ describe.skipIf(inject("chromium") === "")("the shop", () => {
     took.push((await admin.getByText(/^2 of 2 connected/).textContent()) ?? "");
   });
 
-  it("the visitor joins the beta through the shop and gets it; staff see who joined", async () => {
+  it("the visitor joins the beta from the page and gets it at once; staff see who joined", async () => {
     await pageSays("beta-reviews", "off");
     await page.getByRole("button", { name: "Join the beta" }).click();
     await pageSays("beta-reviews", "on");
@@ -99,10 +99,27 @@ describe.skipIf(inject("chromium") === "")("the shop", () => {
     await admin.goto(`${server.url}/default/development/groups/early-adopters`);
     await admin.getByText(visitor).waitFor();
 
+    // Another tab of the same visitor hears of it, a visitor of their own does not.
+    const tab = await page.context().newPage();
+    const stranger = await (await browser.newContext()).newPage();
+    await Promise.all([openShop(tab, world), openShop(stranger, world)]);
+    const says = (where: Page, answer: "on" | "off") => where.locator("#flag-beta-reviews", { hasText: answer }).waitFor();
+    await Promise.all([says(tab, "on"), says(stranger, "off")]);
     await page.getByRole("button", { name: "Leave the beta" }).click();
-    await pageSays("beta-reviews", "off");
+    await Promise.all([pageSays("beta-reviews", "off"), says(tab, "off"), nodeSays("beta-reviews", false)]);
+    await page.locator(".review").first().waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Join the beta" }).click();
-    await pageSays("beta-reviews", "on");
+    await Promise.all([pageSays("beta-reviews", "on"), says(tab, "on"), says(stranger, "off"), nodeSays("beta-reviews", true)]);
+    await Promise.all([tab.close(), stranger.context().close()]);
+  });
+
+  it("staff take the visitor out, and the open page loses the beta", async () => {
+    const { visitor } = await page.evaluate(async () => (await fetch("/api/me")).json());
+    const members = `${environmentPath("development")}/groups/early-adopters/members`;
+    await api.send("POST", members, { add: [], remove: [visitor] });
+    await Promise.all([pageSays("beta-reviews", "off"), nodeSays("beta-reviews", false)]);
+    await api.send("POST", members, { add: [visitor], remove: [] });
+    await Promise.all([pageSays("beta-reviews", "on"), nodeSays("beta-reviews", true)]);
   });
 
   it("kill -9 of the server leaves both answering the same, also a page that is loaded anew", async () => {
@@ -122,6 +139,7 @@ describe.skipIf(inject("chromium") === "")("the shop", () => {
     await anew.goto(shop.url);
     await anew.locator("#flag-new-checkout", { hasText: "on" }).waitFor();
     await anew.locator("#flag-search", { hasText: "off" }).waitFor();
+    await anew.locator("#flag-beta-reviews", { hasText: "on" }).waitFor();
     await anew.close();
   });
 

@@ -137,6 +137,7 @@ async function seed(api) {
     description: "Reviews on every product, for visitors who joined the beta.",
     tags: ["shop", "beta"],
     owner: "shop team",
+    browser: true,
   });
   const joined = { op: "group", group: "early-adopters" };
   await configure("beta-reviews", { mode: "targeted", rules: [{ name: "Early adopters", when: joined, serve: on }] });

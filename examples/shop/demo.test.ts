@@ -37,11 +37,19 @@ test("the demo starts both, seeds them, gives way on taken ports, and stops both
   for (const { shop, admin, kill } of [first, second]) {
     const me = await fetch(`${shop}/api/me`);
     const cookie = me.headers.getSetCookie()[0]?.split(";")[0] ?? "";
-    expect(await me.json()).toMatchObject({ search: true, betaReviews: false });
-    const join = (verb: string) =>
-      fetch(`${shop}/api/beta/${verb}`, { method: "POST", headers: { cookie, "content-type": "application/json" }, body: "{}" });
-    expect(await (await join("join")).json()).toEqual({ joined: true, betaReviews: true });
-    expect(await (await join("leave")).json()).toEqual({ joined: false, betaReviews: false });
+    const visit = (await me.json()) as { visitor: string; browser: { url: string; sdkKey: string } };
+    expect(visit).toMatchObject({ search: true, betaReviews: false });
+    // As the page does.
+    const { url, sdkKey } = visit.browser;
+    for (const verb of ["join", "leave"]) {
+      const body = JSON.stringify({ context: { key: visit.visitor } });
+      const answer = await fetch(`${url}/sdk/v1/early-access/early-adopters/${verb}?key=${sdkKey}`, { method: "POST", body });
+      expect(await answer.json()).toMatchObject({ joined: verb === "join", facts: { true: verb === "join" ? [expect.any(Number)] : [] } });
+      await until(`the shop knows (${verb})`, async () => {
+        const { betaReviews } = (await (await fetch(`${shop}/api/me`, { headers: { cookie } })).json()) as { betaReviews: boolean };
+        return betaReviews === (verb === "join");
+      });
+    }
     const found = (await (await fetch(`${shop}/api/search?q=brick signal`)).json()) as { keys: string[] };
     expect(found.keys).toEqual(["signal-box"]);
     expect(new URL(kill).pathname).toBe("/kill");

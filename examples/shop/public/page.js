@@ -1,5 +1,5 @@
 // The page asks its own flags for what it shows, and the shop's API for what the server decides. Nothing here reloads: a change of a flag
-// arrives by the stream of the SDK (new-checkout, search) or by the shop's own (beta-reviews, which only the server may see).
+// arrives by the stream of the SDK; the shop's own stream says when its API answers differently, which the products depend on.
 import { createFlags } from "/sdk/browser.js";
 
 const $ = (id) => document.getElementById(id);
@@ -11,11 +11,13 @@ let products = [];
 let found;
 let me = await getJson("/api/me");
 
+const BETA_GROUP = "early-adopters";
 const flags = createFlags({ ...me.browser, app: "shop page", context: { key: me.visitor } });
 // Every change that this page has applied, for those who look behind the shop.
 const revisions = [];
 flags.on("change", ({ revision }) => {
-  revisions.push(revision);
+  // Who is in the beta is no part of the rules: an answer about that may come at a revision that the page already has.
+  if (revisions.at(-1) !== revision) revisions.push(revision);
   $("revisions").textContent = revisions.slice(-20).join(" ");
 });
 await flags.ready();
@@ -42,6 +44,7 @@ function element(name, attributes = {}, ...children) {
 
 function drawFlags() {
   const newCheckout = flags.isOn("new-checkout");
+  const inBeta = flags.isOn("beta-reviews");
   const searching = flags.isOn("search");
   $("search").hidden = !searching;
   if (!searching && found) {
@@ -53,10 +56,9 @@ function drawFlags() {
   const button = $("checkout");
   button.dataset.checkout = newCheckout ? "new" : "classic";
   button.textContent = newCheckout ? "Pay in one step" : "Check out";
-  for (const key of ["new-checkout", "search"]) show(`flag-${key}`, flags.isOn(key));
-  show("flag-beta-reviews", me.betaReviews);
-  $("beta").dataset.joined = String(me.betaReviews);
-  $("beta-button").textContent = me.betaReviews ? "Leave the beta" : "Join the beta";
+  for (const key of ["new-checkout", "search", "beta-reviews"]) show(`flag-${key}`, flags.isOn(key));
+  $("beta").dataset.joined = String(inBeta);
+  $("beta-button").textContent = inBeta ? "Leave the beta" : "Join the beta";
   $("visitor").textContent = me.visitor.slice(0, 8);
   $("status-page").textContent = flags.status.state;
 }
@@ -157,11 +159,14 @@ async function search() {
 async function joinOrLeave() {
   const button = $("beta-button");
   button.disabled = true;
+  $("beta-problem").textContent = "";
   try {
-    await post(`/api/beta/${me.betaReviews ? "leave" : "join"}`);
-    await refresh();
+    // The answer brings what it changes: the next read knows.
+    await flags.earlyAccess[flags.isOn("beta-reviews") ? "leave" : "join"](BETA_GROUP);
+    drawFlags();
   } catch (error) {
-    $("beta-text").textContent = error.message;
+    console.warn(error.message);
+    $("beta-problem").textContent = "The beta cannot be reached just now; nothing was changed. Please try again.";
   }
   button.disabled = false;
 }

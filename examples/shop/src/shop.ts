@@ -16,9 +16,6 @@ export interface ShopOptions {
 
 type ShopEnv = { Variables: { visitor: string } };
 
-const BETA_GROUP = "early-adopters";
-/** How long an answer waits for a change that it has caused to come back by the stream. */
-const APPLIED_MS_MAX = 1_000;
 const CHANGES_KEPT_MAX = 200;
 const PING_MS = 15_000;
 
@@ -78,18 +75,6 @@ export function createShop({ flags, browser }: ShopOptions): Hono<ShopEnv> {
     return c.json(priceOf(lines, checkout));
   });
 
-  shop.post("/api/beta/:verb{join|leave}", async (c) => {
-    const join = c.req.param("verb") === "join";
-    try {
-      const membership = await flags.earlyAccess[join ? "join" : "leave"](BETA_GROUP, c.get("visitor"));
-      await applied(flags, membership.revision);
-      return c.json({ joined: membership.joined, betaReviews: flags.isOn("beta-reviews") });
-    } catch (error) {
-      console.error(error instanceof Error ? error.message : error);
-      return c.json({ message: "The beta cannot be reached just now; nothing was changed. Please try again." }, 502);
-    }
-  });
-
   /** What the Node program holds, for those who look behind the shop. */
   shop.get("/api/state", (c) => {
     const answers = Object.fromEntries(["new-checkout", "search", "beta-reviews"].map((key) => [key, flags.explain(key)]));
@@ -120,22 +105,6 @@ function visitorOf(c: Context): string {
   const visitor = crypto.randomUUID();
   setCookie(c, "visitor", visitor, { path: "/", httpOnly: true, sameSite: "Lax", maxAge: 365 * 24 * 3600 });
   return visitor;
-}
-
-/** Waits until this program has applied a revision, so that the answer to the one who caused it is already the new one. */
-async function applied(flags: NodeFlags, revision: number): Promise<void> {
-  if ((flags.status.revision ?? 0) >= revision) return;
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(done, APPLIED_MS_MAX);
-    const off = flags.on("change", (change) => {
-      if (change.revision >= revision) done();
-    });
-    function done(): void {
-      clearTimeout(timer);
-      off();
-      resolve();
-    }
-  });
 }
 
 function file(c: Context, path: string, type: string): Response {
