@@ -242,7 +242,7 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
     await page.getByText("SOME 10 %").first().waitFor();
   });
 
-  it("a flag that needs a list cannot be marked for browsers, and the page says why", async () => {
+  it("a flag that needs a list is marked for browsers; one whose parent is hidden is not, and is told why", async () => {
     await api.send("POST", "projects/default/flags", { key: "for-banks" });
     await api.send("PATCH", `${environment}/flags/for-banks/configuration`, {
       mode: "targeted",
@@ -253,9 +253,13 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
       .getByText(/group "?banks"?/i)
       .first()
       .waitFor();
-    const answer = await api.answer("PATCH", `${environment}/flags/for-banks/configuration`, { browser: true });
+    await api.send("POST", "projects/default/flags", { key: "for-banks:transfers" });
+    const answer = await api.answer("PATCH", `${environment}/flags/for-banks:transfers/configuration`, { browser: true });
     expect(answer.status).toBe(422);
-    expect(((await answer.json()) as { issues: { message: string }[] }).issues[0]?.message).toContain("banks");
+    expect(((await answer.json()) as { issues: { message: string }[] }).issues[0]?.message).toContain(
+      'mark "for-banks" for browsers first',
+    );
+    await api.send("PATCH", `${environment}/flags/for-banks/configuration`, { browser: true });
   });
 
   const rulesOf = async (flag: string) => (await api.get<Saved>(`${environment}/flags/${flag}`)).configuration.rules;

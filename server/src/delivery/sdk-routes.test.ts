@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { contextHash } from "@signalbox/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { patchSettings } from "../environments/settings.ts";
 import { createFacts } from "../facts/facts.ts";
@@ -159,6 +160,33 @@ describe("POST /sdk/v1/ack", () => {
     const response = await post("/sdk/v1/ack", body);
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ code: "VALIDATION_FAILED" });
+  });
+});
+
+describe("facts", () => {
+  const ask = (body: unknown, headers: Record<string, string> = { origin: "https://shop.example", "content-type": "text/plain" }) =>
+    app.request(withKey("/sdk/v1/facts"), { method: "POST", headers, body: typeof body === "string" ? body : JSON.stringify(body) });
+
+  test("are answered to a page of any origin, for the context that it sends, and kept by no cache", async () => {
+    const answer = await ask({ context: { key: "ann" } });
+    expect(answer.status).toBe(200);
+    expect([answer.headers.get("access-control-allow-origin"), answer.headers.get("cache-control")]).toEqual(["*", "no-store"]);
+    expect(await answer.json()).toMatchObject({ contextHash: contextHash({ key: "ann" }), true: [], false: [] });
+  });
+
+  test.each<[string, unknown, number]>([
+    ["no context", {}, 400],
+    ["a context and a token", { context: {}, token: "a.b" }, 400],
+    ["fields that are not known", { context: {}, more: 1 }, 400],
+    ["65 attributes", { context: Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`a${i}`, i])) }, 400],
+    ["no JSON", "{", 400],
+    ["more than 64 KiB", { context: { a: "x".repeat(65_600) } }, 413],
+  ])("refuse %s", async (_what, body, status) => {
+    expect((await ask(body)).status).toBe(status);
+  });
+
+  test("are not for server keys", async () => {
+    expect((await post("/sdk/v1/facts", { context: {} })).status).toBe(403);
   });
 });
 

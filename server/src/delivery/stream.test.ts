@@ -173,6 +173,42 @@ describe("the first frames", () => {
   });
 });
 
+describe("a change of facts", () => {
+  test("is told to pages right before the change that moves factsAt, within a second as one, and to servers as a position only", async () => {
+    const { feed, open, clock } = await start();
+    feed.commit({ put: [booleanFlag("search", "a1")] });
+    const [page, program] = [open(get(BROWSER)), open(get("/sdk/v1/stream", SERVER_KEY))];
+    for (const client of [page, program]) await has(client, 2);
+    await clock.advance(50);
+    feed.commit({ facts: { units: [9, 200] } });
+    feed.commit({ facts: { units: [3] } });
+    await clock.advance(500);
+    expect(events(page)).toEqual(["hello", "snapshot"]);
+    await clock.advance(1_000);
+    await has(page, 4);
+    expect(page.frames().slice(2)).toMatchObject([
+      { event: "facts", id: undefined, json: { generation: 7, at: 3, units: [3, 9, 200], spreadMs: 1 } },
+      { event: "change", id: "7.3", json: { from: 1, to: 3, factsAt: 3, put: [] } },
+    ]);
+    await has(program, 3);
+    expect(program.frames()[2]).toMatchObject({ event: "change", id: "7.3", json: { factsAt: 3 } });
+    const late = open(get(BROWSER));
+    await has(late, 2);
+    expect(late.frames()).toMatchObject([{ json: { factsAt: 3 } }, { json: { factsAt: 3 } }]);
+  });
+
+  test("that concerns many is told to all", async () => {
+    const { feed, open, clock } = await start();
+    feed.commit({ put: [booleanFlag("search", "a1")] });
+    const page = open(get(BROWSER));
+    await has(page, 2);
+    feed.commit({ facts: { all: true } });
+    await clock.advance(1_500);
+    await has(page, 4);
+    expect(page.frames()[2]).toMatchObject({ event: "facts", json: { at: 2, units: [], all: true, spreadMs: 5 } });
+  });
+});
+
 describe("what arrives on a stream's connection", () => {
   test.each([
     ["the same route", get("/sdk/v1/stream", SERVER_KEY)],

@@ -389,6 +389,40 @@ export function describeStore(name: string, open: OpenStore): void {
       await expect(open({ directory })).rejects.toThrow(/default\/development do not fit their digest.*put a backup/);
     });
 
+    test("what an older version did not show to browsers is a revision of its own, audited, once", async () => {
+      const { store, flags, directory } = await start();
+      await flags.create("default", { key: "a", browser: true }, ANN);
+      const when = { op: "in" as const, attribute: "key", values: ["ann"] };
+      await flags.configure(DEVELOPMENT, "a", { rules: [{ id: "r", when, serve: { kind: "variant", variant: "on" } }] }, ANN);
+      const shown = store.feed.state(1, "browser");
+      // As an older version left it: the flag was taken away from browsers, and facts had no numbers.
+      store.db.run(sql`delete from meta where key = 'projection'`);
+      store.db.delete(tables.fact).run();
+      store.db
+        .update(tables.environment)
+        .set({ browserDigest: "0".repeat(16) })
+        .where(eq(tables.environment.id, 1))
+        .run();
+      store.db
+        .update(tables.changeSet)
+        .set({ browser: { digest: "0".repeat(16), put: [], remove: ["flag:a"] } })
+        .where(sql`environment_id = 1 and revision = 2`)
+        .run();
+      const again = await reopen(store, directory);
+      const after = again.store.feed.state(1, "browser");
+      expect([after.revision, after.digest]).toEqual([shown.revision + 1, shown.digest]);
+      expect(again.store.feed.commitsSince(1, shown.revision)).toMatchObject([
+        {
+          by: "Signalbox",
+          action: "environment.upgrade",
+          projections: { server: { put: [] }, browser: { put: [{ key: "a" }], remove: [] } },
+        },
+      ]);
+      expect(brokenAuditRow(again.store.db)).toBeUndefined();
+      const third = await reopen(again.store, directory);
+      expect(third.store.feed.state(1, "browser").revision).toBe(after.revision);
+    });
+
     test("a write finds out that something else has written to the file", async () => {
       const { store, flags } = await start();
       await flags.create("default", { key: "a" }, ANN);

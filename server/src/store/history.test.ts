@@ -15,6 +15,7 @@ import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import type { Commit, ProjectedChange } from "../delivery/feed.ts";
 import { merge } from "../delivery/steps.ts";
+import { patchSettings } from "../environments/settings.ts";
 import { configure, createFlag, patchIdentity, setKilled } from "../flags/decide.ts";
 import { committedState, preview } from "../flags/preview.ts";
 import { changeMembers, createGroup, deleteGroup, patchGroup } from "../groups/decide.ts";
@@ -40,6 +41,11 @@ const groupKey = fc.constantFrom(...GROUPS);
 
 const leaf = fc.oneof(
   fc.record({ op: fc.constant("in" as const), attribute: fc.constantFrom("plan", "key", "country"), values: fc.constant(["x"]) }),
+  fc.constantFrom(
+    { op: "matches" as const, attribute: "email", values: ["secret-pattern"], textLengthMax: 100 },
+    { op: "cidr" as const, attribute: "ip", values: ["10.9.8.0/24"] },
+    { op: "in" as const, attribute: "salary", values: ["secret-salary"] },
+  ),
   fc.record({ op: fc.constant("exists" as const), attribute: fc.constantFrom("plan", "team") }),
   fc.record({ op: fc.constant("group" as const), group: groupKey }),
 );
@@ -79,6 +85,11 @@ const setMode = fc.tuple(anyKey, fc.constantFrom("off", "targeted", "on", "inher
   return (current) => configure(current, "development", key, { mode }, undefined);
 });
 const edit: fc.Arbitrary<Decide> = fc.oneof(
+  fc.subarray(["country", "team"]).map(
+    (more): Decide =>
+      (current) =>
+        patchSettings(current, "development", { privateAttributes: ["salary", ...more] }, undefined),
+  ),
   { weight: 4, arbitrary: rename },
   { weight: 4, arbitrary: setMode },
   fc.tuple(flagKey, fc.boolean()).map(
@@ -174,6 +185,7 @@ function isList(value: unknown): value is { readonly members: readonly string[] 
 }
 
 /** Most edits need something to work on: histories begin with flags and groups, in any order. */
+const SALARY_IS_PRIVATE: Decide = (current) => patchSettings(current, "development", { privateAttributes: ["salary"] }, undefined);
 const beginning = fc.shuffledSubarray<Decide>([
   ...FLAGS.map(
     (key): Decide =>
@@ -184,7 +196,9 @@ const beginning = fc.shuffledSubarray<Decide>([
   (current) => createGroup(current, "development", { key: "group-staff", kind: "list" }, HASH_KEY),
   (current) => createGroup(current, "development", { key: "group-beta", kind: "early-access" }, HASH_KEY),
 ]);
-const history = fc.tuple(beginning, fc.array(edit, { maxLength: 40, size: "max" })).map(([first, rest]) => [...first, ...rest]);
+const history = fc
+  .tuple(beginning, fc.array(edit, { maxLength: 40, size: "max" }))
+  .map(([first, rest]) => [SALARY_IS_PRIVATE, ...first, ...rest]);
 
 describe.each(["server", "browser"] as const)("any history, %s projection", (projection) => {
   const frame = ({ states }: EnvironmentModel) => {
@@ -269,29 +283,33 @@ describe.each(["server", "browser"] as const)("any history, %s projection", (pro
 
 test("browsers see every marked flag and never one that is not marked, nor a group, the name of a rule or a listed unit", () => {
   let marked = 0;
+  let facts = 0;
   fc.assert(
     fc.property(history, (edits) => {
       for (const { project } of historyOf(edits)) {
-        const { flags, states } = development(project);
+        const { flags, states, settings } = development(project);
         const visible = [...states.browser.entries.values()].filter(({ kind }) => kind === "flag").map(({ key }) => key);
         const wanted = [...flags.values()].filter(({ body }) => body.browser).map(({ identity }) => identity.key);
         expect(visible.sort()).toEqual(wanted.sort());
         marked += visible.length;
         const text = JSON.stringify([...states.browser.entries.values()]);
-        expect(text).not.toMatch(/group|rule-name|unit-|"attribute":"key"/);
+        expect(text).not.toMatch(/group|rule-name|unit-|"attribute":"key"|secret|10\.9\.8/);
+        for (const attribute of settings.privateAttributes) expect(text).not.toContain(`"attribute":"${attribute}"`);
+        facts += text.split('"op":"fact"').length - 1;
         expect(JSON.stringify([...states.server.entries.values()])).not.toMatch(/unit-/);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: process.env.LONG ? 2_000 : 300 },
   );
   expect(marked).toBeGreaterThan(100);
+  expect(facts).toBeGreaterThan(30);
 });
 
 const CONTEXTS = [
   {},
   { key: "u1" },
   { key: "x", plan: "x" },
-  { key: "u2", country: "x", team: "t" },
+  { key: "u2", country: "x", team: "t", salary: "secret-salary", ip: "10.9.8.7", email: "a secret-pattern" },
   { key: "unit-ann", plan: "x", country: "x" },
 ];
 
