@@ -173,7 +173,7 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
       .getByText(/^user-\d+: off → on; on: rule ".*" applies, because key "user-\d+" falls on /)
       .first()
       .waitFor();
-    await drawer.getByRole("button", { name: "Back to made-up users" }).click();
+    await drawer.getByRole("button", { name: "Compare as before" }).click();
     await drawer.getByText(/^Of 10,000 made-up users/).waitFor();
     await drawer.getByRole("button", { name: "Save", exact: true }).click();
     await until("25 % are stored", async () => {
@@ -308,7 +308,7 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
         await drawer.getByRole("button", { name: "Compare", exact: true }).click();
         await drawer.getByText(/^Of 4 contexts/).waitFor();
         await look(`review-${theme}-${width}`);
-        await drawer.getByRole("button", { name: "Back", exact: true }).click();
+        await drawer.getByRole("button", { name: "Compare as before" }).click();
         await page.getByRole("button", { name: "Discard" }).click();
       });
     }

@@ -225,6 +225,8 @@ describe.skipIf(inject("chromium") === "")("usage on the pages", () => {
       .getByRole("tooltip")
       .getByText(/tests|ana/)
       .waitFor();
+    await mark.blur();
+    await page.getByRole("tooltip").waitFor({ state: "hidden" });
     await card().getByText("As a table").click();
     await card().getByRole("columnheader", { name: "on" }).waitFor();
     await isAccessible();

@@ -13,7 +13,7 @@ export function browserViewOf(environment: EnvironmentModel, flagKey: string): B
   const entry = environment.states.browser.entries.get(`flag:${key}`);
   const seen = entry?.kind === "flag" ? entry : undefined;
   const names = { group: (group: string) => environment.groups.get(group)?.name ?? group };
-  const facts = [...((environment as WithFacts).flagFacts?.get(key) ?? [])].map(([number, condition]) => {
+  const facts = [...(environment.flagFacts.get(key) ?? [])].map(([number, condition]) => {
     return { number, sentence: conditionSentence(condition, names) };
   });
   return {
@@ -29,9 +29,6 @@ export function browserViewOf(environment: EnvironmentModel, flagKey: string): B
     obstacles: obstaclesOf(environment, key),
   };
 }
-
-/** Facts of the flags that are marked for browsers, by the flag's key, where the projection makes some. */
-type WithFacts = EnvironmentModel & { readonly flagFacts?: ReadonlyMap<string, ReadonlyMap<number, Condition>> };
 
 /** The conditions that the entry holds as they are, in words, each once. */
 function toldBy(entry: FlagEntry, names: Parameters<typeof conditionSentence>[1]): string[] {

@@ -76,7 +76,7 @@ export function Effect({ place, flag, configuration }: EffectProps) {
         </Button>
         {(contexts || madeUp) && (
           <Button size="compact-xs" variant="subtle" onClick={() => setGiven({ turn: 0 })}>
-            Back
+            Compare as before
           </Button>
         )}
         {answer.data?.sampled && !contexts && !madeUp && (
