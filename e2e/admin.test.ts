@@ -249,10 +249,7 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
       rules: [{ when: { op: "group", group: "banks" }, serve: { kind: "variant", variant: "on" } }],
     });
     await open("flags/for-banks");
-    await page
-      .getByText(/group "?banks"?/i)
-      .first()
-      .waitFor();
+    await sentenceIsTheServers("for-banks");
     await api.send("POST", "projects/default/flags", { key: "for-banks:transfers" });
     const answer = await api.answer("PATCH", `${environment}/flags/for-banks:transfers/configuration`, { browser: true });
     expect(answer.status).toBe(422);
