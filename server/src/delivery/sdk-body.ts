@@ -13,7 +13,8 @@ const ROWS_MAX = 500;
 const instance = z.string().min(1).max(64);
 // Not the pattern of flag keys: what an app asks for by mistake is what the report is for.
 const askedKey = z.string().min(1).max(200);
-const count = z.int().min(1);
+/** Of one row: more than a program evaluates in the minute that a row is about. */
+const count = z.int().min(1).max(1_000_000_000);
 const counter = z.int().min(0);
 
 /** A context that a program sends to try edits on. */
@@ -31,7 +32,7 @@ export const usageBody = z.strictObject({
   app: z.string().min(1).max(100),
   sdk: z.string().max(50),
   run: z.string().min(1).max(16).optional(),
-  batch: count.optional(),
+  batch: z.int().min(1).optional(),
   evaluated: z
     .array(
       z.strictObject({ flag: askedKey, variant: z.string().min(1).max(100), count, revision: counter.optional(), at: counter.optional() }),

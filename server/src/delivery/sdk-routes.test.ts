@@ -118,6 +118,7 @@ describe("POST /sdk/v1/usage", () => {
     ["a context with a long attribute", { ...report, contexts: [{ key: "x".repeat(1_025) }] }, 400, "VALIDATION_FAILED"],
     ["an unknown field in a row", { ...report, unknown: [{ flag: "x", count: 1, user: "eve" }] }, 400, "VALIDATION_FAILED"],
     ["a count below one", { ...report, unknown: [{ flag: "x", count: 0 }] }, 400, "VALIDATION_FAILED"],
+    ["a count of more than 1,000,000,000", { ...report, unknown: [{ flag: "x", count: 1_000_000_001 }] }, 400, "VALIDATION_FAILED"],
     ["a count that is no integer", { ...report, unknown: [{ flag: "x", count: 1.5 }] }, 400, "VALIDATION_FAILED"],
     [
       "501 rows",

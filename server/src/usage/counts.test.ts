@@ -6,7 +6,9 @@ import { afterEach, describe, expect, test } from "vitest";
 import { openTestStore, type TestStore } from "../delivery/test-store.ts";
 import { collectingLog, manualClock, until } from "../delivery/test-support.ts";
 import { patchSettings } from "../environments/settings.ts";
+import { patchIdentity } from "../flags/decide.ts";
 import { tables } from "../store/schema.sqlite.ts";
+import { withoutPrivate } from "./samples.ts";
 import { createUsage } from "./usage.ts";
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -178,6 +180,35 @@ describe("counted evaluations", () => {
     await later.usage.close();
   });
 
+  test("of any size stop neither the history, nor what a kill did, nor the gathering of minutes", async () => {
+    const { createFlag, kill, settled, rows, clock, usage, development, parts } = await start(undefined, manualClock(Date.now()));
+    await createFlag("search");
+    const revision = await kill("search");
+    const huge = Number.MAX_SAFE_INTEGER;
+    const at = clock.now() + MINUTE;
+    await clock.advance(10 * MINUTE);
+    // Each minute is more than the database may hold once it is added to, and the sum of them is more than it can add.
+    for (const told of [revision, revision - 1, revision - 1]) {
+      const variant = told === revision ? "off" : "on";
+      await settled({
+        evaluated: Array.from({ length: 5 }, (_, i) => ({ flag: "search", variant, count: huge, revision: told, at: at + i * MINUTE })),
+      });
+    }
+    const read = () => ({
+      ...usage.sinceKill(development.id, ["search"], "off"),
+      totals: usage.history(development.id, ["search"], { from: at - HOUR, to: at + HOUR }).series.map(({ variant }) => variant),
+    });
+    expect(read()).toMatchObject({ off: huge, old: huge });
+    expect(read().totals.sort()).toEqual(["off", "on"]);
+    await usage.close();
+    const later = await start(parts, manualClock(clock.now() + 5 * HOUR));
+    await later.clock.advance(MINUTE);
+    await until(() => rows().every(({ stepMs }) => stepMs === HOUR));
+    expect(rows().every(({ count }) => count === huge)).toBe(true);
+    expect(later.usage.sinceKill(development.id, ["search"], "off")).toMatchObject({ off: huge });
+    await later.usage.close();
+  });
+
   test("each evaluation exactly once, whatever answers are lost and however often the server dies in between", {
     timeout: 60_000,
   }, async () => {
@@ -261,6 +292,38 @@ describe("a kill", () => {
   });
 });
 
+describe("a killed flag that is renamed", () => {
+  test("is found by the key that it has, also after a restart", async () => {
+    const parts = await openTestStore();
+    const first = await start(parts, manualClock(Date.now()));
+    await first.createFlag("search");
+    const revision = await first.kill("search");
+    const rename = (from: string, to: string) =>
+      parts.store.write({ project: "default", by: "ada" }, (current) => patchIdentity(current, from, { key: to }, "*"));
+    await rename("search", "find");
+    await rename("find", "look");
+    await first.clock.advance(10 * MINUTE);
+    const old = (count: number) => ({ evaluated: [{ flag: "find", variant: "on", count, revision: revision - 1, at: first.clock.now() }] });
+    await first.settled(old(2));
+    expect(first.usage.sinceKill(first.development.id, ["look", "search", "find"], "off")).toMatchObject({
+      revision,
+      old: 2,
+      apps: [{ app: "shop", count: 2 }],
+    });
+    await first.usage.close();
+    const reopened = await parts.reopen();
+    cleanups.push(() => reopened.close());
+    const second = await start(reopened, first.clock);
+    await second.settled(old(3));
+    expect(second.usage.sinceKill(second.development.id, ["look", "search", "find"], "off")).toMatchObject({
+      revision,
+      old: 5,
+      apps: [{ app: "shop", count: 3 }],
+    });
+    await second.usage.close();
+  });
+});
+
 describe("sampled contexts", () => {
   async function sampling(privateAttributes: readonly string[] = []) {
     const world = await start();
@@ -309,6 +372,16 @@ describe("sampled contexts", () => {
     const bytes = readFileSync(join(folder, "signalbox.db"), "latin1");
     expect(bytes).toContain('"key":"u1"');
     for (const secret of secrets) expect(bytes).not.toContain(secret);
+  });
+
+  test("lose a private attribute however its dots are divided, and in lists", () => {
+    const contexts = [{ a: { b: { c: 1, d: 2 } } }, { "a.b": { c: 1, d: 2 } }, { a: { "b.c": 1, d: 2 } }, { a: { b: [{ c: 1, d: 2 }] } }];
+    expect(contexts.map((context) => withoutPrivate(context as Context, ["a.b.c"]))).toEqual([
+      { a: { b: { d: 2 } } },
+      { "a.b": { d: 2 } },
+      { a: { d: 2 } },
+      { a: { b: [{ d: 2 }] } },
+    ]);
   });
 
   test("lose an attribute that becomes private later, and go after fourteen days", async () => {

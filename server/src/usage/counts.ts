@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import type { Clock } from "../delivery/clock.ts";
 import { type Problem, problem } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -259,6 +259,11 @@ function nameOf({ instance, run }: ReportNumber): string {
   return run === undefined ? instance : `${instance} ${run}`;
 }
 
+/** Past this a whole number is not exact, and a database may refuse to add or to read it. Of rows `total` is the sum that never fails. */
+export function capped(count: SQL): SQL {
+  return sql`min(${count}, ${Number.MAX_SAFE_INTEGER})`;
+}
+
 function writeCounts(tx: Tx, { rows, runs }: Chunk, gone: readonly { environmentId: number; instance: string }[]): void {
   const { usageCount, usageBatch } = tables;
   const place = (name: string) => sql.placeholder(name);
@@ -275,7 +280,7 @@ function writeCounts(tx: Tx, { rows, runs }: Chunk, gone: readonly { environment
     })
     .onConflictDoUpdate({
       target: [usageCount.environmentId, usageCount.flagKey, usageCount.stepMs, usageCount.at, usageCount.revision, usageCount.variant],
-      set: { count: sql`${usageCount.count} + excluded.count` },
+      set: { count: capped(sql`${usageCount.count} + excluded.count`) },
     })
     .prepare();
   for (const row of rows.values()) addCount.run({ ...row });
@@ -300,9 +305,9 @@ function gatherMinutes(tx: Tx, now: number): boolean {
   const rows = tx.all<{ rowid: number }>(slice);
   if (rows.length === 0) return false;
   tx.run(sql`insert into usage_count (environment_id, flag_key, step_ms, at, revision, variant, count)
-    select environment_id, flag_key, ${HOUR_MS}, at - at % ${HOUR_MS}, revision, variant, sum(count) from usage_count
+    select environment_id, flag_key, ${HOUR_MS}, at - at % ${HOUR_MS}, revision, variant, ${capped(sql`total(count)`)} from usage_count
     where rowid in (${slice}) group by 1, 2, 4, 5, 6
-    on conflict (environment_id, flag_key, step_ms, at, revision, variant) do update set count = count + excluded.count`);
+    on conflict (environment_id, flag_key, step_ms, at, revision, variant) do update set count = ${capped(sql`count + excluded.count`)}`);
   const ids = sql.join(
     rows.map(({ rowid }) => sql`${rowid}`),
     sql`, `,

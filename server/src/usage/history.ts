@@ -1,6 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { Store } from "../store/store.ts";
-import { type CountRow, HOUR_MS, MINUTE_MS, MINUTES_KEPT_MS } from "./counts.ts";
+import { type CountRow, capped, HOUR_MS, MINUTE_MS, MINUTES_KEPT_MS } from "./counts.ts";
 import type { Kill, LateApp } from "./kills.ts";
 
 const DAY_MS = 24 * HOUR_MS;
@@ -49,7 +49,7 @@ export function readHistory(
   const stepMs = stepOf(span, span.now);
   const first = span.from - (span.from % stepMs);
   const found = store.db.all<{ variant: string; at: number; count: number }>(sql`
-    select variant, at - at % ${stepMs} as at, sum(count) as count from usage_count
+    select variant, at - at % ${stepMs} as at, ${capped(sql`total(count)`)} as count from usage_count
     where ${where(environmentId, keys)} and at >= ${first} and at < ${span.to} group by 1, 2`);
   const points = new Map<string, Map<number, number>>();
   const add = (variant: string, at: number, count: number) => {
@@ -79,9 +79,9 @@ export function readSinceKill(
   { kill, apps, sameMinute }: { kill: Kill; apps: readonly LateApp[]; sameMinute: number },
 ): SinceKill {
   const isApplied = sql`revision >= ${kill.revision}`;
-  const row = store.db.get<{ off: number | null; old: number | null; oldAt: number | null }>(sql`
-    select sum(case when ${isApplied} and variant = ${off} then count end) as off,
-      sum(case when ${isOld(kill, off)} then count end) as old,
+  const row = store.db.get<{ off: number; old: number; oldAt: number | null }>(sql`
+    select ${capped(sql`total(case when ${isApplied} and variant = ${off} then count end)`)} as off,
+      ${capped(sql`total(case when ${isOld(kill, off)} then count end)`)} as old,
       max(case when ${isOld(kill, off)} then at end) as oldAt
     from usage_count where ${where(environmentId, keys)} and at >= ${kill.at - (kill.at % HOUR_MS)}`);
   let served = row?.off ?? 0;

@@ -49,13 +49,26 @@ export function createKills(store: Pick<Store, "db" | "feed">): Kills {
   const nameOf = (environmentId: number, flagKey: string) => `${environmentId}:${flagKey}`;
 
   for (const { id } of store.feed.environments()) {
-    for (const entry of store.feed.state(id, "server").entries.values()) {
+    const { entries } = store.feed.state(id, "server");
+    const oldKeys = new Map<string, string[]>();
+    for (const entry of entries.values()) {
+      if (entry.kind === "alias") oldKeys.set(entry.flag, [...(oldKeys.get(entry.flag) ?? []), entry.key]);
+    }
+    for (const entry of entries.values()) {
       if (entry.kind !== "flag" || !entry.killed) continue;
-      const kill = lastKill(store, id, [entry.key]);
+      // The audit log names the key of its day.
+      const kill = lastKill(store, id, [entry.key, ...(oldKeys.get(entry.key) ?? [])]);
       if (kill) killed.set(nameOf(id, entry.key), { ...kill, apps: new Map(), sameMinute: 0 });
     }
   }
-  const stop = store.feed.onCommit(({ environmentId, action, target, to, at }) => {
+  const stop = store.feed.onCommit(({ environmentId, action, target, to, at, projections }) => {
+    // A flag is found by the key that it has now.
+    for (const entry of projections.server.put) {
+      const watched = entry.kind === "alias" ? killed.get(nameOf(environmentId, entry.key)) : undefined;
+      if (entry.kind !== "alias" || !watched) continue;
+      killed.delete(nameOf(environmentId, entry.key));
+      killed.set(nameOf(environmentId, entry.flag), watched);
+    }
     if (action === "flag.kill") killed.set(nameOf(environmentId, target), { revision: to, at, apps: new Map(), sameMinute: 0 });
     if (action === "flag.restore") killed.delete(nameOf(environmentId, target));
   });

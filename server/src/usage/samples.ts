@@ -121,16 +121,16 @@ export function createSamples({ store, clock }: { store: Pick<Store, "db" | "fee
   };
 }
 
-/** Without the attributes named, sent flat or nested, and without what lies inside them. */
+/** Without the attributes named, sent flat or nested, however the dots are divided, and without what lies inside them. */
 export function withoutPrivate(context: Context, names: readonly string[]): Context {
-  const isPrivate = (name: string) => names.some((one) => name === one || name.startsWith(`${one}.`));
-  const kept: Record<string, Json> = {};
-  for (const [name, value] of Object.entries(context as { readonly [name: string]: Json })) {
-    if (isPrivate(name)) continue;
-    const inner = typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : undefined;
-    kept[name] = inner ? Object.fromEntries(inner.filter(([one]) => !isPrivate(`${name}.${one}`))) : value;
-  }
-  return kept as Context;
+  const isPrivate = (path: string) => names.some((one) => path === one || path.startsWith(`${one}.`));
+  const strip = (value: Json, path?: string): Json => {
+    if (Array.isArray(value)) return value.map((one) => strip(one, path));
+    if (typeof value !== "object" || value === null) return value;
+    const inner = Object.entries(value).map(([name, one]) => [path === undefined ? name : `${path}.${name}`, name, one] as const);
+    return Object.fromEntries(inner.filter(([full]) => !isPrivate(full)).map(([full, name, one]) => [name, strip(one, full)]));
+  };
+  return strip(context as Json) as Context;
 }
 
 function fullName({ environmentId, hash }: Pick<Row, "environmentId" | "hash">): string {
