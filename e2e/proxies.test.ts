@@ -149,7 +149,7 @@ function readStream(url: string): { text(): string; encoding(): string | undefin
   return { text: () => text, encoding: () => encoding, isOver: () => over, close: () => void sent.destroy() };
 }
 
-describe.each(Object.keys(PROXIES).map((name) => ({ name })))("behind $name with its defaults", ({ name }) => {
+describe.concurrent.each(Object.keys(PROXIES).map((name) => ({ name })))("behind $name with its defaults", ({ name }) => {
   const isHere = installed(name);
 
   test.runIf(isHere)("a kill arrives over the stream, at once, and is acknowledged", async () => {
