@@ -131,8 +131,10 @@ describe("the projection for browsers", () => {
     ["a private attribute", { op: "number", attribute: "salary", is: ">", value: 5 }],
     ["whether there is a private attribute", { op: "exists", attribute: "salary" }],
     ["a part of a private attribute", { op: "in", attribute: "health.blood", values: ["A"] }],
+    ["a part of a part that is private", { op: "in", attribute: "account.billing.plan", values: ["A"] }],
+    ["what is deeper in one", { op: "in", attribute: "account.billing.card.bank", values: ["A"] }],
   ])("holds a fact instead of %s, in the smallest part", (_what, secret) => {
-    const view = viewOf([group("g", null, ["0123456789abcdef"])], ["salary", "health"]);
+    const view = viewOf([group("g", null, ["0123456789abcdef"])], ["salary", "health", "account.billing"]);
     const when: Condition = { op: "any", of: [{ op: "not", of: { op: "all", of: [PLAN, secret] } }, PLAN, secret] };
     expect(seenWith(when, view)?.[0]?.when).toEqual({
       op: "any",
@@ -140,6 +142,11 @@ describe("the projection for browsers", () => {
     });
     const seen = browserFlag(flag({ rules: [{ id: "r", when, serve: ON }] }), view);
     expect([...(seen?.facts ?? [])]).toEqual([[1, secret]]);
+  });
+
+  test.each(["account.plan", "account.billings.plan", "billing.plan"])("keeps %s, which no private attribute covers", (attribute) => {
+    const when: Condition = { op: "in", attribute, values: ["A"] };
+    expect(seenWith(when, viewOf([], ["account.billing"]))?.[0]?.when).toEqual(when);
   });
 
   test("holds facts of groups by conditions, which are written out", () => {

@@ -130,10 +130,12 @@ function staysHere(condition: FactCondition, { privateAttributes }: BrowserView)
   return isPrivate(condition.attribute, privateAttributes) || (condition.op !== "exists" && namesPeople(condition.attribute));
 }
 
-/** `account` covers `account.plan` too. */
+/** `account` covers `account.plan` too, and `account.billing` covers `account.billing.plan`. */
 function isPrivate(attribute: string, privateAttributes: ReadonlySet<string>): boolean {
-  const dot = attribute.indexOf(".");
-  return privateAttributes.has(attribute) || (dot > 0 && privateAttributes.has(attribute.slice(0, dot)));
+  for (let end = attribute.length; end > 0; end = attribute.lastIndexOf(".", end - 1)) {
+    if (privateAttributes.has(attribute.slice(0, end))) return true;
+  }
+  return false;
 }
 
 /** The groups that a condition names, itself or through groups by conditions. */
