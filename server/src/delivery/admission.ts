@@ -1,4 +1,4 @@
-import type { Projection } from "@signalbox/core";
+import { type Projection, parseAddress } from "@signalbox/core";
 import { type Problem, problem } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 import type { EventLoop } from "./event-loop.ts";
@@ -126,15 +126,15 @@ function part(whole: number): number {
   return Math.max(1, Math.floor(whole * BROWSER_PART));
 }
 
-/** An address that one party has alone: IPv4 as it is, of IPv6 the /64 that a single subscriber is given. */
+/** An address that one party has alone: IPv4 as it is, also inside IPv6, of IPv6 the /64 that a single subscriber is given. */
 export function network(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!address.includes(":")) return address;
-  const [before = "", after] = address.toLowerCase().split("%")[0]?.split("::") ?? [];
-  const head = before === "" ? [] : before.split(":");
-  const tail = after === undefined || after === "" ? [] : after.split(":");
-  const zeros = after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length);
-  const groups = [...head, ...Array.from({ length: zeros }, () => "0"), ...tail];
-  return groups.slice(0, 4).join(":");
+  const parts = parseAddress(address.split("%")[0] ?? "");
+  if (!parts) return address;
+  const [, , , , , mark, high = 0, low = 0] = parts;
+  const isIPv4 = mark === 0xffff && parts.slice(0, 5).every((part) => part === 0);
+  if (isIPv4) return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+  return parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(":");
 }

@@ -347,7 +347,6 @@ function helloFrame(
     // A page renews no lease: browsers slow down the timers of those in the background.
     ...(projection === "server" ? { leaseMs: LEASE_MS } : { ackSample }),
     ...(projection === "browser" && secureMode ? { secure: true } : {}),
-    ...(projection === "browser" && secureMode ? { secure: true } : {}),
     ...(sampleContexts ? { sampleContexts } : {}),
     at,
     emergency: [],

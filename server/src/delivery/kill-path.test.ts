@@ -30,6 +30,7 @@ async function run(parts: TestStore) {
       usage,
       sdkDirectory: "none",
       addressOf: () => "127.0.0.1",
+      knownAddressOf: () => "127.0.0.1",
     }).fetch,
     {
       overrideGlobalObjects: false,

@@ -44,21 +44,21 @@ export const usageBody = z.strictObject({
 export const acknowledgementBody = z.strictObject({ instance, generation: counter, revision: counter });
 export const membershipBody = z.strictObject({ unit: z.string().min(1).max(200) });
 
+const CONTEXT_ATTRIBUTES_MAX = 64;
+
 /** Whom a page asks for, as it is or signed. Which of the two counts is decided where the environment is known. */
 export const contextBody = z.strictObject({
-  context: z.record(z.string().max(100), z.unknown()).optional(),
+  context: z
+    .record(z.string().max(100), z.unknown())
+    .refine((context) => Object.keys(context).length <= CONTEXT_ATTRIBUTES_MAX, {
+      error: `has more than ${CONTEXT_ATTRIBUTES_MAX} attributes; send those that conditions ask for`,
+    })
+    .optional(),
   token: z.string().max(SIGNED_CONTEXT_BYTES_MAX).optional(),
 });
 
-const CONTEXT_ATTRIBUTES_MAX = 64;
-
 /** Which facts hold for whom; `generation` and `at` are the newest change of facts that the page knows of. */
-export const factsBody = contextBody
-  .extend({ generation: counter.optional(), at: counter.optional() })
-  .refine(({ context }) => context === undefined || Object.keys(context).length <= CONTEXT_ATTRIBUTES_MAX, {
-    path: ["context"],
-    error: `has more than ${CONTEXT_ATTRIBUTES_MAX} attributes; send those that conditions ask for`,
-  });
+export const factsBody = contextBody.extend({ generation: counter.optional(), at: counter.optional() });
 
 /** Reads and checks the JSON of a request, whatever content type it declares. */
 export async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> {

@@ -6,7 +6,7 @@ import { contextHash } from "@signalbox/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { patchSettings } from "../environments/settings.ts";
 import { createFacts } from "../facts/facts.ts";
-import { createMembers } from "../groups/members.ts";
+import { createMembers, type Members } from "../groups/members.ts";
 import { createUsage, type Usage } from "../usage/usage.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
@@ -32,21 +32,26 @@ beforeEach(async () => {
   delivery = createDelivery({ feed: parts.store.feed, clock, log });
   usage = createUsage({ store: parts.store, clock, log });
   sdkDirectory = mkdtempSync(join(tmpdir(), "signalbox-sdk-"));
-  app = sdkRoutes({
-    delivery,
-    store: parts.store,
-    members: createMembers(parts.store, IMPATIENT),
-    facts: createFacts({ store: parts.store, clock }),
-    usage,
-    sdkDirectory,
-    addressOf: () => address,
-  });
+  app = appWith(createMembers(parts.store, IMPATIENT));
 });
 afterEach(async () => {
   await usage.close();
   await parts.close();
   rmSync(sdkDirectory, { recursive: true, force: true });
 });
+
+function appWith(members: Members): ReturnType<typeof sdkRoutes> {
+  return sdkRoutes({
+    delivery,
+    store: parts.store,
+    members,
+    facts: createFacts({ store: parts.store, clock }),
+    usage,
+    sdkDirectory,
+    addressOf: () => address,
+    knownAddressOf: () => address,
+  });
+}
 
 const bearer = () => ({ authorization: `Bearer ${parts.sdkKey("server")}` });
 const withKey = (path: string) => `${path}?key=${parts.sdkKey("browser")}`;
@@ -346,11 +351,32 @@ describe("early access from a page", () => {
     expect((await program("join", "u3")).status).toBe(200);
   });
 
+  test("checks a token before the step and not after it: who has joined is told so, even if the token ended meanwhile", async () => {
+    await secure();
+    const members = createMembers(parts.store, IMPATIENT);
+    const slowly: Members["participate"] = async (who) => {
+      const joined = await members.participate(who);
+      await clock.advance(10 * 60_000);
+      return joined;
+    };
+    app = appWith({ ...members, participate: slowly });
+    const ending = token({ key: "u1" });
+    expect(await join({ token: ending })).toMatchObject({ status: 200, joined: true, facts: { contextHash: contextHash({ key: "u1" }) } });
+    expect(await join({ token: ending })).toMatchObject({ status: 403, code: "SIGNED_CONTEXT_EXPIRED" });
+  });
+
   test.each([
     ["a unit", "/beta/join", { unit: "u1" }, 400, /"unit" is not a field/],
     ["nothing", "/beta/join", {}, 400, /Send "context" or "token"/],
     ["a list", "/beta/join", [], 400, /./],
     ["no JSON", "/beta/join", "u1", 400, /cannot be read as JSON/],
+    [
+      "65 attributes",
+      "/beta/join",
+      { context: { key: "u1", ...Object.fromEntries(Array.from({ length: 64 }, (_, i) => [`a${i}`, i])) } },
+      400,
+      /more than 64 attributes/,
+    ],
     ["a context without the unit", "/beta/join", { context: { plan: "pro" } }, 400, /goes by "key", which the context does not hold/],
     ["a unit that is too long", "/beta/join", { context: { key: "u".repeat(201) } }, 400, /1 to 200 characters/],
     ["a unit that is an object", "/beta/join", { context: { key: { id: 1 } } }, 400, /does not hold/],

@@ -5,7 +5,7 @@ import { bodyLimit } from "hono/body-limit";
 import { createMiddleware } from "hono/factory";
 import { problem, problemResponse } from "../errors.ts";
 import type { Facts } from "../facts/facts.ts";
-import { type BrowserContext, browserContext, type ContextRequest } from "../facts/signed-context.ts";
+import { type BrowserContext, browserContext } from "../facts/signed-context.ts";
 import type { Members } from "../groups/members.ts";
 import { type ApiEnv, asHttpProblem } from "../http/route.ts";
 import type { Store } from "../store/store.ts";
@@ -26,8 +26,10 @@ export interface SdkRoutesDeps {
   readonly facts: Facts;
   /** Where the build put `node.tgz` and `browser.js`. */
   readonly sdkDirectory: string;
-  /** Of the connection that a request came by. */
+  /** What limits go by. */
   readonly addressOf: (c: Context) => string;
+  /** Where a request comes from, for facts; undefined when that is not known. */
+  readonly knownAddressOf: (c: Context) => string | undefined;
 }
 
 /** Per SDK key. Acknowledgements come in bursts as large as the number of programs; early access writes to the database. */
@@ -50,7 +52,16 @@ const ADDRESS_LIMITS = {
 type SdkEnv = { Variables: ApiEnv["Variables"] & { key: SdkKeyInfo } };
 
 /** What programs ask besides the stream and the state, which are answered before hono. Every answer may be read by a page of any origin: the SDK key decides, never a cookie. */
-export function sdkRoutes({ delivery, store, members, usage, facts, sdkDirectory, addressOf }: SdkRoutesDeps): Hono<SdkEnv> {
+export function sdkRoutes({
+  delivery,
+  store,
+  members,
+  usage,
+  facts,
+  sdkDirectory,
+  addressOf,
+  knownAddressOf,
+}: SdkRoutesDeps): Hono<SdkEnv> {
   const { feed, clock, log, instances } = delivery;
   const checkKey = createKeyCheck({ keys: store, clock, log });
   const routes = new Hono<SdkEnv>();
@@ -127,12 +138,12 @@ export function sdkRoutes({ delivery, store, members, usage, facts, sdkDirectory
     });
   }
 
-  async function pageContext(c: Context<SdkEnv>, kind: keyof typeof fromAddress): Promise<BrowserContext & { request: ContextRequest }> {
+  async function pageContext(c: Context<SdkEnv>, kind: keyof typeof fromAddress): Promise<BrowserContext> {
     limitAddress(c, kind);
     const request = await readBody(c, contextBody);
     const { id } = c.get("key").environment;
     const secrets = store.signingSecrets(id).map(({ text }) => text);
-    return { ...browserContext(request, { secureMode: store.settings(id).secureMode, secrets, now: clock.now() }), request };
+    return browserContext(request, { secureMode: store.settings(id).secureMode, secrets, now: clock.now() });
   }
 
   routes.post("/sdk/v1/facts", limited("facts"), async (c) => {
@@ -141,7 +152,7 @@ export function sdkRoutes({ delivery, store, members, usage, facts, sdkDirectory
       throw problem("SDK_KEY_KIND", "Facts are for pages, which ask with a browser SDK key; with a server key the rules themselves come.");
     }
     limitAddress(c, "facts");
-    const answer = await facts.answer(environment, await readBody(c, factsBody), addressOf(c));
+    const answer = await facts.answer(environment, await readBody(c, factsBody), knownAddressOf(c));
     c.header("cache-control", "no-store");
     return c.json(answer);
   });
@@ -174,7 +185,7 @@ export function sdkRoutes({ delivery, store, members, usage, facts, sdkDirectory
       const { unit } = await readBody(c, membershipBody);
       return members.participate({ environmentId: environment.id, group, unit, joining, vouched: true });
     }
-    const { context, signed, request } = await pageContext(c, "change");
+    const { context, signed } = await pageContext(c, "change");
     const { by } = members.program(environment.id, group);
     const unit = membershipBody.shape.unit.safeParse(unitOf(attributeReader(by)(context)));
     if (!unit.success) {
@@ -185,8 +196,8 @@ export function sdkRoutes({ delivery, store, members, usage, facts, sdkDirectory
       );
     }
     const joined = await members.participate({ environmentId: environment.id, group, unit: unit.data, joining, vouched: signed });
-    // The page needs not ask again what this changed for it.
-    return { ...joined, facts: await facts.answer(environment, request, addressOf(c)) };
+    // The page needs not ask again what this changed for it. A token is not checked again: it may have ended in the lane, the step is done.
+    return { ...joined, facts: facts.answerFor(environment, context, knownAddressOf(c)) };
   }
   routes.post("/sdk/v1/early-access/:group/join", earlyAccess, async (c) => c.json(await participate(c, true)));
   routes.post("/sdk/v1/early-access/:group/leave", earlyAccess, async (c) => c.json(await participate(c, false)));

@@ -62,7 +62,9 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
   const eventLoop = deps.eventLoop ?? watchEventLoop(clock);
   const descriptors = deps.descriptors ?? { connections: () => 0, connectionsMax: Number.POSITIVE_INFINITY };
   const { clientAddress = createClientAddress(NO_PROXIES) } = deps;
-  const addressOf = (req: IncomingMessage) => clientAddress(req.socket.remoteAddress, headerOf(req, "x-forwarded-for"));
+  /** Limits go by the connection where a proxy that is trusted names no address. */
+  const addressOf = (req: IncomingMessage) =>
+    clientAddress(req.socket.remoteAddress, headerOf(req, "x-forwarded-for")) ?? req.socket.remoteAddress ?? "";
   const checkKey = createKeyCheck({ keys, clock, log });
   const admission = createAdmission({ limits, clock, eventLoop, descriptors, watch });
   const answerState = createStateRoute({ delivery, checkKey, perSecond: deps.statePerSecond ?? 500 });
@@ -136,7 +138,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
       query: query.get("key") ?? undefined,
     });
     const { environment, projection } = key;
-    const leaveAdmission = admission.enter(key, addressOf(req) ?? "");
+    const leaveAdmission = admission.enter(key, addressOf(req));
     const basis = basisOf(query.get("basis")) ?? basisOf(headerOf(req, "last-event-id"));
     const stream = RawStream.open(req, res, clock, projection === "browser" ? { "access-control-allow-origin": "*" } : {});
     if (!stream) {

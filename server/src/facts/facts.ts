@@ -47,6 +47,8 @@ export interface Facts {
    * @throws Problem of `browserContext`, or UNAVAILABLE (503, Retry-After) when the page knows a newer revision for more than 2 s.
    */
   answer(environment: EnvironmentInfo, request: FactsQuestion, address: string | undefined): Promise<FactsAnswer>;
+  /** The same for a context that `browserContext` has checked, at the newest revision of this node. */
+  answerFor(environment: EnvironmentInfo, context: Context, address: string | undefined): FactsAnswer;
 }
 
 export interface FactsDeps {
@@ -92,16 +94,20 @@ export function createFacts({ store, clock }: FactsDeps): Facts {
     }
   }
 
+  function answerFor(environment: EnvironmentInfo, context: Context, address: string | undefined): FactsAnswer {
+    const court = courts.get(environment.id) ?? new Court(store.feed);
+    courts.set(environment.id, court);
+    return { ...court.verdicts(modelOf(environment), context, address, clock), contextHash: contextHash(context) };
+  }
+
   return {
+    answerFor,
     async answer(environment, request, address) {
       const { settings } = modelOf(environment);
       const secrets = store.signingSecrets(environment.id).map(({ text }) => text);
       const { context } = browserContext(request, { secureMode: settings.secureMode, secrets, now: clock.now() });
       await catchUp(environment, request);
-      const court = courts.get(environment.id) ?? new Court(store.feed);
-      courts.set(environment.id, court);
-      const model = modelOf(environment);
-      return { ...court.verdicts(model, context, address, clock), contextHash: contextHash(context) };
+      return answerFor(environment, context, address);
     },
   };
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { SdkKeys } from "../api-types.ts";
 import { createClientAddress, parseTrustedProxies } from "./client-address.ts";
+import { startTestServer } from "./test-server.ts";
 
 const through = (setting: string) => createClientAddress(parseTrustedProxies(setting) ?? expect.fail("no setting"));
 
@@ -15,7 +17,10 @@ describe("the address of a client", () => {
     ["1", "127.0.0.1", "10.9.9.9, 198.51.100.7", "198.51.100.7"],
     ["2", "127.0.0.1", "10.9.9.9, 198.51.100.7, 10.0.0.2", "198.51.100.7"],
     ["2", "127.0.0.1", "198.51.100.7", "198.51.100.7"],
-    ["1", "192.0.2.1", undefined, "192.0.2.1"],
+    ["1", "127.0.0.1", undefined, undefined],
+    ["10.0.0.0/8", "10.0.0.1", undefined, undefined],
+    ["10.0.0.0/8", "::ffff:a00:1", undefined, undefined],
+    ["10.0.0.0/8", "192.0.2.1", undefined, "192.0.2.1"],
     ["1", "127.0.0.1", "unknown", undefined],
     ["1", "127.0.0.1", "[2001:db8::1]:4711", "2001:db8::1"],
     ["1", "127.0.0.1", "198.51.100.7:4711", "198.51.100.7"],
@@ -31,3 +36,34 @@ describe("the address of a client", () => {
     expect(parseTrustedProxies(text)).toBeUndefined();
   });
 });
+
+test("a request that a trusted proxy says nothing of has no address for facts, and that of its connection for limits", async () => {
+  const E = "/api/v1/projects/default/environments/development";
+  const server = await startTestServer({ env: { TRUSTED_PROXIES: "127.0.0.0/8" } });
+  try {
+    const cookie = await server.signIn();
+    const { browser } = (await (await server.send("GET", `${E}/sdk-keys`, cookie)).json()) as SdkKeys;
+    await server.send("POST", "/api/v1/projects/default/flags", cookie, { key: "near" });
+    const when = { op: "cidr", attribute: "ip", values: ["127.0.0.0/8"] };
+    const rules = [{ id: "r", when, serve: { kind: "variant", variant: "on" } }];
+    const edited = await server.send("PATCH", `${E}/flags/near/configuration`, cookie, { mode: "targeted", rules, browser: true });
+    expect(edited.status, await edited.text()).toBe(200);
+    await server.send("POST", `${E}/groups`, cookie, { key: "beta", kind: "early-access" });
+    const ask = (path: string, headers: Record<string, string> = {}) =>
+      fetch(`${server.url}/sdk/v1/${path}?key=${browser}`, { method: "POST", headers, body: '{"context":{}}' });
+
+    expect(await (await ask("facts")).json()).toMatchObject({ true: [], false: [] });
+    expect(await (await ask("facts", { "x-forwarded-for": "127.0.0.9" })).json()).toMatchObject({ true: [1], false: [] });
+    expect(await (await ask("facts", { "x-forwarded-for": "192.0.2.1" })).json()).toMatchObject({ true: [], false: [1] });
+
+    const join = async (from?: string) => (await ask("early-access/beta/join", from ? { "x-forwarded-for": from } : {})).status;
+    const silent: number[] = [];
+    while (silent.length < 1_000 && silent.at(-1) !== 429) silent.push(await join());
+    expect(silent.at(-1)).toBe(429);
+    // Limits of the connection itself, not of a name that all share.
+    expect(await join("127.0.0.1, 127.0.0.1")).toBe(429);
+    expect(await join("192.0.2.1")).toBe(400);
+  } finally {
+    await server.close();
+  }
+}, 30_000);

@@ -18,15 +18,20 @@ export type ClientAddress = (connection: string | undefined, forwardedFor: strin
 export function createClientAddress(trusted: TrustedProxies): ClientAddress {
   return (connection, forwardedFor) => {
     const own = readAddress(connection);
-    if (own === undefined || forwardedFor === undefined || (trusted.kind === "hops" && trusted.hops === 0)) return own;
+    if (own === undefined || (trusted.kind === "hops" && trusted.hops === 0)) return own;
+    if (forwardedFor === undefined) return trusted.kind === "hops" || isTrusted(own, trusted.ranges) ? undefined : own;
     const way = [...forwardedFor.split(",").map(readAddress), own];
     if (trusted.kind === "hops") return way[Math.max(0, way.length - 1 - trusted.hops)];
     for (let at = way.length - 1; ; at--) {
       const address = way[at];
-      const parts = address === undefined ? undefined : parseAddress(address);
-      if (at === 0 || !parts || !trusted.ranges.some((range) => isInRange(parts, range))) return address;
+      if (at === 0 || address === undefined || !isTrusted(address, trusted.ranges)) return address;
     }
   };
+}
+
+function isTrusted(address: string, ranges: readonly AddressRange[]): boolean {
+  const parts = parseAddress(address);
+  return parts !== undefined && ranges.some((range) => isInRange(parts, range));
 }
 
 /** An address as proxies write it: some add a port, some put brackets around IPv6. An IPv4 address inside an IPv6 one is written as IPv4. */

@@ -54,11 +54,11 @@ const EFFECT_PATH = /^\/api\/v1\/projects\/[^/]+\/environments\/[^/]+\/effect$/;
 export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   const { store, auth, delivery, heartbeat, usage, log, version, publicUrl, sdkDirectory } = deps;
   const facts = createFacts({ store, clock: delivery.clock });
-  /** Where a request comes from; "unknown" where a proxy that is trusted does not say. */
-  const addressOf = (c: Context) => {
-    const { incoming } = (c.env ?? {}) as { incoming?: IncomingMessage };
-    return deps.clientAddress(incoming?.socket.remoteAddress, c.req.header("x-forwarded-for")) ?? "unknown";
-  };
+  const connectionOf = (c: Context) => ((c.env ?? {}) as { incoming?: IncomingMessage }).incoming?.socket.remoteAddress;
+  /** Where a request comes from; undefined where a proxy that is trusted does not say. */
+  const knownAddressOf = (c: Context) => deps.clientAddress(connectionOf(c), c.req.header("x-forwarded-for"));
+  /** What limits go by: whoever hides where a request comes from shares the limit of the connection. */
+  const addressOf = (c: Context) => knownAddressOf(c) ?? connectionOf(c) ?? "unknown";
   const members = createMembers(store);
   const app = new OpenAPIHono<ApiEnv>();
 
@@ -96,7 +96,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", heartbeatRoutes({ heartbeat }));
   describe(app, auth.cookie.name, version);
 
-  app.route("/", sdkRoutes({ delivery, store, members, usage, facts, sdkDirectory, addressOf }));
+  app.route("/", sdkRoutes({ delivery, store, members, usage, facts, sdkDirectory, addressOf, knownAddressOf }));
   app.route("/", killPage({ auth, addressOf, api: async (path, init) => app.request(path, init) }));
 
   app.all("/api/*", (c) => c.notFound());
