@@ -100,6 +100,18 @@ describe("signalbox fleet", () => {
   });
 });
 
+/** A kill at a server that answers every request so, and those for receipts with `receipt`. */
+async function killAt(status: number, text: string, receipt = status) {
+  const other = createServer((req, res) => {
+    res.writeHead(req.method === "POST" ? status : receipt, { "content-type": "application/json" });
+    res.end(text);
+  });
+  await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+  const told = await signalbox(`kill new-search -e production --url http://127.0.0.1:${(other.address() as AddressInfo).port}`);
+  await new Promise((resolve) => other.close(resolve));
+  return told;
+}
+
 describe("signalbox kill and restore", () => {
   it("says that no program is connected, which is done", async () => {
     const killed = await signalbox("kill new-search -e production -m burns");
@@ -107,11 +119,11 @@ describe("signalbox kill and restore", () => {
     expect(killed.out).toMatch(
       /^killed new-search in production \(revision \d+\), stored in [\d.]+ ms\nNo program is connected; each will apply it when it connects$/,
     );
-    expect(await signalbox("kill new-search -e production")).toEqual({
-      code: 0,
-      out: "new-search in production was killed already, nothing was changed",
-      err: "",
-    });
+    const again = await signalbox("kill new-search -e production");
+    expect(again).toMatchObject({ code: 0, err: "" });
+    expect(again.out).toMatch(
+      /^new-search in production was killed already, nothing was changed \(revision \d+\)\nNo program is connected/,
+    );
     const shown = await signalbox("show new-search -e production");
     expect(shown.out).toMatch(/^new-search in production: KILLED\n[\s\S]*Killed \d+ s ago by test \(token of ana\): burns/);
     expect((await signalbox("restore new-search -e production")).out).toMatch(/^restored new-search in production/);
@@ -136,12 +148,16 @@ describe("signalbox kill and restore", () => {
     ]);
     const killing = signalbox("kill new-search -e production --json");
     const killed = await killing;
+    // Asked again it is stored already, and the same program still lags.
+    const again = await signalbox("kill new-search -e production");
+    expect(again).toMatchObject({ code: 3, err: expect.stringContaining("sleeper") });
+    expect(again.out).toMatch(/^new-search in production was killed already, .*\n1 of 2 connected programs have applied it/);
     connected.leave();
     expect(killed.code).toBe(3);
     expect(killed.err).toBe("sleeper (sleeper-1): its SDK (unknown) may be too old to acknowledge this");
     expect(JSON.parse(killed.out)).toMatchObject({ changed: true, receipt: { connected: 2, acknowledged: 1, complete: false } });
     await signalbox("restore new-search -e production");
-  }, 20_000);
+  }, 40_000);
 
   it("says that it is stored when the receipt cannot be had, with exit code 4", async () => {
     // A server that takes the kill and then loses its memory of receipts, as a restart does.
@@ -157,7 +173,7 @@ describe("signalbox kill and restore", () => {
     expect(await signalbox(`kill new-search -e production --url http://127.0.0.1:${port}`)).toEqual({
       code: 4,
       out: "killed new-search in production (revision 7)",
-      err: "It is stored, but who has applied it is not known: Gone.",
+      err: 'It is stored, but who has applied it is not known: Gone.\n"signalbox fleet -e production" tells which revision each program holds.',
     });
     await new Promise((resolve) => forgetful.close(resolve));
   });
@@ -169,6 +185,29 @@ describe("signalbox kill and restore", () => {
     const { code, err } = await signalbox(`kill new-search -e production --url http://127.0.0.1:${port}`);
     expect([code, err]).toEqual([4, expect.stringContaining("it may be stored or not; run the same command again")]);
     await new Promise((resolve) => cut.close(resolve));
+  });
+
+  it.each([
+    ["is cut within its body", 200, '{"flag":{"key":"new-se'],
+    ["is empty", 200, ""],
+    ["is a proxy's page", 502, "<h1>Bad Gateway</h1>"],
+    ["is a proxy's JSON", 504, '{"message":"upstream timed out"}'],
+  ])("says that it may be stored when the answer %s", async (_, status, text) => {
+    const { code, err } = await killAt(status, text);
+    expect([code, err]).toEqual([
+      4,
+      expect.stringContaining(`answered ${status} without saying what became of it: it may be stored or not;`),
+    ]);
+  });
+
+  it("ends with 1 when the server itself says that it failed", async () => {
+    expect(await killAt(503, '{"code":"STORE_UNAVAILABLE","detail":"Not stored."}')).toEqual({ code: 1, out: "", err: "Not stored." });
+  });
+
+  it("does not take a kill that was stored before for one that is applied", async () => {
+    const told = await killAt(200, '{"flag":{"key":"new-search"},"revision":7,"changed":false}', 404);
+    expect(told).toMatchObject({ code: 4, out: "new-search in production was killed already, nothing was changed (revision 7)" });
+    expect(told.err).toContain("who has applied it is not known");
   });
 
   it("does not let a kill token restore", async () => {

@@ -14,6 +14,7 @@ export class OutcomeUnknown extends Refused {}
 
 /** A server that does not answer within this time is treated as unreachable. */
 const ANSWER_MS_MAX = 20_000;
+const RUN_AGAIN = "it may be stored or not; run the same command again, doing it twice does no harm.";
 
 export interface Client {
   /** The parsed answer. Throws Refused with the server's sentence, or with what to check when it cannot be reached. */
@@ -56,7 +57,7 @@ export function connect({ url, token }: Options): Client {
         const Failure = isUnknown ? OutcomeUnknown : Refused;
         throw new Failure(
           isUnknown
-            ? `${url} did not answer (${reason}): it may be stored or not; run the same command again, doing it twice does no harm.`
+            ? `${url} did not answer (${reason}): ${RUN_AGAIN}`
             : `${url} cannot be reached (${reason}): is the server running there? --url or SIGNALBOX_URL names another.`,
           { cause: error },
         );
@@ -64,6 +65,10 @@ export function connect({ url, token }: Options): Client {
     );
     const body: unknown = await answer.json().catch(() => undefined);
     if (answer.ok && body !== undefined) return body as T;
+    // A cut answer, or that of a proxy which lost ours: what was asked for may have been carried out behind it.
+    if (init.method !== "GET" && (answer.ok || (answer.status >= 500 && !isProblem(body)))) {
+      throw new OutcomeUnknown(`${url} answered ${answer.status} without saying what became of it: ${RUN_AGAIN}`);
+    }
     throw new Refused(sentenceOf(answer, body, url));
   }
 
@@ -72,6 +77,11 @@ export function connect({ url, token }: Options): Client {
     post: (path, body, ifMatch) => ask(path, { method: "POST", body: JSON.stringify(body) }, ifMatch),
     patch: (path, body, ifMatch) => ask(path, { method: "PATCH", body: JSON.stringify(body) }, ifMatch),
   };
+}
+
+function isProblem(body: unknown): boolean {
+  const { code, detail } = (body ?? {}) as Partial<Problem>;
+  return typeof code === "string" && typeof detail === "string";
 }
 
 function sentenceOf(answer: Response, body: unknown, url: string): string {

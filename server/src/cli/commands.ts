@@ -70,19 +70,21 @@ async function storeAndWait(verb: "kill" | "restore", options: Options, output: 
   const written = await client.post<FlagWritten>(path, options.reason ? { reason: options.reason } : {});
   const past = verb === "kill" ? "killed" : "restored";
   const where = `${written.flag.key} in ${options.environment}`;
-  if (!written.changed) {
-    out(options.json ? JSON.stringify({ ...written, receipt: null }, null, 2) : `${where} was ${past} already, nothing was changed`);
-    return EXIT.done;
-  }
-  const receipt = await receiptOf(client, `${at}/revisions/${written.revision}/receipt`, options.json ? undefined : output.live);
+  const { revision, changed } = written;
+  const done = changed
+    ? `${past} ${where} (revision ${revision})`
+    : `${where} was ${past} already, nothing was changed (revision ${revision})`;
+  // That it was stored before proves nothing about programs. The revision is then the newest one, and whoever has that has this too.
+  const receipt = await receiptOf(client, `${at}/revisions/${revision}/receipt`, options.json ? undefined : output.live);
   if (options.json) out(JSON.stringify({ ...written, receipt: receipt instanceof Refused ? null : receipt }, null, 2));
   if (receipt instanceof Refused) {
-    if (!options.json) out(`${past} ${where} (revision ${written.revision})`);
+    if (!options.json) out(done);
     err(`It is stored, but who has applied it is not known: ${receipt.message}`);
+    err(`"signalbox fleet -e ${options.environment}" tells which revision each program holds.`);
     return EXIT.unknown;
   }
   if (!options.json) {
-    out(`${past} ${where} (revision ${written.revision}), stored in ${receipt.storedMs} ms`);
+    out(changed ? `${done}, stored in ${receipt.storedMs} ms` : done);
     out(receipt.sentence);
     if (receipt.acknowledged >= PERCENTILES_FROM)
       out(`half within ${receipt.p50Ms} ms, 95 % within ${receipt.p95Ms} ms, 99 % within ${receipt.p99Ms} ms`);
