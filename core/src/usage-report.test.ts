@@ -15,6 +15,8 @@ function createWorld() {
   const counted: UsageReport[] = [];
   const last = new Map<string, number>();
   const lines: string[] = [];
+  let underWay = 0;
+  let atOnce = 0;
   function receive(body: string): void {
     const report = JSON.parse(body) as UsageReport;
     expect(new TextEncoder().encode(body).length).toBeLessThanOrEqual(REPORT_BYTES_MAX + 14 * 1024);
@@ -38,7 +40,11 @@ function createWorld() {
       },
       async send(_path, body) {
         const { arrives, answered } = network();
+        atOnce = Math.max(atOnce, ++underWay);
+        // Arrives and is answered later, so what happens meanwhile happens while it is under way.
+        for (let i = 0; i < 3; i++) await Promise.resolve();
         if (arrives) receive(body);
+        underWay--;
         return arrives && answered ? "sent" : "failed";
       },
     },
@@ -53,13 +59,14 @@ function createWorld() {
     counted,
     lines,
     receive,
+    atOnce: () => atOnce,
     network(next: typeof network) {
       network = next;
     },
     async pass(ms: number): Promise<void> {
       const end = now + ms;
       for (;;) {
-        for (let i = 0; i < 10; i++) await Promise.resolve();
+        for (let quiet = 0; quiet < 10; quiet = underWay > 0 ? 0 : quiet + 1) await Promise.resolve();
         const [next] = timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
         if (!next) break;
         now = Math.max(now, next.at);
@@ -114,6 +121,24 @@ describe("reports", () => {
     ]);
   });
 
+  test("flushed by many at once: one is under way at a time, each is counted once, and none is sent twice", async () => {
+    const world = createWorld();
+    world.reporter.look({ generation: 1, revision: 4 }, false);
+    const flushes: Promise<void>[] = [];
+    for (let i = 0; i < 20; i++) {
+      world.reporter.served(`flag-${i}`, "on");
+      flushes.push(world.reporter.flush(true), world.reporter.flush(false));
+      if (i % 3 === 0) await Promise.resolve();
+    }
+    await Promise.all(flushes);
+    expect(world.atOnce()).toBe(1);
+    expect(world.total()).toBe(20);
+    expect(world.arrived).toHaveLength(world.counted.length);
+    world.reporter.served("a", "on");
+    await world.reporter.flush(true);
+    expect(world.total()).toBe(21);
+  });
+
   test("of a page that goes away keep their number only where the server may have them already", async () => {
     const world = createWorld();
     world.network(() => ({ arrives: true, answered: false }));
@@ -157,7 +182,7 @@ describe("reports", () => {
       fc.record({ kind: fc.constant("network" as const), arrives: fc.boolean(), answered: fc.boolean() }),
       fc.record({ kind: fc.constant("pass" as const), ms: fc.constantFrom(0, 150, 1_000, 10_000, 70_000) }),
       fc.record({ kind: fc.constant("revision" as const) }),
-      fc.record({ kind: fc.constant("flush" as const) }),
+      fc.record({ kind: fc.constant("flush" as const), times: fc.integer({ min: 1, max: 4 }) }),
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (schedule) => {
@@ -175,7 +200,7 @@ describe("reports", () => {
           } else if (one.kind === "network") world.network(() => one);
           else if (one.kind === "pass") await world.pass(one.ms);
           else if (one.kind === "revision") world.reporter.look({ generation: 1, revision: ++revision }, false);
-          else void world.reporter.flush(true);
+          else for (let i = 0; i < one.times; i++) void world.reporter.flush(true);
         }
         world.network(() => ({ arrives: true, answered: true }));
         await world.reporter.flush(true);
@@ -188,6 +213,7 @@ describe("reports", () => {
           }
         }
         expect([...counted].sort()).toEqual([...served].sort());
+        expect(world.atOnce()).toBeLessThanOrEqual(1);
       }),
       { numRuns: 300 },
     );

@@ -117,10 +117,15 @@ export function createUsageReporter({ ports, time, named, before, lost }: UsageR
   }
 
   async function flush(hold: boolean): Promise<void> {
-    if (reporting) await reporting;
-    reporting = send(hold);
-    await reporting;
-    reporting = undefined;
+    // Several may wait for the same one; the first of them goes on, the others wait for it in turn.
+    while (reporting) await reporting;
+    const own = send(hold);
+    reporting = own;
+    try {
+      await own;
+    } finally {
+      if (reporting === own) reporting = undefined;
+    }
   }
 
   async function send(hold: boolean): Promise<void> {
