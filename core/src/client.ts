@@ -184,8 +184,8 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
     try {
       const subject = context ?? ports.context() ?? NOBODY;
       const given = evaluate(state, key, subject, circumstances());
-      // Before there is any state, answers that the page came with hold.
-      const isEarly = facts !== undefined && state.position === undefined && subject === facts.context;
+      // Before there is any state, answers that the page came with hold, but never over a kill.
+      const isEarly = facts !== undefined && state.position === undefined && subject === facts.context && !state.emergency.has(key);
       return (isEarly && facts.held(key)) || given;
     } catch {
       return BROKEN; // a hostile provider of contexts; `evaluate` itself never throws

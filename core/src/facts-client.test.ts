@@ -96,6 +96,19 @@ function createPage(random = () => 0.5) {
       now = end;
     },
     frame,
+    /** Opens a stream that tells of kills and sends no state yet. */
+    hello(head: number, killed: readonly string[]): void {
+      stream?.open();
+      frame("hello", {
+        protocol: 1,
+        generation: 1,
+        head,
+        factsAt: 0,
+        heartbeatMs: 15_000,
+        at: 0,
+        emergency: killed.map((flag) => ({ id: flag, flag })),
+      });
+    },
     /** Opens a stream that sends the state. */
     open(at: number, flags: readonly FlagEntry[], factsAt = 0): void {
       const before = stream;
@@ -393,6 +406,15 @@ test("answers that a page came with hold until the state and the facts are there
   expect(page.on()).toBe(false);
   page.client.facts?.identify({ key: "bob" }, { given });
   expect(page.on()).toBe(false);
+});
+
+test("answers that a page came with never hold over a kill", () => {
+  const page = createPage();
+  const on = { served: true, variant: "on", value: true, reason: { kind: "STATIC" } } as const;
+  page.client.facts?.identify({ key: "ada" }, { given: { contextHash: contextHash({ key: "ada" }), flags: { beta: on, plain: on } } });
+  page.pass(0);
+  page.hello(5, ["beta"]);
+  expect([page.on(), page.on("plain")]).toEqual([false, true]);
 });
 
 test("a context without JSON is evaluated, and its facts stay unknown", () => {

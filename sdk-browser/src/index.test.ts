@@ -16,7 +16,11 @@ beforeEach(() => {
   stored.clear();
   Object.defineProperty(globalThis, "localStorage", {
     configurable: true,
-    value: { getItem: (name: string) => stored.get(name) ?? null, setItem: (name: string, text: string) => void stored.set(name, text) },
+    value: {
+      getItem: (name: string) => stored.get(name) ?? null,
+      setItem: (name: string, text: string) => void stored.set(name, text),
+      removeItem: (name: string) => stored.delete(name),
+    },
   });
 });
 afterEach(async () => {
@@ -287,6 +291,48 @@ describe("following", () => {
       const next = follow({ url: server.url });
       expect(next.flags.status.state).toBe("connecting");
       await next.flags.close();
+    }
+  });
+
+  test("a state that cannot be kept leaves none behind, so that a kill which it holds is not forgotten", async () => {
+    const server = await serve([flag("a", "on")]);
+    const { flags } = follow(server);
+    await flags.ready();
+    await until("it is kept", () => stored.has(nameOf(server)));
+    const tags = Array.from({ length: 11 }, () => "x".repeat(100_000));
+    server.say("change", server.step([flag("a", "on", { killed: true, tags } as object)]));
+    await until("the older state is gone", () => !flags.isOn("a") && !stored.has(nameOf(server)));
+    server.say("change", server.step([flag("a", "on")]));
+    await until("it is kept again", () => stored.has(nameOf(server)));
+    localStorage.setItem = () => {
+      throw new Error("full");
+    };
+    server.say("change", server.step([flag("a", "on", { killed: true })]));
+    await until("the older state is gone", () => !flags.isOn("a") && !stored.has(nameOf(server)));
+  });
+
+  test.each(["pagehide", "visibilitychange"])("a page that goes away (%s) keeps the kill that it has just heard of", async (event) => {
+    const page = Object.assign(new EventTarget(), { visibilityState: "hidden" });
+    const around = new EventTarget();
+    const addEventListener = around.addEventListener.bind(around);
+    Object.assign(globalThis, { document: page, addEventListener });
+    try {
+      const server = await serve([flag("a", "on")]);
+      const { flags } = follow(server);
+      await flags.ready();
+      await until("it is kept", () => stored.has(nameOf(server)));
+      const kept = new Promise<string | undefined>((resolve) => {
+        flags.on("change", () => {
+          (event === "pagehide" ? around : page).dispatchEvent(new Event(event));
+          resolve(stored.get(nameOf(server)));
+        });
+      });
+      server.say("change", server.step([flag("a", "on", { killed: true })]));
+      expect(JSON.parse((await kept) ?? "{}").entries).toEqual([expect.objectContaining({ killed: true })]);
+      await flags.close();
+    } finally {
+      Reflect.deleteProperty(globalThis, "document");
+      Reflect.deleteProperty(globalThis, "addEventListener");
     }
   });
 

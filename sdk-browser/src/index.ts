@@ -128,7 +128,10 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
     },
   );
 
-  const unwatch = watchPage(client.tell, () => client.drain().forEach(requests.beacon));
+  const unwatch = watchPage(client.tell, () => {
+    saved.flush();
+    client.drain().forEach(requests.beacon);
+  });
   client.facts?.identify(context, { kept: saved.loadFacts(), given: bootstrap && answersOf(bootstrap) });
   let tabs = openTabs(`signalbox:${server}:${sdkKey}`, (answer) => client.facts?.take(answer));
 

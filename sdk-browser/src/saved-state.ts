@@ -10,6 +10,8 @@ export interface SavedState {
   load(): State;
   /** Keeps the state, soon: many changes in a row are one write. */
   save(state: State): void;
+  /** Keeps at once what waits to be kept, for a page that goes away. */
+  flush(): void;
   /** The facts that were kept last, as they were found. */
   loadFacts(): unknown;
   saveFacts(answer: FactsAnswer): void;
@@ -22,7 +24,25 @@ const LENGTH_MAX = 1_000_000;
 export function savedState(server: string, sdkKey: string): SavedState {
   const name = `signalbox:${server}:${sdkKey}`;
   const factsName = `${name}:facts`;
-  let saving = false;
+  let unsaved: State | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function flush(): void {
+    clearTimeout(timer);
+    const state = unsaved;
+    unsaved = undefined;
+    if (state?.position === undefined) return;
+    const { position, digest, factsAt, environment, project, entries } = state;
+    try {
+      // Where this one does not fit the next page begins without a state: an older one may lack a kill.
+      localStorage.removeItem(name);
+      const text = JSON.stringify({ ...position, digest, factsAt, environment, project, entries: [...entries.values()] });
+      if (text.length <= LENGTH_MAX) localStorage.setItem(name, text);
+    } catch {
+      // full or forbidden: as above
+    }
+  }
+
   return {
     loadFacts() {
       try {
@@ -50,19 +70,9 @@ export function savedState(server: string, sdkKey: string): SavedState {
       return state;
     },
     save(state) {
-      if (saving) return;
-      saving = true;
-      setTimeout(() => {
-        saving = false;
-        const { position, digest, factsAt, environment, project, entries } = state;
-        if (position === undefined) return;
-        try {
-          const text = JSON.stringify({ ...position, digest, factsAt, environment, project, entries: [...entries.values()] });
-          if (text.length <= LENGTH_MAX) localStorage.setItem(name, text);
-        } catch {
-          // full or forbidden: the next page begins without a state
-        }
-      }, SAVE_AFTER_MS);
+      if (unsaved === undefined) timer = setTimeout(flush, SAVE_AFTER_MS);
+      unsaved = state;
     },
+    flush,
   };
 }
