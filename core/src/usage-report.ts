@@ -60,6 +60,8 @@ export function createUsageReporter({ ports, time, named, before, lost }: UsageR
   let sending = false;
   /** Since when the counts in the table are counted. */
   let openedAt: number | undefined;
+  /** Whether that is to be in the reports that are made now, as soon as earlier ones leave room for it. */
+  let spanDue = false;
   let revision: number | undefined;
   let closed = false;
   let sentAt = Number.NEGATIVE_INFINITY;
@@ -83,14 +85,15 @@ export function createUsageReporter({ ports, time, named, before, lost }: UsageR
     cancel = ports.after(due - now, () => void flush(false), false);
   }
 
-  /** `always`: what comes next must not be counted with it. */
-  function endSpan(always: boolean): void {
-    if (openedAt === undefined) return;
+  /** `always`: what comes next must not be counted with it. False when there is no room for it yet. */
+  function endSpan(always: boolean): boolean {
+    if (openedAt === undefined) return true;
     const { ended, lost: many } = counts.endSpan({ at: openedAt, revision }, always);
     full += many;
-    if (!ended) return;
+    if (!ended) return false;
     openedAt = undefined;
     cancelMinute();
+    return true;
   }
 
   function open(): void {
@@ -101,6 +104,7 @@ export function createUsageReporter({ ports, time, named, before, lost }: UsageR
 
   /** The next report, without a number while nobody may have to send it twice. */
   function next(numbered: boolean): typeof pending {
+    if (spanDue) spanDue = !endSpan(false);
     const usage = counts.take();
     const contexts = contextSample.take();
     if (usage === undefined && contexts === undefined) return undefined;
@@ -133,7 +137,7 @@ export function createUsageReporter({ ports, time, named, before, lost }: UsageR
     dueAt = Number.POSITIVE_INFINITY;
     sentAt = ports.now();
     before(newUnknownKeys());
-    endSpan(false);
+    spanDue = !endSpan(false);
     for (pending ??= next(true); pending !== undefined; pending = next(true)) {
       sending = true;
       const result = await ports.send("usage", pending.body, hold);
@@ -182,7 +186,7 @@ export function createUsageReporter({ ports, time, named, before, lost }: UsageR
       cancelMinute();
     },
     drain() {
-      endSpan(false);
+      spanDue = !endSpan(false);
       // One that is under way leaves by itself. One that failed may have arrived, so it keeps its number; the others are sent by nobody else.
       const bodies = pending !== undefined && !sending ? [pending.body] : [];
       for (let report = next(false); report !== undefined; report = next(false)) bodies.push(report.body);
