@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Context, UsageReport } from "@signalbox/core";
+import type { Context, Projection, UsageReport } from "@signalbox/core";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import { openTestStore, type TestStore } from "../delivery/test-store.ts";
@@ -8,6 +8,7 @@ import { collectingLog, manualClock, until } from "../delivery/test-support.ts";
 import { patchSettings } from "../environments/settings.ts";
 import { patchIdentity } from "../flags/decide.ts";
 import { tables } from "../store/schema.sqlite.ts";
+import { type CountRow, createCounts } from "./counts.ts";
 import { withoutPrivate } from "./samples.ts";
 import { createUsage } from "./usage.ts";
 
@@ -117,7 +118,7 @@ describe("counted evaluations", () => {
         flag: "search",
         variant: "on",
         count: 1,
-        at: clock.now() - (minute * 500 + i) * MINUTE,
+        at: clock.now() - i * MINUTE,
       }));
       results.push(
         report({ run: `r${minute}`, batch: 1, evaluated }).then(
@@ -132,6 +133,99 @@ describe("counted evaluations", () => {
     await Promise.all(results);
     // What was taken into memory before is written at the end; the rest never was.
     expect(sum()).toBe(20 * 500);
+  });
+
+  test("of browsers leave servers half of what may wait while the database refuses", async () => {
+    const { createFlag, clock, store, sum, usage, development } = await start();
+    const flags = ["a", "b", "c"];
+    for (const flag of flags) await createFlag(flag);
+    store.db.run("create trigger refuse before insert on usage_count begin select raise(abort, 'disk is full'); end");
+    // 540 rows of the last hour: as many as fill a transaction.
+    const evaluated = flags.flatMap((flag) =>
+      ["on", "off", "x"].flatMap((variant) =>
+        Array.from({ length: 60 }, (_, i) => ({ flag, variant, count: 1, at: clock.now() - i * MINUTE })),
+      ),
+    );
+    const results: Promise<unknown>[] = [];
+    for (const projection of ["browser", "server"] as const) {
+      for (let index = 0; index < 30; index += 1) {
+        const report = { instance: `${projection}-${index}`, app: "shop", sdk: "x", run: "r", batch: 1, evaluated, unknown: [] };
+        results.push(usage.record(development, projection, report).catch(() => {}));
+        await clock.advance(0);
+      }
+    }
+    store.db.run("drop trigger refuse");
+    await usage.close();
+    await Promise.all(results);
+    const instances = store.db.select().from(tables.usageBatch).all();
+    expect(instances.filter(({ instance }) => instance.startsWith("browser"))).toHaveLength(10);
+    expect(instances.filter(({ instance }) => instance.startsWith("server"))).toHaveLength(10);
+    expect(sum()).toBe(20 * 540);
+  });
+
+  test("of a time long ago are filed a day ago, of browsers an hour ago, and belong to no revision", async () => {
+    const parts = await openTestStore();
+    cleanups.push(() => parts.close());
+    const { createFlag, kill, rows, clock, usage, development } = await start(parts, manualClock(Date.now()));
+    await createFlag("search");
+    const revision = await kill("search");
+    const killedAt = clock.now();
+    await clock.advance(3 * HOUR);
+    const minuteOf = (at: number) => at - (at % MINUTE);
+    const report = async (projection: Projection, at: number, count: number) => {
+      const given = usage.record(development, projection, {
+        ...{ instance: "i", app: "shop", sdk: "x", unknown: [] },
+        evaluated: [{ flag: "search", variant: "on", count, revision: revision - 1, at }],
+      });
+      await clock.advance(1_000);
+      await given;
+    };
+    const first = clock.now();
+    // Before the kill, though filed after it; and after the kill.
+    await report("browser", killedAt - HOUR, 2);
+    expect(rows()).toMatchObject([{ at: minuteOf(first - HOUR), revision: 0, count: 2 }]);
+    expect(usage.sinceKill(development.id, ["search"], "off")).toMatchObject({ old: 0, apps: [] });
+    await report("browser", killedAt + HOUR, 3);
+    expect(usage.sinceKill(development.id, ["search"], "off")).toMatchObject({ old: 3, apps: [{ count: 3 }] });
+    const second = clock.now();
+    await report("server", killedAt - 2 * HOUR, 11);
+    await report("server", 0, 7);
+    expect(rows().find(({ count }) => count === 11)).toMatchObject({ at: minuteOf(killedAt - 2 * HOUR), revision: revision - 1 });
+    expect(rows().find(({ count }) => count === 7)).toMatchObject({ at: minuteOf(second + 1_000 - 24 * HOUR), revision: 0 });
+    expect(usage.sinceKill(development.id, ["search"], "off")).toMatchObject({ old: 3 });
+    await usage.close();
+  });
+
+  test("have a bound of names that covers hours, and that browsers cannot use up for servers", { timeout: 30_000 }, async () => {
+    const { store, development, rows, clock, log } = await start();
+    const also = { pending: () => false, begin: () => ({ write() {}, failed() {} }) };
+    const counts = createCounts({ store, log, clock, also });
+    const at = clock.now();
+    const row = (revision: number, when = at) => ({
+      ...{ environmentId: development.id, flagKey: "search", variant: "on", count: 1 },
+      revision,
+      at: when,
+    });
+    const add = (projection: Projection, given: CountRow[]) =>
+      counts.add({ environmentId: development.id, projection, instance: "i" }, given);
+    const all = [
+      add(
+        "browser",
+        Array.from({ length: 20_000 }, (_, index) => row(index + 1)),
+      ),
+    ];
+    // Known by revision, but not in that hour.
+    all.push(add("browser", [row(20_001), row(1), row(2, at - HOUR)]), add("server", [row(20_002), row(3, at - HOUR)]));
+    await counts.close();
+    await Promise.all(all);
+    const minute = at - (at % MINUTE);
+    expect(rows().filter((one) => one.revision === 0 || one.revision > 20_000 || one.at < minute || one.count > 1)).toMatchObject([
+      { revision: 1, count: 2 },
+      { revision: 0, at: minute },
+      { revision: 0, at: minute - HOUR },
+      { revision: 20_002, at: minute },
+      { revision: 3, at: minute - HOUR },
+    ]);
   });
 
   test("names and revisions that a program makes up are not kept", async () => {

@@ -1,3 +1,4 @@
+import type { Projection } from "@signalbox/core";
 import { type SQL, sql } from "drizzle-orm";
 import type { Clock } from "../delivery/clock.ts";
 import { type Problem, problem } from "../errors.ts";
@@ -19,13 +20,16 @@ export const HOURS_KEPT_MS = 30 * DAY_MS;
 const WRITE_GAP_MS = 200;
 /** Rows after which a transaction is full: whatever else waits, a kill first of all, has its turn before the next. */
 const CHUNK_ROWS_MAX = 500;
-/** Transactions that may wait while the database refuses. Past this reports are refused (503); programs keep them and come again. */
-const CHUNKS_MAX = 20;
+/**
+ * Transactions that may wait while the database refuses. Past this reports are refused (503); programs keep them and come again. Whoever
+ * holds a browser key, which is everybody, fills no more than half of them.
+ */
+const CHUNKS_MAX = { server: 20, browser: 10 };
 /** Rows that are moved or deleted in one transaction. */
 const SLICE_ROWS_MAX = 500;
 /**
- * Different (flag, variant, revision) of one environment in an hour. Past this, which only a program that makes revisions up reaches, the
- * revision of a further one is not kept (0).
+ * Different (flag, variant, revision, hour) that servers report of one environment in an hour, and as many that browsers do. Past this, which
+ * only a program that makes revisions or times up reaches, the revision of a further one is not kept (0).
  */
 const ROWS_PER_HOUR_MAX = 20_000;
 /** Runs of programs of one environment whose last report is remembered, and for how long. A forgotten one that repeats a report is counted twice. */
@@ -35,7 +39,7 @@ const RUNS_KEPT_MS = 7 * DAY_MS;
 export interface CountRow {
   readonly environmentId: number;
   readonly flagKey: string;
-  /** When it was evaluated; the minute is kept. */
+  /** When it was evaluated, not in the future; the minute is kept. */
   readonly at: number;
   /** 0: the program did not tell. */
   readonly revision: number;
@@ -46,6 +50,8 @@ export interface CountRow {
 /** Which report it is; one without a number is counted as often as it comes. */
 export interface ReportNumber {
   readonly environmentId: number;
+  /** What the key is for that it came with. */
+  readonly projection: Projection;
   readonly instance: string;
   readonly run?: string | undefined;
   readonly batch?: number | undefined;
@@ -62,7 +68,7 @@ export interface Counts {
   /** Whether this report was counted before. */
   isRepeated(report: ReportNumber): boolean;
   /** Throws a problem when no report can be taken now. */
-  assertRoom(): void;
+  assertRoom(projection: Projection): void;
   /**
    * Counts a report that is not repeated; with a repeated one `rows` is empty. Resolves when it is in the database, rejects with a problem
    * when it cannot be said to be.
@@ -88,7 +94,8 @@ export function createCounts({ store, log, clock, also }: CountsDeps): Counts {
   /** By environment, then by name; the one that was heard of last is the last. */
   const runs = new Map<number, Map<string, { batch: number; at: number }>>();
   const forgottenRuns: { environmentId: number; instance: string }[] = [];
-  const hours = new Map<number, { hour: number; rows: Set<string> }>();
+  /** By environment and projection: what was named in this hour. */
+  const hours = new Map<string, { hour: number; rows: Set<string> }>();
   const chunks: Chunk[] = [];
   let stopTimer: (() => void) | undefined;
   let writing: Promise<void> | undefined;
@@ -112,16 +119,16 @@ export function createCounts({ store, log, clock, also }: CountsDeps): Counts {
     }
   }
 
-  function bounded(row: CountRow, now: number): CountRow {
-    const at = Math.min(Math.max(row.at, now - HOURS_KEPT_MS + DAY_MS), now);
+  function bounded(row: CountRow, projection: Projection, now: number): CountRow {
     const hour = now - (now % HOUR_MS);
-    const seen = hours.get(row.environmentId);
+    const budget = `${row.environmentId}:${projection}`;
+    const seen = hours.get(budget);
     const current = seen?.hour === hour ? seen : { hour, rows: new Set<string>() };
-    hours.set(row.environmentId, current);
-    const name = `${row.flagKey}\n${row.variant}\n${row.revision}`;
+    hours.set(budget, current);
+    const name = `${row.flagKey}\n${row.variant}\n${row.revision}\n${row.at - (row.at % HOUR_MS)}`;
     const hasRoom = current.rows.has(name) || current.rows.size < ROWS_PER_HOUR_MAX;
     if (hasRoom) current.rows.add(name);
-    return { ...row, at: at - (at % MINUTE_MS), revision: hasRoom ? row.revision : 0 };
+    return { ...row, at: row.at - (row.at % MINUTE_MS), revision: hasRoom ? row.revision : 0 };
   }
 
   function lastChunk(): Chunk {
@@ -205,8 +212,8 @@ export function createCounts({ store, log, clock, also }: CountsDeps): Counts {
 
   return {
     isRepeated,
-    assertRoom() {
-      if (closed || chunks.length >= CHUNKS_MAX) throw notStored();
+    assertRoom(projection) {
+      if (closed || chunks.length >= CHUNKS_MAX[projection]) throw notStored();
     },
     add(report, rows) {
       return new Promise((resolve, reject) => {
@@ -225,7 +232,7 @@ export function createCounts({ store, log, clock, also }: CountsDeps): Counts {
           chunk.runs.set(`${environmentId}:${instance}`, { environmentId, instance, batch, at: now });
         }
         for (const row of rows) {
-          const kept = bounded(row, now);
+          const kept = bounded(row, report.projection, now);
           const name = [kept.environmentId, kept.flagKey, kept.at, kept.revision, kept.variant].join("\n");
           chunk.rows.set(name, { ...kept, count: Math.min(kept.count + (chunk.rows.get(name)?.count ?? 0), Number.MAX_SAFE_INTEGER) });
         }

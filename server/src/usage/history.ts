@@ -69,14 +69,14 @@ export function readHistory(
   return { stepMs, series: series.sort((a, b) => b.total - a.total || (a.variant < b.variant ? -1 : 1)) };
 }
 
-/** In the minute (once it is gathered, the hour) of the kill itself only programs' word can tell before from after: `sameMinute` are those after. */
+/** In the minute (once it is gathered, the hour) of the kill itself only programs' word can tell before from after: `untold` are those after. */
 export function readSinceKill(
   store: Pick<Store, "db">,
   unwritten: Rows,
   environmentId: number,
   keys: readonly string[],
   off: string,
-  { kill, apps, sameMinute }: { kill: Kill; apps: readonly LateApp[]; sameMinute: number },
+  { kill, apps, untold }: { kill: Kill; apps: readonly LateApp[]; untold: number },
 ): SinceKill {
   const isApplied = sql`revision >= ${kill.revision}`;
   const row = store.db.get<{ off: number; old: number; oldAt: number | null }>(sql`
@@ -85,7 +85,7 @@ export function readSinceKill(
       max(case when ${isOld(kill, off)} then at end) as oldAt
     from usage_count where ${where(environmentId, keys)} and at >= ${kill.at - (kill.at % HOUR_MS)}`);
   let served = row?.off ?? 0;
-  let old = (row?.old ?? 0) + sameMinute;
+  let old = (row?.old ?? 0) + untold;
   const ats = [row?.oldAt ?? 0, ...apps.map(({ lastAt }) => lastAt)];
   for (const { environmentId: id, flagKey, revision, variant, at, count } of unwritten) {
     if (id !== environmentId || !keys.includes(flagKey)) continue;

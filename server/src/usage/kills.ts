@@ -24,23 +24,23 @@ export interface LateApp {
 
 interface Watched extends Kill {
   readonly apps: Map<string, LateApp>;
-  /** Of them, those in the minute of the kill, which the table of minutes cannot tell from those before it. */
-  sameMinute: number;
+  /** Of them, those that the table of minutes cannot tell from those before the kill: in its minute, or not filed under their time. */
+  untold: number;
 }
 
 /** Which programs still serve the old value of a killed flag. Of reports since this process started; the table has the sums. */
 export interface Kills {
-  /** A row of a report. */
+  /** A row of a report; `isUntimed`: the table does not hold it under its time. */
   note(
     environment: EnvironmentInfo,
-    row: { flagKey: string; variant: string; revision: number; at: number; count: number; app: string },
+    row: { flagKey: string; variant: string; revision: number; at: number; count: number; app: string; isUntimed: boolean },
     off: string,
   ): void;
   /** `keys`: the flag's key and its old ones. */
   of(
     environmentId: number,
     keys: readonly string[],
-  ): { readonly kill: Kill; readonly apps: readonly LateApp[]; readonly sameMinute: number } | undefined;
+  ): { readonly kill: Kill; readonly apps: readonly LateApp[]; readonly untold: number } | undefined;
   close(): void;
 }
 
@@ -58,7 +58,7 @@ export function createKills(store: Pick<Store, "db" | "feed">): Kills {
       if (entry.kind !== "flag" || !entry.killed) continue;
       // The audit log names the key of its day.
       const kill = lastKill(store, id, [entry.key, ...(oldKeys.get(entry.key) ?? [])]);
-      if (kill) killed.set(nameOf(id, entry.key), { ...kill, apps: new Map(), sameMinute: 0 });
+      if (kill) killed.set(nameOf(id, entry.key), { ...kill, apps: new Map(), untold: 0 });
     }
   }
   const stop = store.feed.onCommit(({ environmentId, action, target, to, at, projections }) => {
@@ -69,12 +69,12 @@ export function createKills(store: Pick<Store, "db" | "feed">): Kills {
       killed.delete(nameOf(environmentId, entry.key));
       killed.set(nameOf(environmentId, entry.flag), watched);
     }
-    if (action === "flag.kill") killed.set(nameOf(environmentId, target), { revision: to, at, apps: new Map(), sameMinute: 0 });
+    if (action === "flag.kill") killed.set(nameOf(environmentId, target), { revision: to, at, apps: new Map(), untold: 0 });
     if (action === "flag.restore") killed.delete(nameOf(environmentId, target));
   });
 
   return {
-    note(environment, { flagKey, variant, revision, at, count, app }, off) {
+    note(environment, { flagKey, variant, revision, at, count, app, isUntimed }, off) {
       const kill = killed.get(nameOf(environment.id, flagKey));
       if (!kill || revision === 0 || revision >= kill.revision || variant === off || at <= kill.at + ON_ITS_WAY_MS) return;
       const name = `${app}\n${variant}`;
@@ -87,11 +87,11 @@ export function createKills(store: Pick<Store, "db" | "feed">): Kills {
         firstAt: Math.min(at, before?.firstAt ?? at),
         lastAt: Math.max(at, before?.lastAt ?? at),
       });
-      if (at - (at % 60_000) <= kill.at) kill.sameMinute += count;
+      if (isUntimed || at - (at % 60_000) <= kill.at) kill.untold += count;
     },
     of(environmentId, keys) {
       const kill = keys.map((key) => killed.get(nameOf(environmentId, key))).find((one) => one !== undefined);
-      return kill && { kill: { revision: kill.revision, at: kill.at }, apps: [...kill.apps.values()], sameMinute: kill.sameMinute };
+      return kill && { kill: { revision: kill.revision, at: kill.at }, apps: [...kill.apps.values()], untold: kill.untold };
     },
     close: stop,
   };

@@ -7,7 +7,7 @@ import type { Log } from "../log.ts";
 import type { Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
-import { type CountRow, createCounts } from "./counts.ts";
+import { type CountRow, createCounts, HOUR_MS } from "./counts.ts";
 import { type History, readHistory, readSinceKill, type SinceKill, type Span } from "./history.ts";
 import { createKills } from "./kills.ts";
 import { createRates } from "./rates.ts";
@@ -20,6 +20,8 @@ const WRITE_ROWS_MAX = 500;
 
 /** A report of what was evaluated longer ago (a program was cut off) says nothing of how much is evaluated now. */
 const RECENT_MS = 75_000;
+/** How long ago a report may say that something was evaluated. What is older is filed here, without its revision: it may be from before a kill. */
+const AGO_MS_MAX = { server: 24 * HOUR_MS, browser: HOUR_MS };
 /** What a variant is filed under that the flag does not have, or no longer: names are not to be made up by programs. No variant is called so. */
 export const OTHER_VARIANT = "(other)";
 const ON_OFF = { on: true, off: false };
@@ -162,6 +164,7 @@ export function createUsage({
 
   function rowsIn(environment: EnvironmentInfo, projection: Projection, report: UsageReport): CountRow[] {
     const now = clock.now();
+    const oldest = now - AGO_MS_MAX[projection];
     const head = store.feed.state(environment.id, "server").revision;
     const rows: CountRow[] = [];
     for (const { flag, variant: said, count, revision: told = 0, at = now } of report.evaluated) {
@@ -172,8 +175,9 @@ export function createUsage({
       if (at > now - RECENT_MS) rates.add(environment.id, key, count);
       const variant = Object.hasOwn(body.variants ?? ON_OFF, said) ? said : OTHER_VARIANT;
       const row = { environmentId: environment.id, flagKey: key, variant, revision: told > head ? 0 : told, at: Math.min(at, now), count };
-      kills.note(environment, { ...row, app: report.app }, body.off);
-      rows.push(row);
+      const isOlder = at < oldest;
+      kills.note(environment, { ...row, app: report.app, isUntimed: isOlder }, body.off);
+      rows.push(isOlder ? { ...row, at: oldest, revision: 0 } : row);
     }
     return rows;
   }
@@ -181,9 +185,9 @@ export function createUsage({
   return {
     async record(environment, projection, report) {
       const { app, instance, run, batch, unknown, contexts = [] } = report;
-      const number = { environmentId: environment.id, instance, run, batch };
+      const number = { environmentId: environment.id, projection, instance, run, batch };
       if (counts.isRepeated(number)) return counts.add(number, []);
-      counts.assertRoom();
+      counts.assertRoom(projection);
       const rows = rowsIn(environment, projection, report);
       for (const { flag, count } of unknown) {
         const { known, key } = lookUp(store.feed, environment, projection, flag);
