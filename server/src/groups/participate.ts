@@ -1,8 +1,16 @@
+import { STATE_BYTES_MAX } from "@signalbox/core";
+import { problemOf } from "../environments/located.ts";
 import { type Problem, problem } from "../errors.ts";
 import { applyEdits, type Edit } from "../store/edit.ts";
 import type { EnvironmentModel, GroupRecord, Member } from "../store/model.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { BY_A_PAGE, BY_THEMSELVES, changeMembers, MEMBERS_MAX } from "./decide.ts";
+
+/**
+ * Of what an environment may take, pages that nobody vouches for fill half: the rest is for staff, whose edits would be refused if keys
+ * that anybody can make up had taken it.
+ */
+const PAGES_BYTES_MAX = STATE_BYTES_MAX / 2;
 
 /** Somebody who wants in or out of an early-access group, through a program or a page. */
 export interface Participation {
@@ -46,15 +54,21 @@ export function participate(current: Current, environmentId: number, all: readon
       continue;
     }
     const known = rows.read(group, [...new Set(ofGroup.map(({ unit }) => unit))]);
-    const may = admitted(group, ofGroup, known, rows, refused);
+    const may = admitted(environment, group, ofGroup, known, rows, refused);
     for (const step of STEPS) {
-      const units = may.filter((one) => one.joining === step.joining && one.vouched === step.vouched).map(({ unit }) => unit);
-      if (units.length === 0) continue;
+      const together = may.filter((one) => one.joining === step.joining && one.vouched === step.vouched);
+      if (together.length === 0) continue;
+      const units = together.map(({ unit }) => unit);
       const change = step.joining ? { add: units, remove: [] } : { add: [], remove: units };
       const action = step.joining ? "early-access.join" : "early-access.leave";
       const by = step.vouched ? BY_THEMSELVES : BY_A_PAGE;
       const outcome = changeMembers({ ...current, project, by }, environment.info.key, key, change, known, action);
       if (outcome.kind === "unchanged") continue;
+      if (outcome.kind === "invalid") {
+        // The others of the batch have nothing to do with it.
+        for (const one of together) refused.set(one, problemOf(outcome));
+        continue;
+      }
       if (outcome.kind !== "changed") return { outcome, refused };
       ({ project } = outcome.applied);
       edits.push(...outcome.edits);
@@ -91,25 +105,28 @@ const STEPS = [
 
 /** Those who may and whose step changes something, in the order in which they came; the reasons of the others go to `refused`. */
 function admitted(
+  environment: EnvironmentModel,
   group: GroupRecord,
   all: readonly Participation[],
   known: ReadonlyMap<string, Member>,
   rows: MemberRows,
   refused: Map<Participation, Problem>,
 ): Participation[] {
-  const leaving = all.filter(({ joining, unit }) => !joining && known.get(unit)?.state === "member");
-  let members = group.list.length - leaving.length;
-  let remembered: number | undefined;
-  return all.filter((one) => {
+  const asking = all.filter((one) => {
     const row = known.get(one.unit);
     const changes = one.joining ? row?.state !== "member" : one.vouched || row?.state === "member";
     if (!changes) return false; // already where it wants to be
-    const stopped = one.vouched ? undefined : unvouched(group, one, row);
-    if (stopped) {
-      refused.set(one, stopped);
-      return false;
-    }
+    const stopped = one.vouched ? undefined : unvouched(environment, group, one, row);
+    if (stopped) refused.set(one, stopped);
+    return !stopped;
+  });
+  // Only those who may leave make room.
+  const leaving = asking.filter(({ joining, unit }) => !joining && known.get(unit)?.state === "member");
+  let members = group.list.length - leaving.length;
+  let remembered: number | undefined;
+  return asking.filter((one) => {
     if (!one.joining) return true;
+    const row = known.get(one.unit);
     // Keys that anybody can make up must not fill the table by joining and leaving.
     if (!one.vouched && row === undefined) remembered ??= rows.count(group);
     if (members >= MEMBERS_MAX || (remembered ?? 0) >= MEMBERS_MAX) {
@@ -125,10 +142,21 @@ function admitted(
   });
 }
 
-function unvouched(group: GroupRecord, { unit }: Participation, row: Member | undefined): Problem | undefined {
+function unvouched(
+  { info, bytes }: EnvironmentModel,
+  group: GroupRecord,
+  { unit, joining }: Participation,
+  row: Member | undefined,
+): Problem | undefined {
   const next = "send a context that your server has signed (signContext of @signalbox/node), or let your server ask";
   if (group.by !== "key") {
     return problem("SIGNED_CONTEXT_NEEDED", `The group "${group.key}" goes by "${group.by}", which a page cannot say by itself; ${next}.`);
+  }
+  if (joining && bytes.server > PAGES_BYTES_MAX) {
+    return problem(
+      "GROUP_FULL",
+      `The flags and groups of ${info.key} take more than half of what they may, so the group "${group.key}" takes nobody of whom only a page says who it is; ${next}.`,
+    );
   }
   if (row === undefined || row.by === BY_A_PAGE) return undefined;
   // Not who has decided and what: that is nobody's business who only claims to be this unit.
