@@ -51,7 +51,7 @@ export async function startServer(settings: Settings, { log, version }: { log: L
   // First the port: a second start on the same port should say so, and not complain about the data folder of the first.
   const port = await listen(server, settings);
   try {
-    const store = await openStore({ directory: settings.data, heartbeat: settings.heartbeat });
+    const store = await openStore({ directory: settings.data, heartbeat: settings.heartbeat, log });
     try {
       const url = settings.publicUrl ?? localUrl(settings.host, port);
       const app = wire({ store, url, port, settings, log, version, descriptors });

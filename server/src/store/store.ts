@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type Projection, STATE_BYTES_MAX } from "@signalbox/core";
 import { and, asc, eq, lte, sql } from "drizzle-orm";
 import type { Commit, Feed, SdkKeyInfo } from "../delivery/feed.ts";
+import type { Log } from "../log.ts";
 import { type AuditRow, appendAudit } from "./audit.ts";
 import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
@@ -25,6 +26,7 @@ export interface StoreOptions {
   readonly heartbeat?: boolean;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  readonly log?: Pick<Log, "warn">;
 }
 
 export interface WriteRequest {
@@ -80,7 +82,7 @@ export interface Store {
 }
 
 /** Opens the store in a folder, makes what is missing, and checks what is there. Throws StoreUnusable or SqliteUnavailable. */
-export async function openStore({ directory, driver, heartbeat = false, now = Date.now }: StoreOptions): Promise<Store> {
+export async function openStore({ directory, driver, heartbeat = false, now = Date.now, log }: StoreOptions): Promise<Store> {
   prepareFolder(directory);
   const unlock = await lockFolder(directory, driver);
   try {
@@ -95,7 +97,7 @@ export async function openStore({ directory, driver, heartbeat = false, now = Da
       if (heartbeat) seedHeartbeat(db, secret, now());
       // From now on the queue waits for another process's lock, and the event loop does not.
       handle.raw.pragma(`busy_timeout = ${LOCK_MS_MAX}`);
-      return createStore({ db, driver: handle.driver, directory, secret, now }, () => {
+      return createStore({ db, driver: handle.driver, directory, secret, now, log }, () => {
         handle.close();
         unlock();
       });
@@ -145,16 +147,17 @@ interface Opened {
   readonly directory: string;
   readonly secret: Buffer;
   readonly now: () => number;
+  readonly log: Pick<Log, "warn"> | undefined;
 }
 
-function createStore({ db, driver, directory, secret, now }: Opened, release: () => void): Store {
+function createStore({ db, driver, directory, secret, now, log }: Opened, release: () => void): Store {
   let projects: readonly ProjectModel[] = loadProjects(db);
   const environments = () => projects.flatMap((project) => project.environments);
   const infosOf = (of: readonly ProjectModel[]) => of.flatMap((project) => project.environments.map(({ info }) => info));
   const shownInfos = infosOf(projects.filter(({ hidden }) => !hidden));
   const keys = loadSdkKeys(db, secret, infosOf(projects));
   const queue = createWriteQueue();
-  const guard = createWriteGuard(directory);
+  const guard = createWriteGuard(directory, log);
   const listeners = new Set<(commit: Commit) => void>();
   const rings = new Map(environments().map((environment) => [environment.info.id, loadRing(db, environment)]));
   const newIds = { flag: nextId(db, "flag"), group: nextId(db, "flag_group") };

@@ -1,4 +1,5 @@
 import { databaseProblem, type Problem, problem } from "../errors.ts";
+import type { Log } from "../log.ts";
 import { type Ballast, createBallast } from "./ballast.ts";
 
 /** The ballast is made this long after the start, when nobody waits for anything. */
@@ -16,12 +17,14 @@ export interface WriteGuard {
   close(): void;
 }
 
-export function createWriteGuard(directory: string): WriteGuard {
+/** `log` is told when there is no ballast after the start; that alone refuses nothing. */
+export function createWriteGuard(directory: string, log?: Pick<Log, "warn">): WriteGuard {
   const ballast = createBallast(directory);
+  /** SQLite has said so, since when there was no space for the ballast. */
   let isFull = false;
   let broken: Problem | undefined;
   const timer = setTimeout(() => {
-    isFull = !restored(ballast);
+    if (!restored(ballast)) log?.warn({ directory }, NO_BALLAST);
   }, BALLAST_AFTER_MS);
   timer.unref();
 
@@ -57,6 +60,9 @@ export function createWriteGuard(directory: string): WriteGuard {
     },
   };
 }
+
+const NO_BALLAST =
+  "The file ballast in the data folder, whose space is kept for kills, cannot be made: should the disk fill up, kills would not be stored either; make space there.";
 
 /** After these nobody knows what of the file has reached the disk: trying again may seem to work and lose what was acknowledged. */
 const BREAKING = /^SQLITE_(IOERR_(WRITE|FSYNC|DIR_FSYNC|TRUNCATE|CLOSE)|CORRUPT|NOTADB)/;
