@@ -173,7 +173,7 @@ describe("asking", () => {
     expect(page.asked).toEqual([]);
     page.change(5, [beta(), flag("child", { mode: "on", requires: [{ flag: "beta", variants: ["on"] }] })]);
     page.pass(0);
-    expect(page.asked.map(({ body }) => body)).toEqual([{ context: { key: "ada" }, generation: 1, at: 0 }]);
+    expect(page.asked.map(({ body }) => body)).toEqual([{ context: { key: "ada" }, generation: 1, at: 6 }]);
     expect([page.on(), page.on("child")]).toEqual([false, false]);
     page.told.length = 0;
     page.answer(6, [7]);
@@ -359,6 +359,96 @@ describe("when facts change", () => {
     page.change(5, [flag("more", when(fact(12)))]);
     page.pass(1_000);
     expect([page.asked.length, page.on()]).toEqual([2, true]);
+  });
+
+  test("an answer says nothing of a fact that came while it was on its way", () => {
+    const page = createPage();
+    page.identify({ key: "ada" });
+    page.open(20, [beta()]);
+    page.pass(0);
+    expect(page.asked.map(({ body }) => body.at)).toEqual([20]);
+    page.change(20, [flag("next", when(fact(8)))]);
+    page.answer(20, [7]);
+    expect([page.on(), page.on("next")]).toEqual([true, false]);
+    page.pass(1_000);
+    expect(page.asked.map(({ body }) => body.at)).toEqual([20, 21]);
+    page.answer(21, [7, 8]);
+    expect([page.on(), page.on("next")]).toEqual([true, true]);
+    page.pass(60_000);
+    expect(page.asked).toHaveLength(2);
+  });
+
+  test("an answer that a change overtook is asked once more, soon and not as after a failure", async () => {
+    const page = createPage(() => 0);
+    page.identify({ key: "ada" });
+    page.open(5, [beta()]);
+    page.pass(0);
+    page.frame("facts", { generation: 1, at: 6, units: [], all: true, spreadMs: 0 });
+    let isReady = false;
+    const ready = page.client.ready().then(() => {
+      isReady = true;
+    });
+    page.answer(5, [7]);
+    page.pass(499);
+    await Promise.resolve();
+    expect([page.asked.length, page.kept.length, isReady]).toEqual([1, 0, false]);
+    page.pass(1);
+    expect(page.asked.map(({ body }) => body.at)).toEqual([5, 6]);
+    page.answer(6, [7]);
+    await ready;
+    expect(page.on()).toBe(true);
+  });
+
+  test("a listener may go on to another context: the answer is kept, and the next one is asked at once", () => {
+    const page = createPage();
+    page.identify({ key: "ada" });
+    page.open(5, [beta()]);
+    page.pass(0);
+    page.client.on("change", () => page.identify({ key: "bob" }));
+    page.answer(5, [7]);
+    expect(page.kept).toEqual([expect.objectContaining({ true: [7] })]);
+    page.pass(0);
+    expect(page.asked.map(({ body }) => body.context)).toEqual([{ key: "ada" }, { key: "bob" }]);
+  });
+
+  test("what a request that was given up comes to counts for nothing", async () => {
+    const page = createPage();
+    page.identify({ key: "ada" });
+    page.open(5, [beta()]);
+    page.pass(0);
+    page.identify({ key: "bob" });
+    const [first] = page.asked;
+    if (first) first.dropped = false;
+    let isReady = false;
+    const ready = page.client.ready().then(() => {
+      isReady = true;
+    });
+    first?.done(undefined);
+    await Promise.resolve();
+    page.pass(0);
+    expect([isReady, page.asked.length]).toEqual([false, 2]);
+    page.answer(5, [7]);
+    await ready;
+    expect(page.on()).toBe(true);
+  });
+
+  test("facts of an earlier page answer at once, and are asked again once", () => {
+    const page = createPage();
+    const kept = { generation: 1, revision: 5, contextHash: contextHash({ key: "ada" }), true: [7], false: [] };
+    page.client.facts?.identify({ key: "ada" }, { kept });
+    page.open(5, [beta()]);
+    expect(page.on()).toBe(true);
+    page.pass(1_000);
+    expect(page.asked).toHaveLength(1);
+    page.refuse(503);
+    expect(page.on()).toBe(true);
+    page.pass(1_000);
+    expect(page.asked).toHaveLength(2);
+    page.answer(5, [], [7]);
+    expect(page.on()).toBe(false);
+    page.client.facts?.identify({ key: "ada" }, { kept: page.kept[0] });
+    page.pass(60_000);
+    expect(page.asked).toHaveLength(2);
   });
 
   test("what changed while there was no stream may concern anybody", () => {

@@ -108,6 +108,8 @@ interface Held {
   readonly fails: ReadonlySet<number>;
   /** Numbers that the server was asked about; of those in neither list it knows nothing either. */
   readonly seen: Set<number>;
+  /** Of an earlier page: it answers at once, and is asked again, since an address may have changed without any change of facts. */
+  readonly kept: boolean;
 }
 
 /**
@@ -141,6 +143,8 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
   /** Whom the pause until then is for: the server, who asked for it, or a context that it refuses, or nobody in particular. */
   let pause: "directed" | "refused" | "backoff" = "backoff";
   let drop: (() => void) | undefined;
+  /** Counts questions: the answer of one that was given up counts for nothing. */
+  let question = 0;
   let cancelAsk: (() => void) | undefined;
   let cancelHold = () => {};
 
@@ -169,10 +173,17 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
     numbers = all;
   }
 
+  function isNewEnough(answer: Position | undefined): boolean {
+    return answer !== undefined && answer.generation === state.position?.generation && answer.revision >= factsAt();
+  }
+
+  /** What is held answers already, and is asked again. */
+  const isProvisional = () => numbers.size > 0 && held?.kept === true;
+
   function isWhole(): boolean {
     if (numbers.size === 0) return true;
     const { position } = state;
-    isCurrent = held !== undefined && position !== undefined && held.generation === position.generation && held.revision >= factsAt();
+    isCurrent = isNewEnough(held);
     if (!isCurrent || !held || !position) return false;
     const { seen, holds, fails, at } = held;
     const isCovered = position.revision <= at;
@@ -191,16 +202,19 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
     const whole = isWhole();
     if (whole) {
       waitingSince = undefined;
-      failures = 0;
       concerned = false;
-      rest();
+      cancelHold();
+      if (!isProvisional()) {
+        failures = 0;
+        rest();
+      }
     } else if (waitingSince === undefined) {
       waitingSince = ports.now();
       cancelHold();
       cancelHold = ports.after(HOLD_MS, () => look(false), false);
     }
     if (flags.length > 0 || shown.size > 0) show(whole, quiet || before !== found);
-    if (!whole) schedule();
+    if (!whole || isProvisional()) schedule();
     owner.looked();
   }
 
@@ -230,25 +244,41 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
       ms,
       () => {
         cancelAsk = undefined;
-        if (active && !isWhole()) ask();
+        if (active && (!isWhole() || isProvisional())) ask();
       },
       false,
     );
   }
 
   function ask(): void {
-    const { generation } = state.position ?? { generation: 0 };
-    const body = { context: who.context, generation, at: factsAt() };
+    const { generation, revision } = state.position ?? { generation: 0, revision: 0 };
+    // A node that is behind the state that was seen here may not know its facts yet: it has to catch up first.
+    const body = { context: who.context, generation, at: Math.max(factsAt(), revision) };
+    const mine = ++question;
+    const needed = numbers;
     drop = ports.askFacts(JSON.stringify(body), (result) => {
+      if (mine !== question) return;
       drop = undefined;
-      answered(result);
+      answered(result, needed);
     });
   }
 
-  function answered(result: FactsResult): void {
-    const answer = result?.status === 200 ? parsed(result.text) : undefined;
-    if (answer !== undefined && take(answer, true)) {
-      ports.keepFacts?.(answer as FactsAnswer);
+  function giveUp(): void {
+    question++;
+    drop?.();
+    drop = undefined;
+  }
+
+  function answered(result: FactsResult, needed: ReadonlySet<number>): void {
+    const answer = result?.status === 200 ? readAnswer(parsed(result.text)) : undefined;
+    if (answer !== undefined && answer.contextHash === who.hash) {
+      // What changed while it was on its way is asked once more, which is no failure.
+      if (!isNewEnough(answer)) {
+        notBefore = ports.now() + AGAIN_MS_BASE;
+        pause = "backoff";
+      }
+      if (take(answer, needed)) ports.keepFacts?.(answer);
+      else look(false);
       return;
     }
     failures++;
@@ -266,8 +296,8 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
     look(false);
   }
 
-  /** `asked`: for just the facts that are needed now, so what is in neither list is known to be unknown. */
-  function take(answer: unknown, asked = false): boolean {
+  /** `asked`: the facts that it was asked for, so what is in neither list of its is known to be unknown. */
+  function take(answer: unknown, asked?: ReadonlySet<number>, kept = false): boolean {
     const next = readAnswer(answer);
     if (!next || next.contextHash !== who.hash || (held && isNewer(held, next))) return false;
     const { generation, revision } = next;
@@ -277,10 +307,13 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
       revision,
       holds: new Set(next.true),
       fails: new Set(next.false),
-      seen: new Set(asked ? numbers : []),
+      seen: new Set(asked),
+      kept,
     };
+    // Before listeners hear of it: one of them may go on to another context.
+    const isTaken = isNewEnough(held) || numbers.size === 0 || state.position === undefined;
     look(false);
-    return isCurrent || numbers.size === 0 || state.position === undefined;
+    return isTaken;
   }
 
   return {
@@ -311,8 +344,7 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
       const next = whoIs(context);
       const isOther = next.hash === undefined || next.hash !== who.hash;
       if (isOther || renewed) {
-        drop?.();
-        drop = undefined;
+        giveUp();
         cancelAsk?.();
         cancelAsk = undefined;
         failures = 0;
@@ -328,7 +360,7 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
         last = new Map(given && given.contextHash === next.hash ? Object.entries(given.flags) : []);
         who = next;
       }
-      if (kept !== undefined) take(kept);
+      if (kept !== undefined) take(kept, undefined, held === undefined);
       look(true);
     },
     told({ generation, at, units, all, spreadMs }, from) {
@@ -365,8 +397,7 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
     },
     close() {
       active = false;
-      drop?.();
-      drop = undefined;
+      giveUp();
       rest();
     },
   };

@@ -106,7 +106,7 @@ export interface FactsFrame {
 export interface FactsRequest {
   readonly context?: { readonly [attribute: string]: Json };
   readonly token?: string;
-  /** The newest change of facts that the page knows of: a node that is behind it catches up or answers 503. */
+  /** The newest revision that the page knows of, of the state or of facts: a node that is behind it catches up or answers 503. */
   readonly generation?: number;
   readonly at?: number;
 }
