@@ -20,6 +20,9 @@ export interface Signer {
   refused(): boolean;
 }
 
+/** `refreshToken` is waited for this long; then the request fails, and the next one tries again. */
+const REFRESH_MS_MAX = 10_000;
+
 /** `replaced` hears of a new signed context whose content is another one. */
 export function createSigner(refreshToken: (() => Promise<string>) | undefined, replaced: (context: Context) => void): Signer {
   let context: Context = {};
@@ -49,7 +52,7 @@ export function createSigner(refreshToken: (() => Promise<string>) | undefined, 
     async proof() {
       const before = token;
       if (before !== undefined && endsAt <= Date.now() && refreshToken) {
-        const next = await refreshToken();
+        const next = await inTime(refreshToken());
         if (token === before) {
           const had = contextHash(context);
           if (contextHash(take({ token: next })) !== had) replaced(context);
@@ -63,6 +66,14 @@ export function createSigner(refreshToken: (() => Promise<string>) | undefined, 
       return canRenew;
     },
   };
+}
+
+async function inTime<T>(promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error("signalbox: refreshToken has given no token for 10 s")), REFRESH_MS_MAX);
+  });
+  return Promise.race([promise, over]).finally(() => clearTimeout(timer));
 }
 
 /** What is in a token; only the server can tell whether it is genuine. */

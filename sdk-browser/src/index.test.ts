@@ -147,6 +147,24 @@ describe("facts", () => {
     expect([method, headers["content-type"], query.get("key")]).toEqual(["POST", "text/plain;charset=UTF-8", BROWSER_KEY]);
   });
 
+  test("identify waits for the facts of its own context, also when it drops a request for another", async () => {
+    const server = await knowing();
+    const { flags } = follow(server, { context: { key: "bob" } });
+    await flags.ready();
+    const answers: (() => void)[] = [];
+    server.answer("facts", ({ body }, response) => {
+      const { context } = JSON.parse(body);
+      const text = JSON.stringify({ ...server.snapshot(), contextHash: contextHash(context), true: [7], false: [] });
+      answers.push(() => response.end(text));
+    });
+    flags.identify({ key: "eve" });
+    await until("it is asked", () => answers.length === 1);
+    const known = flags.identify({ key: "ada" }).then(() => flags.isOn("beta"));
+    await until("it is asked", () => answers.length === 2);
+    answers[1]?.();
+    expect(await known).toBe(true);
+  });
+
   test("are kept for the next page under a hash, and the context is not", async () => {
     const server = await knowing();
     const { flags } = follow(server, { context: { key: "ada" } });

@@ -89,6 +89,7 @@ export function createTransport(server: string, sdkKey: string): Transport {
     },
 
     async ask(path, body, dropped) {
+      dropped?.throwIfAborted();
       const over = new AbortController();
       const stop = () => over.abort();
       const timer = setTimeout(stop, ASK_MS_MAX);
