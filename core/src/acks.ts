@@ -40,6 +40,8 @@ export function createAcks(ports: AckPorts, instance: string): Acks {
   let dueAt = Number.POSITIVE_INFINITY;
   let cancel = () => {};
   let sending = false;
+  /** A kill is still to be told, which the end of a stream does not change. */
+  let owed = false;
 
   const takesPart = (given: AckTerms) => isSampled(instance, given.sample);
 
@@ -63,6 +65,7 @@ export function createAcks(ports: AckPorts, instance: string): Acks {
 
   async function tell(): Promise<void> {
     rest();
+    owed = false;
     if (held === undefined) return renew();
     if (sending) return plan(BATCH_MS);
     sending = true;
@@ -85,14 +88,17 @@ export function createAcks(ports: AckPorts, instance: string): Acks {
     urgent(position, spreadMs) {
       if (terms !== undefined && !takesPart(terms)) return;
       held = position;
-      if (spreadMs > 0) return plan(spreadMs * ports.random());
+      if (spreadMs > 0) {
+        owed = true;
+        return plan(spreadMs * ports.random());
+      }
       void post(position).then((result) => {
         if (result === "failed" && terms !== undefined) plan(AGAIN_MS);
       });
     },
     look(given, position) {
       if (given !== terms) {
-        rest();
+        if (!owed) rest();
         terms = given;
         renew();
       }

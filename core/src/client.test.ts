@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { type Client, type ClientOptions, createClient, type Ports, type StreamListener, shortened } from "./client.ts";
 import { digestOf } from "./digest.ts";
 import type { FlagEntry } from "./model.ts";
+import type { SyncEvent } from "./sync.ts";
 
 /** A client whose clock, timers and network the test holds in its hand. */
 function createWorld(more: Partial<ClientOptions> = {}, draw: (flag: string) => number = () => 0.5) {
@@ -9,6 +10,7 @@ function createWorld(more: Partial<ClientOptions> = {}, draw: (flag: string) => 
   let timers: { at: number; run: () => void }[] = [];
   const lines: string[] = [];
   const sent: { path: string; body: { evaluated?: unknown; unknown?: unknown } }[] = [];
+  const states: ((event: SyncEvent) => void)[] = [];
   const streams: { query: string; listener: StreamListener; dropped: boolean }[] = [];
   let answer: "sent" | "refused" | "failed" = "sent";
   const ports: Ports = {
@@ -30,7 +32,10 @@ function createWorld(more: Partial<ClientOptions> = {}, draw: (flag: string) => 
         stream.dropped = true;
       };
     },
-    state: () => () => {},
+    state(_query, _etag, listener) {
+      states.push(listener);
+      return () => {};
+    },
     async send(path, body) {
       sent.push({ path, body: JSON.parse(body) });
       return answer;
@@ -54,6 +59,7 @@ function createWorld(more: Partial<ClientOptions> = {}, draw: (flag: string) => 
     lines,
     sent,
     streams,
+    states,
     get timers() {
       return timers.length;
     },
@@ -320,5 +326,40 @@ describe("life cycle", () => {
     await world.pass(0);
     world.open();
     expect(world.client.isOn("a")).toBe(true);
+  });
+});
+
+describe("a resync", () => {
+  /** What is acknowledged of a state that a GET brings after a change that was to be acknowledged within 2 s. */
+  async function acknowledged(terms: { ackSample: number } | { leaseMs: number }) {
+    const world = createWorld();
+    const times: [revision: number, ms: number][] = [];
+    await world.pass(0);
+    const stream = world.open();
+    stream.text(`event: hello\ndata: ${JSON.stringify({ generation: 1, head: 1, ...terms })}\n\n`);
+    const entries = [flag("a", 3)];
+    const change = { generation: 1, from: 1, to: 2, digest: digestOf([flag("a", 2)]), put: [flag("a", 2)], remove: [], ack: true };
+    stream.text(`event: change\ndata: ${JSON.stringify({ ...change, ackSpreadMs: 2_000 })}\n\n`);
+    await world.pass(3_000);
+    const before = world.sent.length;
+    stream.text(`event: resync\ndata: ${JSON.stringify({ generation: 1, revision: 3, reason: "size" })}\n\n`);
+    const snapshot = { generation: 1, revision: 3, digest: digestOf(entries), factsAt: 0, environment: "e", project: "p", entries };
+    world.states.at(-1)?.({ kind: "state", text: JSON.stringify(snapshot) });
+    for (let ms = 0; ms <= 3_000; ms += 500) {
+      const seen = times.length;
+      for (const { path, body } of world.sent.slice(before + seen))
+        if (path === "ack") times.push([(body as { revision: number }).revision, ms]);
+      await world.pass(500);
+    }
+    return times;
+  }
+
+  test("is acknowledged by the pages of the sample only, spread like the kill before it", async () => {
+    expect(await acknowledged({ ackSample: 0 })).toEqual([]);
+    expect(await acknowledged({ ackSample: 1 })).toEqual([[3, 1_000]]);
+  });
+
+  test("is acknowledged at once by programs that hold a lease", async () => {
+    expect(await acknowledged({ leaseMs: 15_000 })).toEqual([[3, 0]]);
   });
 });

@@ -369,7 +369,9 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
         const thrown = quietly(() => perform(action));
         if (thrown !== undefined) warn(`${action.kind} failed: ${describe(thrown)}`);
       }
-      acks.look(sync.phase === "streaming" ? sync.acks : undefined, state.position);
+      // A resync lets go of the stream and is acknowledged on the terms of that.
+      const onTerms = sync.phase === "streaming" || (sync.phase === "fetching" && sync.resyncing !== undefined);
+      acks.look(onTerms ? sync.acks : undefined, state.position);
       for (const look of [...arrivals]) look();
     }
     stepping = false;

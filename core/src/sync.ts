@@ -30,6 +30,8 @@ export interface Sync {
   readonly greeted: boolean;
   /** What the server of this connection said of acknowledgements; undefined before that. */
   readonly acks: AckTerms | undefined;
+  /** Within how many ms the last acknowledgement that was asked for was to be told. */
+  readonly ackSpreadMs: number;
   /** Whether the server of this connection asks for contexts. */
   readonly samples: boolean;
   readonly silenceMs: number;
@@ -157,6 +159,7 @@ export function createSync(state: State, options: SyncOptions): Sync {
     heardAt: 0,
     greeted: false,
     acks: undefined,
+    ackSpreadMs: 0,
     samples: false,
     silenceMs: SILENCE_MS_MAX,
     goodSince: undefined,
@@ -292,7 +295,8 @@ function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment:
     case "change": {
       const { generation, to: revision, ack, ackSpreadMs } = read.frame;
       const asked = ack === true ? { spreadMs: ackSpreadMs } : undefined;
-      const step = received(here, applyChange(sync.state, read.frame), { generation, revision }, asked, moment);
+      const told = asked ? { ...here, ackSpreadMs: isCount(ackSpreadMs) ? ackSpreadMs : 0 } : here;
+      const step = received(told, applyChange(sync.state, read.frame), { generation, revision }, asked, moment);
       // A snapshot may follow every mismatch and prove nothing about the next change; only a change that fits ends a row of doubts.
       return step.sync.phase === "streaming" && step.sync.goodSince !== undefined ? { ...step, sync: { ...step.sync, doubts: 0 } } : step;
     }
@@ -444,7 +448,9 @@ function fetched(sync: Sync, event: Extract<SyncEvent, { kind: "state" }>, momen
   } else {
     const read = parseFrame("snapshot", event.text);
     if (read.kind !== "snapshot") return doubt(before, read.kind === "bad" ? read.why : "the state cannot be read", moment);
-    step = received(before, applySnapshot(sync.state, read.frame), read.frame, sync.resyncing && {}, moment);
+    // A GET cannot say how many others are asked to acknowledge. Pages, which hold no lease, go by what they were told last.
+    const spread = sync.acks?.leaseMs === 0 && sync.ackSpreadMs > 0 ? { spreadMs: sync.ackSpreadMs } : {};
+    step = received(before, applySnapshot(sync.state, read.frame), read.frame, sync.resyncing && spread, moment);
     if (step.sync.phase !== "fetching") return step;
   }
   if (sync.resyncing) {

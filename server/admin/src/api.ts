@@ -41,13 +41,18 @@ export async function call<T>(method: "GET" | "POST" | "PATCH" | "DELETE", path:
   if (options.signal) init.signal = options.signal;
 
   let response: Response;
+  let text: string;
   try {
     response = await fetch(path, init);
+    text = await response.text();
   } catch (cause) {
     if (options.signal?.aborted) throw cause;
-    throw new ApiError(0, { code: "UNREACHABLE", detail: "The server cannot be reached. Nothing was changed; try again in a moment." });
+    const detail =
+      method === "GET"
+        ? "The server cannot be reached; try again in a moment."
+        : "The server's answer did not arrive. What you asked for may be stored or not: reload the page and look before you try again.";
+    throw new ApiError(0, { code: "UNREACHABLE", detail });
   }
-  const text = await response.text();
   const body = parse(text);
   if (response.status === 401) for (const listener of signedOut) listener();
   if (!response.ok) throw new ApiError(response.status, typeof body === "object" && body !== null ? (body as Partial<Problem>) : {});
