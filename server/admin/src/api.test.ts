@@ -27,7 +27,7 @@ test.each([
   const path = await at(answer);
   const failed: unknown = await call("POST", path, { body: {} }).catch((error: unknown) => error);
   expect(failed).toBeInstanceOf(ApiError);
-  expect(failed).toMatchObject({ status: 0, code: "UNREACHABLE", message: expect.stringContaining("may be stored or not") });
+  expect(failed).toMatchObject({ status: 0, code: "OUTCOME_UNKNOWN", message: expect.stringContaining("may be stored or not") });
 });
 
 test("a read whose answer is cut can be tried again", async () => {

@@ -17,6 +17,9 @@ export class ApiError extends Error {
   }
 }
 
+/** The code of a write whose answer did not arrive. */
+export const OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN";
+
 const signedOut = new Set<() => void>();
 
 /** Calls the listener when an answer says that nobody is signed in (any more). */
@@ -47,11 +50,8 @@ export async function call<T>(method: "GET" | "POST" | "PATCH" | "DELETE", path:
     text = await response.text();
   } catch (cause) {
     if (options.signal?.aborted) throw cause;
-    const detail =
-      method === "GET"
-        ? "The server cannot be reached; try again in a moment."
-        : "The server's answer did not arrive. What you asked for may be stored or not: reload the page and look before you try again.";
-    throw new ApiError(0, { code: "UNREACHABLE", detail });
+    if (method === "GET") throw new ApiError(0, { code: "UNREACHABLE", detail: "The server cannot be reached; try again in a moment." });
+    throw new ApiError(0, { code: OUTCOME_UNKNOWN, detail: "It may be stored or not: reload the page and look before you try again." });
   }
   const body = parse(text);
   if (response.status === 401) for (const listener of signedOut) listener();

@@ -2,7 +2,7 @@ import { Button, Group, Kbd, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconArrowBackUp, IconCheck, IconHandStop, IconX } from "@tabler/icons-react";
 import type { ReactNode } from "react";
-import { sentenceOfError } from "./api.ts";
+import { ApiError, OUTCOME_UNKNOWN, sentenceOfError } from "./api.ts";
 import { shortcutsOn } from "./shell/shortcuts.ts";
 
 /** How long a change can be taken back by one press. */
@@ -83,9 +83,11 @@ export function say(about: string, title: string): void {
 }
 
 export function sayProblem(title: string, error: unknown): void {
+  // "Not saved" would be more than anybody knows.
+  const isUnknown = error instanceof ApiError && error.code === OUTCOME_UNKNOWN;
   notifications.show({
     role: "alert",
-    title,
+    title: isUnknown ? "The server's answer did not arrive" : title,
     message: sentenceOfError(error),
     color: "red",
     icon: <IconX size={18} aria-hidden />,
