@@ -36,7 +36,7 @@ test("GET instances lists the connected programs and the revision that each has 
   join("c");
   leave();
   const { generation, revision } = parts.store.feed.state(parts.development.id, "server");
-  delivery.instances.acknowledge(parts.development.id, { instance: "c", generation, revision });
+  delivery.instances.acknowledge(parts.development.id, "server", { instance: "c", generation, revision });
   const response = await get("instances");
   expect(response.status).toBe(200);
   const said = { app: "shop", appVersion: "1.0.0", sdk: "node/0.1.0", host: "rack-7", kind: "server", transport: "stream" };
@@ -68,7 +68,7 @@ test("GET receipt answers at once, or waits until every program has applied it",
   const { generation } = parts.store.feed.state(parts.development.id, "server");
   expect(await (await get(`revisions/${revision}/receipt`)).json()).toMatchObject({ complete: false, target: "search", by: "ada" });
   const waiting = get(`revisions/${revision}/receipt?waitMs=10000`);
-  delivery.instances.acknowledge(parts.development.id, { instance: "a", generation, revision });
+  delivery.instances.acknowledge(parts.development.id, "server", { instance: "a", generation, revision });
   expect(await (await waiting).json()).toMatchObject({ complete: true, connected: 1, acknowledged: 1 });
 });
 

@@ -93,7 +93,7 @@ describe("GET /api/v1/events", () => {
     const grown = () =>
       of(client, "receipt").flatMap(({ json }) => (json.revision === revision && json.environment === "development" ? [json] : []));
     await until(() => grown().length === 1);
-    for (const instance of ["a", "b"]) delivery.instances.acknowledge(development.id, { instance, generation, revision });
+    for (const instance of ["a", "b"]) delivery.instances.acknowledge(development.id, "server", { instance, generation, revision });
     await clock.advance(50);
     await until(() => grown().length === 2);
     const receipts = grown();

@@ -1,4 +1,4 @@
-import { type Acknowledgement, isNewer, isSampled, type Position } from "@signalbox/core";
+import { type Acknowledgement, isNewer, isSampled, type Position, type Projection } from "@signalbox/core";
 import type { Clock } from "./clock.ts";
 import type { Program } from "./program.ts";
 
@@ -12,6 +12,16 @@ const POLLERS_MAX = 10_000;
 /** Pages asked to acknowledge in an environment, by a sample: an acknowledgement of each would be a flood. */
 const PAGES_ASKED = 100;
 const SWEEP_MS = 5_000;
+
+/**
+ * Names a program within its environment. The kind of its SDK key is part of it: a browser key is public, and whoever holds one may
+ * say any instance name, that of a server program as well.
+ */
+export type InstanceId = `${Projection}:${string}`;
+
+export function instanceId({ kind, instance }: Pick<Program, "kind" | "instance">): InstanceId {
+  return `${kind}:${instance}`;
+}
 
 /** A running program. */
 export interface Instance extends Program {
@@ -56,9 +66,9 @@ export interface Instances {
   join(arrival: Arrival): () => void;
   /** It asked for the state by GET and holds `basis`. Of one that has a stream this is no news. */
   polled(arrival: Arrival): void;
-  /** False when no such program is known: a late acknowledgement, nothing is kept of it. */
-  acknowledge(environmentId: number, acknowledgement: Acknowledgement): boolean;
-  find(environmentId: number, instance: string): Instance | undefined;
+  /** `kind`: of the key that it came with. False when no such program is known: a late acknowledgement, nothing is kept of it. */
+  acknowledge(environmentId: number, kind: Projection, acknowledgement: Acknowledgement): boolean;
+  find(environmentId: number, id: InstanceId): Instance | undefined;
   /** Everyone, the longest known first. */
   all(environmentId: number): readonly Instance[];
   /** How many are connected: with a stream, and not silent. */
@@ -82,7 +92,7 @@ interface Entry extends Instance {
 
 /** The programs of one environment, with counts that are asked for on the way of a kill. */
 interface Present {
-  readonly entries: Map<string, Entry>;
+  readonly entries: Map<InstanceId, Entry>;
   connected: number;
   acknowledging: number;
   pages: number;
@@ -117,8 +127,9 @@ export function createInstances(clock: Clock): Instances {
   }
 
   function put(present: Present, entry: Entry): void {
-    remove(present, present.entries.get(entry.instance));
-    present.entries.set(entry.instance, entry);
+    const id = instanceId(entry);
+    remove(present, present.entries.get(id));
+    present.entries.set(id, entry);
     count(present, entry, 1);
     if (entry.transport === "poll") pollers.add(entry);
     if (stopSweep) return;
@@ -128,7 +139,7 @@ export function createInstances(clock: Clock): Instances {
 
   function remove(present: Present, entry: Entry | undefined): void {
     if (!entry) return;
-    present.entries.delete(entry.instance);
+    present.entries.delete(instanceId(entry));
     pollers.delete(entry);
     count(present, entry, -1);
   }
@@ -172,9 +183,9 @@ export function createInstances(clock: Clock): Instances {
 
   return {
     join({ basis, ackSample: part = 1, ...program }) {
-      const { environment, instance } = program;
-      const present = presentIn(environment.id);
-      const before = present.entries.get(instance);
+      const id = instanceId(program);
+      const present = presentIn(program.environment.id);
+      const before = present.entries.get(id);
       const entry: Entry = {
         ...program,
         transport: "stream",
@@ -183,7 +194,7 @@ export function createInstances(clock: Clock): Instances {
         heardAt: clock.now(),
         heardMs: clock.monotonic(),
         silent: false,
-        sampledOut: !isSampled(instance, part),
+        sampledOut: !isSampled(program.instance, part),
         position: basis,
         acknowledged: before?.acknowledged,
       };
@@ -193,7 +204,7 @@ export function createInstances(clock: Clock): Instances {
       return () => {
         if (left) return;
         left = true;
-        const now = present.entries.get(instance);
+        const now = present.entries.get(id);
         if (now?.transport !== "stream") return;
         now.connections -= 1;
         if (now.connections === 0) leave(now);
@@ -201,7 +212,7 @@ export function createInstances(clock: Clock): Instances {
     },
     polled({ basis, ackSample: _part, ...program }) {
       const present = presentIn(program.environment.id);
-      const before = present.entries.get(program.instance);
+      const before = present.entries.get(instanceId(program));
       if (before?.transport === "stream") return;
       const entry: Entry = {
         ...program,
@@ -220,9 +231,9 @@ export function createInstances(clock: Clock): Instances {
       if (pollers.size <= POLLERS_MAX) return;
       for (const oldest of pollers) return leave(oldest);
     },
-    acknowledge(environmentId, { instance, generation, revision }) {
+    acknowledge(environmentId, kind, { instance, generation, revision }) {
       const present = environments.get(environmentId);
-      const entry = present?.entries.get(instance);
+      const entry = present?.entries.get(instanceId({ kind, instance }));
       if (!present || !entry) return false;
       heard(present, entry);
       const position = { generation, revision };
@@ -233,7 +244,7 @@ export function createInstances(clock: Clock): Instances {
       tell({ kind: "acknowledged", instance: entry, position });
       return true;
     },
-    find: (environmentId, instance) => environments.get(environmentId)?.entries.get(instance),
+    find: (environmentId, id) => environments.get(environmentId)?.entries.get(id),
     all: (environmentId) => [...(environments.get(environmentId)?.entries.values() ?? [])],
     connected: (environmentId) => environments.get(environmentId)?.connected ?? 0,
     acknowledging: (environmentId) => environments.get(environmentId)?.acknowledging ?? 0,

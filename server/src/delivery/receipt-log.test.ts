@@ -23,7 +23,7 @@ test("a receipt survives a restart as it was last known, also one that was not c
   const revision = await parts.kill("search");
   await clock.advance(4);
   const { generation } = parts.store.feed.state(parts.development.id, "server");
-  delivery.instances.acknowledge(parts.development.id, { instance: "a", generation, revision });
+  delivery.instances.acknowledge(parts.development.id, "server", { instance: "a", generation, revision });
   const before = delivery.receipts.of(parts.development.id, revision);
   expect(before).toMatchObject({ acknowledged: 1, connected: 2, complete: false, open: true });
   await delivery.receipts.close();
@@ -54,7 +54,7 @@ test("receipts are written behind, within a second, and not with each acknowledg
   const revision = await parts.kill("search");
   const { generation } = parts.store.feed.state(parts.development.id, "server");
   for (let index = 0; index < 50; index += 1) {
-    delivery.instances.acknowledge(parts.development.id, { instance: `i${index}`, generation, revision });
+    delivery.instances.acknowledge(parts.development.id, "server", { instance: `i${index}`, generation, revision });
     await clock.advance(1);
   }
   expect(writes).toBe(0);

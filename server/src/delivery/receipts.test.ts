@@ -14,8 +14,8 @@ function start() {
       arrival(instance, { app: `app-${instance}`, kind, basis: revision === undefined ? undefined : { generation: 7, revision } }),
     );
   const kill = (browser = true) => feed.commit({ put: [booleanFlag("search", "a1")], action: "flag.kill", browser }).to;
-  const ack = (instance: string, revision: number, generation = 7) =>
-    instances.acknowledge(PRODUCTION.id, { instance, generation, revision });
+  const ack = (instance: string, revision: number, generation = 7, kind: Projection = "server") =>
+    instances.acknowledge(PRODUCTION.id, kind, { instance, generation, revision });
   const of = (revision: number) => receipts.of(PRODUCTION.id, revision);
   return { clock, feed, instances, receipts, join, kill, ack, of };
 }
@@ -56,7 +56,7 @@ describe("a receipt", () => {
     await clock.advance(3);
     ack("a", revision);
     expect(of(revision)).toMatchObject({ acknowledged: 1, slowestMs: 1.3, missing: [{ instance: "b", app: "app-b", reason: "waiting" }] });
-    ack("b", revision + 3);
+    ack("b", revision + 3, 7, "browser");
     expect(of(revision)).toMatchObject({
       acknowledged: 2,
       slowestMs: 4.3,
@@ -306,7 +306,7 @@ describe("programs that are not counted", () => {
     expect(connected).toBeGreaterThan(50);
     expect(connected).toBeLessThan(150);
     expect(receipt?.aside.notSampled).toBe(1_000 - connected);
-    for (let index = 0; index < 1_000; index += 1) if (isSampled(`page-${index}`, 0.1)) ack(`page-${index}`, revision);
+    for (let index = 0; index < 1_000; index += 1) if (isSampled(`page-${index}`, 0.1)) ack(`page-${index}`, revision, 7, "browser");
     expect(of(revision)).toMatchObject({ complete: true, missing: [] });
   });
 });

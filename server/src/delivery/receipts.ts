@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import { isNewer, type Position } from "@signalbox/core";
 import type { Clock } from "./clock.ts";
 import type { Commit, EnvironmentInfo, Feed } from "./feed.ts";
-import type { Instance, Instances } from "./instances.ts";
+import { type Instance, type InstanceId, type Instances, instanceId } from "./instances.ts";
 import type { ReceiptLog } from "./receipt-log.ts";
 import { sentenceOf, why } from "./receipt-words.ts";
 import type { receipt } from "./schema.ts";
@@ -40,10 +40,10 @@ interface Open {
   readonly openedAt: number;
   readonly connected: number;
   /** Programs that are counted and have not answered, and which of them are gone. */
-  readonly pending: Map<string, Instance>;
-  readonly gone: Set<string>;
+  readonly pending: Map<InstanceId, Instance>;
+  readonly gone: Set<InstanceId>;
   /** Programs that are not counted, with the reason why. */
-  readonly aside: Map<string, { readonly instance: Instance; readonly reason: Missing["reason"] }>;
+  readonly aside: Map<InstanceId, { readonly instance: Instance; readonly reason: Missing["reason"] }>;
   /** Those for whom there was no more room. */
   readonly asideMore: Receipt["aside"];
   /** Programs that were connected and cannot see what was changed. */
@@ -126,21 +126,22 @@ export function createReceipts({
 
   const stopInstances = instances.listen((event) => {
     const { instance } = event;
+    const id = instanceId(instance);
     const holds = event.kind === "acknowledged" ? event.position : event.kind === "left" ? undefined : instance.position;
     for (const open of environments.get(instance.environment.id)?.values() ?? []) {
       const applied = holds !== undefined && !isNewer(positionOf(open), holds);
-      if (open.pending.has(instance.instance)) {
-        const wasGone = open.gone.delete(instance.instance);
+      if (open.pending.has(id)) {
+        const wasGone = open.gone.delete(id);
         const isGone = event.kind === "left";
-        if (isGone) open.gone.add(instance.instance);
+        if (isGone) open.gone.add(id);
         if (applied) {
-          open.pending.delete(instance.instance);
+          open.pending.delete(id);
           open.times.push(clock.monotonic() - open.openedAt);
           tell(open);
         } else if (isGone !== wasGone || event.kind === "lease") tell(open);
       } else if (applied || event.kind === "left") {
         // Not counted: one that has caught up, or is no more, is not worth a name.
-        if (open.aside.delete(instance.instance)) tell(open);
+        if (open.aside.delete(id)) tell(open);
       }
     }
   });
@@ -190,7 +191,7 @@ function countAt(commit: Commit, instances: Instances): Pick<Open, "connected" |
   const asideMore = { polling: 0, silent: 0, oldSdk: 0, notSampled: 0 };
   let blind = 0;
   const put = (instance: Instance, reason: "polling" | "silent" | "old-sdk") => {
-    if (aside.size < ASIDE_MAX && instance.acks !== "none") aside.set(instance.instance, { instance, reason });
+    if (aside.size < ASIDE_MAX && instance.acks !== "none") aside.set(instanceId(instance), { instance, reason });
     else asideMore[COUNTED_AS[reason]] += 1;
   };
   for (const instance of instances.all(commit.environmentId)) {
@@ -199,7 +200,7 @@ function countAt(commit: Commit, instances: Instances): Pick<Open, "connected" |
     else if (instance.sampledOut) asideMore.notSampled += 1;
     else if (instance.silent) put(instance, "silent");
     else if (instance.acks === "all" || (instance.acks === "kills" && isAcknowledged(commit))) {
-      pending.set(instance.instance, instance);
+      pending.set(instanceId(instance), instance);
     } else put(instance, "old-sdk");
   }
   return { connected: pending.size, pending, aside, asideMore, blind };
@@ -225,15 +226,15 @@ function describeAt(open: Open, isOpen: boolean, instances: Instances, clock: Cl
   const now = clock.now();
   const name = (instance: Instance, reason: Missing["reason"], counted: boolean) => {
     // What is known of it now, for as long as it is there; what was known at the commit afterwards.
-    const known = instances.find(environment.id, instance.instance) ?? instance;
+    const known = instances.find(environment.id, instanceId(instance)) ?? instance;
     const { app, appVersion, sdk, host, kind, transport, heardAt } = known;
     const named = { instance: known.instance, app, appVersion, sdk, host, kind, transport, reason, counted, heardAt };
     missing.push({ ...named, why: why(named, now) });
   };
-  for (const instance of pending.values()) {
+  for (const [id, instance] of pending) {
     if (missing.length === MISSING_MAX) break;
-    const isGone = gone.has(instance.instance);
-    const silent = instances.find(environment.id, instance.instance)?.silent ?? false;
+    const isGone = gone.has(id);
+    const silent = instances.find(environment.id, id)?.silent ?? false;
     name(instance, isGone ? "gone" : silent ? "silent" : instance.acks === "kills" ? "old-sdk" : "waiting", true);
   }
   const counts = { ...asideMore };

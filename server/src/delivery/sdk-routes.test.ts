@@ -141,7 +141,39 @@ describe("POST /sdk/v1/usage", () => {
   });
 });
 
+describe.each(["usage", "ack"])("POST /sdk/v1/%s of pages", (path) => {
+  // What cannot be read counts as well.
+  const page = () => post(withKey(`/sdk/v1/${path}`), "{", {});
+
+  test("is limited by address; programs are not", async () => {
+    address = "192.0.2.31";
+    for (let index = 0; index < 200; index += 1) expect((await page()).status).toBe(400);
+    const refused = await page();
+    expect(refused.status).toBe(429);
+    expect(refused.headers.get("retry-after")).toBe("5");
+    expect(await refused.json()).toMatchObject({ code: "RATE_LIMITED", detail: expect.stringContaining("in a second from your address") });
+    expect((await post(`/sdk/v1/${path}`, "{")).status).toBe(400);
+    await clock.advance(50);
+    expect([(await page()).status, (await page()).status]).toEqual([400, 429]);
+    address = "192.0.2.32";
+    expect((await page()).status).toBe(400);
+  });
+});
+
 describe("POST /sdk/v1/ack", () => {
+  test("with a browser key says nothing about a program, whatever instance it names", async () => {
+    await parts.createFlag("search");
+    delivery.instances.join(arrival("i", { environment: parts.development }));
+    const revision = await parts.kill("search");
+    const { generation } = parts.store.feed.state(parts.development.id, "server");
+    const before = delivery.receipts.of(parts.development.id, revision);
+    expect(before).toMatchObject({ connected: 1, acknowledged: 0, complete: false });
+    expect((await post(withKey("/sdk/v1/ack"), { instance: "i", generation, revision }, {})).status).toBe(204);
+    expect(delivery.receipts.of(parts.development.id, revision)).toEqual(before);
+    expect((await post("/sdk/v1/ack", { instance: "i", generation, revision })).status).toBe(204);
+    expect(delivery.receipts.of(parts.development.id, revision)).toMatchObject({ acknowledged: 1, complete: true });
+  });
+
   test("counts for the receipt of a kill in the environment of the key", async () => {
     await parts.createFlag("search");
     delivery.instances.join(arrival("i", { environment: parts.development }));
@@ -406,6 +438,13 @@ describe("early access from a page", () => {
     await clock.advance(200);
     expect((await join({ context: { key: "u3" } })).status).toBe(200);
     expect((await join({ context: { key: "u4" } })).status).toBe(429);
+  });
+
+  test("has room for pages elsewhere while one address asks more than the key may", async () => {
+    address = "192.0.2.9";
+    for (let index = 0; index < 2_001; index += 1) await join({ context: {} });
+    address = "192.0.2.10";
+    expect((await join({ context: { key: "u5" } })).status).toBe(200);
   });
 });
 

@@ -47,6 +47,16 @@ const ADDRESS_LIMITS = {
   facts: { perSecond: 50, burst: 2_000 },
   list: { perSecond: 20, burst: 500 },
   change: { perSecond: 5, burst: 100 },
+  usage: { perSecond: 20, burst: 200 },
+  acknowledgement: { perSecond: 20, burst: 200 },
+} as const;
+
+const ABOUT = {
+  facts: "about facts",
+  list: "about early access",
+  change: "about early access",
+  usage: "with usage",
+  acknowledgement: "with acknowledgements",
 } as const;
 
 type SdkEnv = { Variables: ApiEnv["Variables"] & { key: SdkKeyInfo } };
@@ -103,13 +113,26 @@ export function sdkRoutes({
     });
   }
 
-  routes.post("/sdk/v1/usage", limited("usage"), async (c) => {
+  /** Pages are limited by where they ask from, before anything is read, and first: one address must not use up what all pages of a key have. */
+  function limitedPages(kind: keyof typeof ADDRESS_LIMITS) {
+    const limits = ADDRESS_LIMITS[kind];
+    const buckets = createTokenBuckets(clock, limits);
+    return createMiddleware<SdkEnv>(async (c, next) => {
+      if (c.get("key").projection === "browser" && !buckets.take(network(addressOf(c)))) {
+        const said = `More than ${limits.perSecond} requests ${ABOUT[kind]} in a second from your address`;
+        throw problem("RATE_LIMITED", `${said}; try again in 5 s.`, { headers: { "retry-after": "5" } });
+      }
+      await next();
+    });
+  }
+
+  routes.post("/sdk/v1/usage", limitedPages("usage"), limited("usage"), async (c) => {
     const { environment, projection } = c.get("key");
     await usage.record(environment, projection, await readBody(c, usageBody));
     return c.body(null, 204);
   });
 
-  routes.post("/sdk/v1/ack", limited("acknowledgement"), async (c) => {
+  routes.post("/sdk/v1/ack", limitedPages("acknowledgement"), limited("acknowledgement"), async (c) => {
     const { environment, projection } = c.get("key");
     const acknowledgement = await readBody(c, acknowledgementBody);
     const head = feed.state(environment.id, projection);
@@ -117,47 +140,32 @@ export function sdkRoutes({
       const said = `position ${formatPosition(acknowledgement)} is ahead of ${formatPosition(head)}, the newest of ${environment.key}`;
       throw problem("VALIDATION_FAILED", `Nothing can have applied what does not exist: ${said}.`);
     }
-    instances.acknowledge(environment.id, acknowledgement);
+    instances.acknowledge(environment.id, projection, acknowledgement);
     return c.body(null, 204);
   });
 
   const earlyAccess = limited("earlyAccess");
-  const fromAddress = {
-    facts: createTokenBuckets(clock, ADDRESS_LIMITS.facts),
-    list: createTokenBuckets(clock, ADDRESS_LIMITS.list),
-    change: createTokenBuckets(clock, ADDRESS_LIMITS.change),
-  };
+  const listing = limitedPages("list");
+  const changing = limitedPages("change");
 
-  /** Pages are limited by where they ask from before anything is read or checked. */
-  function limitAddress(c: Context<SdkEnv>, kind: keyof typeof fromAddress): void {
-    if (fromAddress[kind].take(network(addressOf(c)))) return;
-    const { perSecond } = ADDRESS_LIMITS[kind];
-    const what = kind === "facts" ? "facts" : "early access";
-    throw problem("RATE_LIMITED", `More than ${perSecond} requests about ${what} in a second from your address; try again in 5 s.`, {
-      headers: { "retry-after": "5" },
-    });
-  }
-
-  async function pageContext(c: Context<SdkEnv>, kind: keyof typeof fromAddress): Promise<BrowserContext> {
-    limitAddress(c, kind);
+  async function pageContext(c: Context<SdkEnv>): Promise<BrowserContext> {
     const request = await readBody(c, contextBody);
     const { id } = c.get("key").environment;
     const secrets = store.signingSecrets(id).map(({ text }) => text);
     return browserContext(request, { secureMode: store.settings(id).secureMode, secrets, now: clock.now() });
   }
 
-  routes.post("/sdk/v1/facts", limited("facts"), async (c) => {
+  routes.post("/sdk/v1/facts", limitedPages("facts"), limited("facts"), async (c) => {
     const { environment, projection } = c.get("key");
     if (projection === "server") {
       throw problem("SDK_KEY_KIND", "Facts are for pages, which ask with a browser SDK key; with a server key the rules themselves come.");
     }
-    limitAddress(c, "facts");
     const answer = await facts.answer(environment, await readBody(c, factsBody), knownAddressOf(c));
     c.header("cache-control", "no-store");
     return c.json(answer);
   });
 
-  routes.get("/sdk/v1/early-access", earlyAccess, async (c) => {
+  routes.get("/sdk/v1/early-access", listing, earlyAccess, async (c) => {
     const { environment, projection } = c.get("key");
     if (projection === "browser") {
       throw problem(
@@ -171,10 +179,10 @@ export function sdkRoutes({
     return c.json({ groups: await members.programs(environment.id, unit.data) });
   });
 
-  routes.post("/sdk/v1/early-access", earlyAccess, async (c) => {
+  routes.post("/sdk/v1/early-access", listing, earlyAccess, async (c) => {
     const { environment, projection } = c.get("key");
     if (projection === "server") throw problem("SDK_KEY_KIND", "With a server SDK key the list is asked for with GET and ?unit=….");
-    const { context } = await pageContext(c, "list");
+    const { context } = await pageContext(c);
     return c.json({ groups: members.programs(environment.id, (by) => unitOf(attributeReader(by)(context))) });
   });
 
@@ -185,7 +193,7 @@ export function sdkRoutes({
       const { unit } = await readBody(c, membershipBody);
       return members.participate({ environmentId: environment.id, group, unit, joining, vouched: true });
     }
-    const { context, signed } = await pageContext(c, "change");
+    const { context, signed } = await pageContext(c);
     const { by } = members.program(environment.id, group);
     const unit = membershipBody.shape.unit.safeParse(unitOf(attributeReader(by)(context)));
     if (!unit.success) {
@@ -199,8 +207,8 @@ export function sdkRoutes({
     // The page needs not ask again what this changed for it. A token is not checked again: it may have ended in the lane, the step is done.
     return { ...joined, facts: facts.answerFor(environment, context, knownAddressOf(c)) };
   }
-  routes.post("/sdk/v1/early-access/:group/join", earlyAccess, async (c) => c.json(await participate(c, true)));
-  routes.post("/sdk/v1/early-access/:group/leave", earlyAccess, async (c) => c.json(await participate(c, false)));
+  routes.post("/sdk/v1/early-access/:group/join", changing, earlyAccess, async (c) => c.json(await participate(c, true)));
+  routes.post("/sdk/v1/early-access/:group/leave", changing, earlyAccess, async (c) => c.json(await participate(c, false)));
 
   routes.all("/sdk/*", (c) => {
     throw problem("ROUTE_NOT_FOUND", `There is no ${c.req.method} ${c.req.path.slice(0, 200)}.`);

@@ -687,3 +687,19 @@ test("names of programs are mended, and one is made up for a program without", a
 function problemOf(client: RawClient): unknown {
   return JSON.parse(client.text().split("\r\n\r\n")[1] ?? "");
 }
+
+test("a page that names the instance of a program is another one: the program stays in the fleet and in receipts", async () => {
+  const { delivery, feed, open } = await start();
+  open(get("/sdk/v1/stream?instance=i&app=shop&acks=all", SERVER_KEY));
+  await until(() => delivery.instances.all(PRODUCTION.id).length === 1);
+  const program = delivery.instances.all(PRODUCTION.id)[0];
+  const kill = feed.commit({ put: [booleanFlag("search", "a1")], action: "flag.kill" }).to;
+  const page = open(get(`${BROWSER}&instance=i&app=fake&acks=all&basis=7.${kill}`));
+  await until(() => delivery.instances.all(PRODUCTION.id).length === 2);
+  expect(delivery.instances.all(PRODUCTION.id)[0]).toEqual(program);
+  expect(delivery.receipts.of(PRODUCTION.id, kill)).toMatchObject({ connected: 1, acknowledged: 0, missing: [{ app: "shop" }] });
+  page.socket.destroy();
+  await until(() => delivery.instances.all(PRODUCTION.id).length === 1);
+  expect(delivery.instances.all(PRODUCTION.id)[0]).toEqual(program);
+  expect(delivery.receipts.of(PRODUCTION.id, kill)).toMatchObject({ missing: [{ reason: "waiting" }] });
+});

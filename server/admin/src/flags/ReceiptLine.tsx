@@ -63,8 +63,8 @@ function ReceiptDetails({ receipt }: { receipt: Receipt }) {
         {acknowledged > 0 && `; applied by half within ${p50Ms} ms, 95 % ${p95Ms} ms, 99 % ${p99Ms} ms, all that answered ${slowestMs} ms`}
       </div>
       <ul style={{ margin: 0, paddingLeft: 18 }}>
-        {missing.slice(0, NAMED_MAX).map(({ app, appVersion, host, instance, why }) => (
-          <li key={instance}>
+        {missing.slice(0, NAMED_MAX).map(({ app, appVersion, host, instance, kind, why }) => (
+          <li key={`${kind}:${instance}`}>
             <b>
               {app}
               {appVersion !== null && ` ${appVersion}`}

@@ -104,7 +104,7 @@ function ProgramsCard({ list }: { list: InstanceList }) {
       {found.length === 0 && <Text size="sm">No program fits “{search}”.</Text>}
       <Box component="ul" className="sb-list" aria-labelledby="programs-title">
         {found.slice(0, ROWS_MAX).map((instance) => (
-          <ProgramRow key={instance.instance} instance={instance} />
+          <ProgramRow key={`${instance.kind}:${instance.instance}`} instance={instance} />
         ))}
       </Box>
       {more > 0 && (
