@@ -440,7 +440,7 @@ describe("early access from a page", () => {
     expect((await join({ context: { key: "u4" } })).status).toBe(429);
   });
 
-  test("has room for pages elsewhere while one address asks more than the key may", async () => {
+  test("has room for pages elsewhere while one address asks more than the key may", { timeout: 20_000 }, async () => {
     address = "192.0.2.9";
     for (let index = 0; index < 2_001; index += 1) await join({ context: {} });
     address = "192.0.2.10";
