@@ -32,10 +32,15 @@ export class MemberChanges {
   }
 }
 
+/** So many parts are put together at once: each is an argument of a call, and the stack holds only so many. */
+const PARTS_TOGETHER_MAX = 20_000;
+
 /** A sorted list after a change, sorted. Costs one copy and a few comparisons for each hash that changed. */
 export function changedList(list: readonly Hex64[], added: readonly Hex64[], removed: readonly Hex64[]): readonly Hex64[] {
   const gone = new Set(removed);
   const moves = [...added, ...removed].sort();
+  // concat copies whole parts; flat looks at each of 100,000 elements, for 35 ms.
+  let whole: Hex64[] = [];
   const parts: (readonly Hex64[])[] = [];
   let copied = 0;
   for (const hash of moves) {
@@ -44,9 +49,9 @@ export function changedList(list: readonly Hex64[], added: readonly Hex64[], rem
     copied = at;
     if (gone.has(hash)) copied += list[at] === hash ? 1 : 0;
     else parts.push([hash]);
+    if (parts.length >= PARTS_TOGETHER_MAX) whole = whole.concat(...parts.splice(0));
   }
-  // concat copies whole parts; flat looks at each of 100,000 elements, for 35 ms.
-  return ([] as Hex64[]).concat(...parts, list.slice(copied));
+  return whole.concat(...parts, list.slice(copied));
 }
 
 /** Where a hash is in a sorted list, or would be. */
