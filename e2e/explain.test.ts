@@ -308,7 +308,7 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
         await drawer.getByRole("button", { name: "Compare", exact: true }).click();
         await drawer.getByText(/^Of 4 contexts/).waitFor();
         await look(`review-${theme}-${width}`);
-        await drawer.getByRole("button", { name: "Compare as before" }).click();
+        await drawer.getByRole("button", { name: "Back", exact: true }).click();
         await page.getByRole("button", { name: "Discard" }).click();
       });
     }
