@@ -189,7 +189,7 @@ describe("the lock of the database", () => {
       await kill;
       // Let go in time, the waiting write goes through.
       const waiting = world.turn("a", false);
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect((await fetch(`${world.server.url}/healthz`)).status).toBe(200);
       holder.stdin.end();
       await waiting;
       await until("the change arrives", () => !flags.isOn("a"));
