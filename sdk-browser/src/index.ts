@@ -203,6 +203,12 @@ function watchPage(tell: (event: { kind: "wake" } | { kind: "sleep" }) => void, 
     clearTimeout(resting);
     tell({ kind: "wake" });
   };
+  const rest = () => {
+    clearTimeout(resting);
+    resting = setTimeout(() => tell({ kind: "sleep" }), HIDDEN_MS_MAX);
+  };
+  // A tab that was opened in the background hears of no change until somebody looks at it.
+  if (page.visibilityState === "hidden") rest();
   page.addEventListener(
     "visibilitychange",
     () => {
@@ -211,8 +217,7 @@ function watchPage(tell: (event: { kind: "wake" } | { kind: "sleep" }) => void, 
         return;
       }
       leave();
-      clearTimeout(resting);
-      resting = setTimeout(() => tell({ kind: "sleep" }), HIDDEN_MS_MAX);
+      rest();
     },
     { signal },
   );
