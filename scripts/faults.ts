@@ -1,6 +1,6 @@
 // Writes docs/faults.md: which fault is covered by which test, and how that test went last. `npm run faults` runs the tests of faults first
 // (`LONG=1 npm run faults` the slow ones too) and hands their results over; without results the last ones in the page are kept.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -115,7 +115,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     for (const [name, result] of resultsOf(JSON.parse(readFileSync(report, "utf8")) as Report)) {
       // A slow test that was left out this time keeps what it did last.
       if (result !== "skipped" || !went.has(name)) went.set(name, result);
+      if (result === "failed") process.exitCode = 1;
     }
+    rmSync(report); // a later run that ends before its report must not find this one
   }
   writeFileSync(PAGE, page(went, process.env.LONG === "1"));
   console.log(`docs/faults.md: ${[...went.values()].filter((result) => result === "passed").length} tests passed`);
