@@ -11,8 +11,8 @@ export interface SdkFile {
 }
 
 export type NamedFrame =
-  | { readonly event: string; readonly id?: string; readonly data: unknown }
-  | { readonly event: string; readonly id?: string; readonly text: string };
+  | { readonly event: string; readonly id?: string; readonly crc?: string; readonly data: unknown }
+  | { readonly event: string; readonly id?: string; readonly crc?: string; readonly text: string };
 
 export type Runner = "core" | "node" | "browser";
 
@@ -251,7 +251,8 @@ function frameOf(file: SdkFile, name: string): NamedFrame {
 export function frameText(file: SdkFile, name: string): string {
   const frame = frameOf(file, name);
   const id = frame.id === undefined ? "" : `id: ${frame.id}\n`;
-  return `event: ${frame.event}\n${id}data: ${"text" in frame ? frame.text : JSON.stringify(frame.data)}\n\n`;
+  const crc = frame.crc === undefined ? "" : `crc: ${frame.crc}\n`;
+  return `event: ${frame.event}\n${id}${crc}data: ${"text" in frame ? frame.text : JSON.stringify(frame.data)}\n\n`;
 }
 
 function chunks(bytes: Buffer, size: number | undefined): Uint8Array[] {

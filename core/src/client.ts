@@ -410,7 +410,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
           listener({ kind: "heard" });
           const events = reader.push(piece);
           if (events === "oversize") listener({ kind: "lost", cause: "oversize" });
-          else for (const { event, data } of events) listener({ kind: "frame", event, data });
+          else for (const event of events) listener({ kind: "frame", ...event });
         },
         lost: (cause, more) => listener({ kind: "lost", cause, ...more }),
       });

@@ -1,4 +1,5 @@
 import type { AckTerms } from "./acks.ts";
+import { crc32 } from "./crc32.ts";
 import type { ByeFrame, ChangeFrame, EmergencyKill, FactsFrame, PingFrame, ResyncFrame, SnapshotFrame } from "./protocol.ts";
 
 /** A frame that was read. "unknown" is an event of a newer server and is passed over; "bad" is a reason for a snapshot. */
@@ -33,10 +34,12 @@ const KNOWN = new Set(["hello", "snapshot", "change", "resync", "ping", "bye", "
 /**
  * Reads one frame. Never throws. Checks what the sync machine relies on; what a snapshot or a change holds is checked where it is
  * applied (`state.ts` refuses it whole), and the inside of an entry where it is prepared, so that one unreadable flag never costs the
- * others their update. Fields that are not known are left alone.
+ * others their update. Fields that are not known are left alone. With a checksum, data that does not fit it is bad, whatever it says:
+ * digests tell an old state from a new one, not a wrong byte from a right one.
  */
-export function parseFrame(event: string, data: string): Frame {
+export function parseFrame(event: string, data: string, crc?: string): Frame {
   if (!KNOWN.has(event)) return { kind: "unknown" };
+  if (crc !== undefined && crc !== crc32(data)) return bad(event, "does not fit its checksum");
   let value: unknown;
   try {
     value = JSON.parse(data);

@@ -2,6 +2,8 @@
 export interface StreamEvent {
   readonly event: string;
   readonly data: string;
+  /** The checksum of the data as the server wrote it, eight hexadecimal digits; absent from an older server. */
+  readonly crc?: string;
 }
 
 /** More characters than this in one event: the reader gives up, because a state is never that large. */
@@ -17,6 +19,7 @@ export function createEventReader(lengthMax = EVENT_LENGTH_MAX): { push(piece: s
   let rest: string[] = []; // pieces of the unfinished line: joined once, so that a large frame in small pieces stays linear
   let event = "";
   let data: string[] = [];
+  let crc: string | undefined;
   let length = 0;
   let skipLineFeed = false;
   let over = false;
@@ -24,8 +27,9 @@ export function createEventReader(lengthMax = EVENT_LENGTH_MAX): { push(piece: s
 
   function line(text: string, events: StreamEvent[]): void {
     if (text === "") {
-      if (data.length > 0) events.push({ event: event || "message", data: data.join("\n") });
+      if (data.length > 0) events.push({ event: event || "message", data: data.join("\n"), ...(crc !== undefined && { crc }) });
       event = "";
+      crc = undefined;
       data = [];
       length = 0;
       return;
@@ -36,6 +40,7 @@ export function createEventReader(lengthMax = EVENT_LENGTH_MAX): { push(piece: s
     const value = colon < 0 ? "" : text.slice(text[colon + 1] === " " ? colon + 2 : colon + 1);
     if (field === "event") event = value;
     else if (field === "data") data.push(value);
+    else if (field === "crc") crc = value;
   }
 
   return {

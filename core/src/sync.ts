@@ -86,7 +86,7 @@ export type SyncEvent =
   | { readonly kind: "open" }
   /** Bytes arrived on the stream, whatever they were. */
   | { readonly kind: "heard" }
-  | { readonly kind: "frame"; readonly event: string; readonly data: string }
+  | { readonly kind: "frame"; readonly event: string; readonly data: string; readonly crc?: string }
   /** The body of the state; without text it has not changed since the basis. */
   | { readonly kind: "state"; readonly text?: string }
   | {
@@ -264,7 +264,7 @@ function heard(sync: Sync, _event: unknown, { now }: SyncMoment): SyncStep {
 
 function frame(sync: Sync, event: Extract<SyncEvent, { kind: "frame" }>, moment: SyncMoment): SyncStep {
   const here = { ...sync, heardAt: moment.now };
-  const read = parseFrame(event.event, event.data);
+  const read = parseFrame(event.event, event.data, event.crc);
   switch (read.kind) {
     case "unknown":
       return ignore(here);

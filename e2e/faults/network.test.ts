@@ -115,6 +115,19 @@ describe.concurrent("a bad line", WAIT, () => {
     expect(one.lines.join("\n")).toMatch(/answers stay as they are/);
   });
 
+  test("F31 a wrong byte that would hide a kill is seen by the checksum", async () => {
+    await world.flag("hidden-kill");
+    const one = await proxied();
+    await live(one);
+    expect(one.flags.isOn("hidden-kill")).toBe(true);
+    // As JSON it stays whole, and its digest fits: only "Killed" means nothing to anybody.
+    one.proxy.corruptNext("killed");
+    const revision = await world.kill("hidden-kill");
+    await until("it is there", () => (one.flags.status.revision ?? 0) >= revision, 100_000);
+    expect(one.flags.isOn("hidden-kill")).toBe(false);
+    expect(one.lines.join("\n")).toContain("does not fit its checksum");
+  });
+
   test("F36 connections that are taken and answered by nothing: ready() comes back within its time, and they are given up", async () => {
     const silent = await silentServer();
     cleanUps.push(() => silent.close());

@@ -31,8 +31,8 @@ export interface FaultProxy {
   cut(): void;
   /** Ends every open connection with a reset. */
   reset(): void;
-  /** One byte of the next piece towards the client of each open connection is another. */
-  corruptNext(): void;
+  /** One byte of the next piece towards the client of each open connection is another: of the next that holds this text, its first. */
+  corruptNext(text?: string): void;
   close(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ interface Line {
   /** Bytes that have gone to the client. */
   sent: number;
   gathered: Buffer[];
-  corruptNext: boolean;
+  corruptNext: string | undefined;
 }
 
 /** A slow line passes on a part of its second at a time. */
@@ -89,10 +89,12 @@ export async function startFaultProxy(
 
   async function passDown(line: Line, piece: Buffer): Promise<void> {
     const { corruptAt = -1, cutAfter, resetAfter, bytesPerSecond } = current;
-    const at = line.corruptNext ? Math.floor(piece.length / 2) : corruptAt - line.sent;
+    const { corruptNext } = line;
+    const at =
+      corruptNext === undefined ? corruptAt - line.sent : corruptNext === "" ? Math.floor(piece.length / 2) : piece.indexOf(corruptNext);
     if (at >= 0 && at < piece.length) {
       piece.writeUInt8(piece.readUInt8(at) ^ 0x20 || 0x41, at);
-      line.corruptNext = false;
+      line.corruptNext = undefined;
     }
     const end = cutAfter ?? resetAfter;
     const whole = end === undefined ? piece : piece.subarray(0, Math.max(0, end - line.sent));
@@ -128,7 +130,7 @@ export async function startFaultProxy(
   function accept(client: Socket): void {
     accepted += 1;
     const server = tcp(target, "127.0.0.1");
-    const line: Line = { client, server, sent: 0, gathered: [], corruptNext: false };
+    const line: Line = { client, server, sent: 0, gathered: [], corruptNext: undefined };
     lines.add(line);
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
@@ -185,8 +187,8 @@ export async function startFaultProxy(
     reset() {
       for (const { client } of lines) resetNow(client);
     },
-    corruptNext() {
-      for (const line of lines) line.corruptNext = true;
+    corruptNext(text = "") {
+      for (const line of lines) line.corruptNext = text;
     },
     async close() {
       stopListening();

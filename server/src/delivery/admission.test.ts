@@ -10,7 +10,7 @@ function start(limits: StreamLimits) {
     limits,
     clock,
     eventLoop: { overloaded: false },
-    descriptors: { connections: () => 0, connectionsMax: Number.POSITIVE_INFINITY },
+    descriptors: { connectionsMax: Number.POSITIVE_INFINITY },
     watch: { shed: (_what, reason) => shed.push(reason) },
   });
   const enter = (address = "10.0.0.1", projection: Projection = "server", environment = PRODUCTION) =>

@@ -43,7 +43,7 @@ export interface AdmissionDeps {
   readonly limits: StreamLimits;
   readonly clock: Clock;
   readonly eventLoop: Pick<EventLoop, "overloaded">;
-  readonly descriptors: Descriptors;
+  readonly descriptors: Pick<Descriptors, "connectionsMax">;
   readonly watch: Pick<DeliveryWatch, "shed">;
 }
 
@@ -89,7 +89,8 @@ export function createAdmission({ limits, clock, eventLoop, descriptors, watch }
       const from = network(address);
       const isBrowser = projection === "browser";
       if (eventLoop.overloaded) throw refuse("event-loop", "The server is overloaded and takes no new streams");
-      if (descriptors.connections() > descriptors.connectionsMax - DESCRIPTORS_KEPT) {
+      // Streams, not connections: of many that arrive together those who fit are taken, however slowly the others close.
+      if (open.server + open.browser >= descriptors.connectionsMax - DESCRIPTORS_KEPT) {
         throw refuse("descriptors", "The server has as many connections as its limit of open files allows");
       }
       if (open.server + open.browser >= openMax) throw refuse("open", `${openMax} streams are open, no more are taken`);

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { gunzipSync } from "node:zlib";
+import { crc32, gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "../http/test-server.ts";
 
@@ -15,7 +15,7 @@ type Step =
   | { readonly ask: Ask }
   | { readonly raw: string }
   | { readonly head: { readonly status?: number; readonly statusOneOf?: readonly number[]; readonly headers?: Fields } }
-  | { readonly frame: { readonly event: string; readonly id?: string | null; readonly data?: Fields } }
+  | { readonly frame: { readonly event: string; readonly id?: string | null; readonly crc?: "*"; readonly data?: Fields } }
   | { readonly body: Fields; readonly gzip?: boolean; readonly with?: string; readonly without?: string }
   | { readonly closed: true }
   | { readonly change: string }
@@ -197,7 +197,7 @@ class Connection {
     return body;
   }
 
-  async frame(wanted: string): Promise<{ event: string; id: string | undefined; data: Fields }> {
+  async frame(wanted: string): Promise<{ event: string; id: string | undefined; crc: string | undefined; data: Fields }> {
     for (;;) {
       const at = await this.until(`a frame ${wanted}`, () => {
         const found = this.#bytes.indexOf("\n\n");
@@ -208,7 +208,10 @@ class Connection {
       const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
       const event = field("event");
       if (event === undefined || (event === "ping" && wanted !== "ping")) continue;
-      return { event, id: field("id"), data: JSON.parse(field("data") ?? "null") as Fields };
+      const crc = field("crc");
+      const data = field("data") ?? "null";
+      if (crc !== undefined && Number.parseInt(crc, 16) !== crc32(data)) throw new Error(`${crc} is not the checksum of ${data}`);
+      return { event, id: field("id"), crc, data: JSON.parse(data) as Fields };
     }
   }
 }
@@ -258,10 +261,11 @@ async function run({ steps }: ServerCase): Promise<void> {
           if (!fits(value, headers.get(name))) throw say(`${name} is ${headers.get(name)}`);
         }
       } else if ("frame" in step) {
-        const { event, id = "*", data = {} } = step.frame;
+        const { event, id = "*", crc, data = {} } = step.frame;
         const got = await current().frame(event);
         if (got.event !== event) throw say(`the frame is ${got.event} ${JSON.stringify(got.data).slice(0, 200)}`);
         if (id !== "*" && !fits(id, got.id)) throw say(`the id is ${got.id}`);
+        if (crc !== undefined && !fits(crc, got.crc)) throw say(`the crc is ${got.crc}`);
         if (!fits(data, got.data)) throw say(`the data is ${JSON.stringify(got.data).slice(0, 500)}`);
       } else if ("body" in step) {
         const bytes = await current().body();

@@ -75,8 +75,8 @@ describe("docs/protocol.md", () => {
     if (events === "oversize") throw new Error("it is short");
     const state = createState();
     const said: string[] = [];
-    for (const { event, data } of events) {
-      const frame = parseFrame(event, data);
+    for (const { event, data, crc } of events) {
+      const frame = parseFrame(event, data, crc);
       said.push(frame.kind);
       if (frame.kind === "snapshot") {
         expect(applySnapshot(state, frame.frame).kind).toBe("applied");

@@ -37,7 +37,7 @@ export interface StreamListenerDeps {
   readonly clientAddress?: ClientAddress;
   /** Requests for the state with one SDK key in a second. */
   readonly statePerSecond?: number;
-  readonly descriptors?: Descriptors;
+  readonly descriptors?: Pick<Descriptors, "connectionsMax">;
   readonly eventLoop?: Pick<EventLoop, "overloaded" | "stop">;
 }
 
@@ -60,7 +60,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
   const { delivery, keys, usage, authenticate, limits = STREAMS } = deps;
   const { feed, clock, log, fanOut, instances, receipts, watch } = delivery;
   const eventLoop = deps.eventLoop ?? watchEventLoop(clock);
-  const descriptors = deps.descriptors ?? { connections: () => 0, connectionsMax: Number.POSITIVE_INFINITY };
+  const descriptors = deps.descriptors ?? { connectionsMax: Number.POSITIVE_INFINITY };
   const { clientAddress = createClientAddress(NO_PROXIES) } = deps;
   /** Limits go by the connection where a proxy that is trusted names no address. */
   const addressOf = (req: IncomingMessage) =>

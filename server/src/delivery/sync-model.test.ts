@@ -557,7 +557,7 @@ class Client {
         this.take({ kind: "heard" });
         const events = reader.push(event);
         if (events === "oversize") throw new Error("no frame is that large");
-        for (const { event, data } of events) if (isMine()) this.take({ kind: "frame", event, data });
+        for (const event of events) if (isMine()) this.take({ kind: "frame", ...event });
       });
       this.connection = connection;
       this.take({ kind: "open" });
