@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { crc32, gunzipSync } from "node:zlib";
@@ -20,7 +21,8 @@ type Step =
   | { readonly closed: true }
   | { readonly change: string }
   | { readonly kill: string }
-  | { readonly restore: string };
+  | { readonly restore: string }
+  | { readonly secureMode: boolean };
 
 interface Ask {
   readonly target: string;
@@ -48,6 +50,7 @@ const ENVIRONMENT = "/api/v1/projects/default/environments/production";
 let server: TestServer;
 let cookie: string;
 let keys: { server: string; browser: string };
+let tokens: Readonly<Record<"token" | "endedToken" | "forgedToken", string>>;
 
 beforeAll(async () => {
   server = await startTestServer();
@@ -62,6 +65,18 @@ beforeAll(async () => {
   }
   await read("POST", `${ENVIRONMENT}/groups`, { key: "staff", kind: "list" });
   await read("POST", `${ENVIRONMENT}/groups/staff/members`, { add: ["ana"] });
+  await read("POST", `${ENVIRONMENT}/groups`, { key: "friends", kind: "early-access", name: "Friends" });
+  for (const [key, when] of [
+    ["guest-lamp", { op: "in", attribute: "key", values: ["gus"] }],
+    ["friend-lamp", { op: "group", group: "friends" }],
+  ] as const) {
+    await read("POST", "/api/v1/projects/default/flags", { key });
+    await configure(key, { mode: "targeted", browser: true, rules: [{ when, serve: { kind: "variant", variant: "on" } }] });
+  }
+  const { secrets } = await read<{ secrets: { secret: string }[] }>("GET", `${ENVIRONMENT}/signing-secret`);
+  const secret = secrets[0]?.secret ?? "";
+  const now = Math.floor(Date.now() / 1_000);
+  tokens = { token: sign(secret, now + 3_600), endedToken: sign(secret, now - 3_600), forgedToken: sign(`not ${secret}`, now + 3_600) };
 });
 afterAll(() => server.close());
 
@@ -76,6 +91,11 @@ async function read<T>(method: string, path: string, body?: unknown, headers: Re
   return (text === "" ? undefined : JSON.parse(text)) as T;
 }
 
+function sign(secret: string, exp: number): string {
+  const payload = Buffer.from(JSON.stringify({ context: { key: "gus" }, exp })).toString("base64url");
+  return `${payload}.${createHmac("sha256", secret).update(payload).digest("base64url")}`;
+}
+
 async function configure(key: string, configuration: object): Promise<void> {
   const path = `${ENVIRONMENT}/flags/${key}`;
   const { configurationEtag } = await read<{ configurationEtag: string }>("GET", path);
@@ -84,8 +104,11 @@ async function configure(key: string, configuration: object): Promise<void> {
 
 /** Flags that a case turned off; the next change turns them on again. */
 const off = new Set<string>();
-async function edit(step: { change: string } | { kill: string } | { restore: string }): Promise<void> {
-  if ("kill" in step) await read("POST", `${ENVIRONMENT}/flags/${step.kill}/kill`, { reason: "contract" });
+async function edit(step: { change: string } | { kill: string } | { restore: string } | { secureMode: boolean }): Promise<void> {
+  if ("secureMode" in step) {
+    const { etag } = await read<{ etag: string }>("GET", `${ENVIRONMENT}/settings`);
+    await read("PATCH", `${ENVIRONMENT}/settings`, step, { "if-match": etag });
+  } else if ("kill" in step) await read("POST", `${ENVIRONMENT}/flags/${step.kill}/kill`, { reason: "contract" });
   else if ("restore" in step) await read("POST", `${ENVIRONMENT}/flags/${step.restore}/restore`, { reason: "contract" });
   else {
     const mode = off.delete(step.change) ? "on" : "off";
@@ -94,22 +117,30 @@ async function edit(step: { change: string } | { kill: string } | { restore: str
   }
 }
 
-/** Where the environment stands now. */
-async function position(): Promise<{ generation: number; head: number }> {
-  const answer = await fetch(`${server.url}/sdk/v1/state`, { headers: { authorization: `Bearer ${keys.server}` } });
-  const { generation, revision } = (await answer.json()) as { generation: number; revision: number };
-  return { generation, head: revision };
+interface BrowserState {
+  readonly generation: number;
+  readonly revision: number;
+  readonly entries: readonly { readonly key: string; readonly rules?: readonly { readonly when?: { readonly fact?: number } }[] }[];
+}
+
+/** Where the environment stands now, and the number that pages see in place of the condition of each flag that asks one. */
+async function position(): Promise<{ generation: number; head: number; facts: ReadonlyMap<string, number | undefined> }> {
+  const answer = await fetch(`${server.url}/sdk/v1/state?key=${keys.browser}`);
+  const { generation, revision, entries } = (await answer.json()) as BrowserState;
+  return { generation, head: revision, facts: new Map(entries.map(({ key, rules }) => [key, rules?.[0]?.when?.fact])) };
 }
 
 /** `{head-1}`, `{position}` and the like as they are now. */
 async function filled<T>(value: T): Promise<T> {
   const text = JSON.stringify(value);
-  if (!/\{[a-zA-Z]+([+-]\d+)?\}/.test(text)) return value;
+  if (!/\{[a-zA-Z]+([+-]\d+|:[a-z-]+)?\}/.test(text)) return value;
   const now = await position();
   return JSON.parse(
     text
       .replaceAll("{serverKey}", keys.server)
       .replaceAll("{browserKey}", keys.browser)
+      .replace(/\{(token|endedToken|forgedToken)\}/g, (_all, name: keyof typeof tokens) => tokens[name])
+      .replace(/"\{fact:([a-z-]+)\}"/g, (_all, flag: string) => String(now.facts.get(flag)))
       .replaceAll("{position}", `${now.generation}.${now.head}`)
       // A number that stands alone in a body is a number.
       .replace(/\\"\{(generation|head)([+-]\d+)?\}\\"|\{(generation|head)([+-]\d+)?\}/g, (_all, a, b, c, d) =>
