@@ -423,6 +423,40 @@ export function describeStore(name: string, open: OpenStore): void {
       expect(third.store.feed.state(1, "browser").revision).toBe(after.revision);
     });
 
+    test("of facts that no flag needs ten thousand are remembered, and no number is given to another one", async () => {
+      const { store, flags, directory } = await start();
+      const one = { serve: { kind: "variant", variant: "on" } } as const;
+      const forKey = (of: typeof flags, key: string) =>
+        of.configure(DEVELOPMENT, "a", { rules: [{ id: "r", when: { op: "in", attribute: "key", values: [key] }, ...one }] }, ANN);
+      const shown = (of: typeof store) => JSON.stringify([...of.feed.state(1, "browser").entries.values()]);
+      const rows = (of: typeof store) =>
+        of.db
+          .select({ number: tables.fact.number })
+          .from(tables.fact)
+          .where(sql`environment_id = 1`)
+          .orderBy(tables.fact.number)
+          .all()
+          .map(({ number }) => number);
+      await flags.create("default", { key: "a", browser: true }, ANN);
+      await forKey(flags, "ann");
+      expect(shown(store)).toContain('"fact":1}');
+      // As ten thousand and five edits of conditions would have left it.
+      store.db.run(
+        sql`insert into fact with recursive edit(number) as (select 2 union all select number + 1 from edit where number < 10006) select 1, number, 'h' || number from edit`,
+      );
+      const again = await reopen(store, directory);
+      await forKey(again.flags, "bob");
+      expect(shown(again.store)).toContain('"fact":10007}');
+      expect([rows(again.store).length, rows(again.store)[0]]).toEqual([10_001, 7]);
+      await forKey(again.flags, "ann");
+      expect(shown(again.store)).toContain('"fact":10008}');
+      await forKey(again.flags, "bob");
+      expect(shown(again.store)).toContain('"fact":10007}');
+      const kept = [shown(again.store), rows(again.store)];
+      const third = await reopen(again.store, directory);
+      expect([shown(third.store), rows(third.store)]).toEqual(kept);
+    });
+
     test("a write finds out that something else has written to the file", async () => {
       const { store, flags } = await start();
       await flags.create("default", { key: "a" }, ANN);

@@ -270,7 +270,7 @@ export function define(c: typeof columns) {
     (t) => [c.primaryKey({ columns: [t.environmentId, t.flagKey, t.known] })],
   );
 
-  /** The number of each condition that is a fact, by the hash of its canonical form. Numbers are never used again. */
+  /** The number of each condition that is a fact, by the hash of its canonical form. No number is used again, so the highest row stays. */
   const fact = c.table(
     "fact",
     {

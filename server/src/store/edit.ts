@@ -10,7 +10,7 @@ import {
   ZERO64,
 } from "@signalbox/core";
 import type { FactsChange, ProjectedChange, ProjectedState } from "../delivery/feed.ts";
-import { bothChanges, factsChange, groupHash, type NewFact } from "./facts.ts";
+import { bothChanges, type FactRows, factsChange, groupHash, type NewFact } from "./facts.ts";
 import { fingerprintAfter, sameJson } from "./fingerprint.ts";
 import { MemberChanges } from "./member-changes.ts";
 import type {
@@ -49,8 +49,8 @@ export interface Applied {
   readonly project: ProjectModel;
   /** What each projection of each environment that was written sees of it. Its revision is one higher, even if nobody sees a change. */
   readonly changes: ReadonlyMap<number, Readonly<Record<Projection, ProjectedChange>>>;
-  /** Numbers that facts got by it, by environment. */
-  readonly newFacts: ReadonlyMap<number, readonly NewFact[]>;
+  /** What it does to the rows of facts, by environment; only those where it does something. */
+  readonly facts: ReadonlyMap<number, FactRows>;
 }
 
 /**
@@ -59,16 +59,16 @@ export interface Applied {
  */
 export function applyEdits(project: ProjectModel, edits: readonly Edit[]): Applied {
   const changes = new Map<number, Record<Projection, ProjectedChange>>();
-  const newFacts = new Map<number, readonly NewFact[]>();
+  const facts = new Map<number, FactRows>();
   const environments = project.environments.map((environment) => {
     const own = edits.filter((edit) => edit.kind === "identity" || edit.environmentId === environment.info.id);
     if (own.length === 0) return environment;
     const after = applyTo(environment, own);
     changes.set(environment.info.id, after.changes);
-    if (after.newFacts.length > 0) newFacts.set(environment.info.id, after.newFacts);
+    if (after.facts.added.length > 0) facts.set(environment.info.id, after.facts);
     return after.environment;
   });
-  return { project: { ...project, environments }, changes, newFacts };
+  return { project: { ...project, environments }, changes, facts };
 }
 
 function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
@@ -137,6 +137,7 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
   const position = { generation: before.generation, revision, factsAt };
   const server = step(before, "server", position, touched, (id) => serverEntry(id, rows), members);
   const browser = step(before, "browser", position, touched, (id) => browserEntry(id, flags, view, flagFacts), []);
+  const forgotten = view.facts.forget(flagFacts.all);
   const environment: EnvironmentModel = {
     ...before,
     settings,
@@ -150,7 +151,7 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
     bytes: { server: server.bytes, browser: browser.bytes },
   };
   const changes = { server: server.change, browser: { ...browser.change, ...(facts && { facts }) } };
-  return { environment, changes, newFacts: view.facts.added };
+  return { environment, changes, facts: { added: view.facts.added, forgotten } };
 }
 
 function touchFlag(touched: Set<EntryId>, { identity }: FlagRecord): void {

@@ -1,7 +1,7 @@
 import { unitTag } from "@signalbox/core";
 import type { FactsChange } from "../delivery/feed.ts";
 import { canonicalJson, sha256 } from "./fingerprint.ts";
-import type { FactCondition, GroupRecord } from "./model.ts";
+import type { FactCondition, FlagFacts, GroupRecord } from "./model.ts";
 
 /** A number that a fact got, as it is stored. */
 export interface NewFact {
@@ -9,16 +9,29 @@ export interface NewFact {
   readonly hash: string;
 }
 
+/** What an edit does to the rows of facts. */
+export interface FactRows {
+  readonly added: readonly NewFact[];
+  /** Numbers whose rows go. */
+  readonly forgotten: readonly number[];
+}
+
+/** Facts that no flag needs are remembered up to this many (2 MB of disk, 1 MB of memory), so that a condition that comes back soon has its number. */
+export const UNUSED_FACTS_MAX = 10_000;
 /** Past so many different tags, a change of facts is told to everybody. */
 const TAGS_MAX = 64;
 
 /**
- * Gives facts their numbers. A condition has the same number for ever, also after it was away, and another condition never gets it; a
- * group by list is the same fact whoever is in it, until it is deleted.
+ * Gives facts their numbers. A condition keeps its number as long as a flag needs it, and mostly when it was away for a while; another
+ * condition never gets it. A group by list is the same fact whoever is in it, until it is deleted.
  */
 export class FactBook {
   readonly added: NewFact[] = [];
+  /** By the hash of the condition, in ascending order. */
   #numbers: ReadonlyMap<string, number>;
+  /** The same once it is our own to write to. */
+  #own: Map<string, number> | undefined;
+  #last = 0;
 
   constructor(numbers: ReadonlyMap<string, number>) {
     this.#numbers = numbers;
@@ -39,11 +52,36 @@ export class FactBook {
   #numberOf(hash: string): number {
     const known = this.#numbers.get(hash);
     if (known !== undefined) return known;
-    // Numbers have no holes, since rows of facts are never deleted.
-    const number = this.#numbers.size + 1;
-    this.#numbers = new Map(this.#numbers).set(hash, number);
+    const own = this.#writable();
+    const number = ++this.#last;
+    own.set(hash, number);
     this.added.push({ number, hash });
     return number;
+  }
+
+  #writable(): Map<string, number> {
+    if (this.#own === undefined) {
+      for (const number of this.#numbers.values()) this.#last = Math.max(this.#last, number);
+      this.#own = new Map(this.#numbers);
+      this.#numbers = this.#own;
+    }
+    return this.#own;
+  }
+
+  /**
+   * Forgets the oldest of the facts that no flag needs, down to UNUSED_FACTS_MAX, and returns their numbers. The highest number of all is
+   * never among them, and the next one is higher still, so none is given twice. A page that holds such a number in an older state is told
+   * nothing of it, which is unknown.
+   */
+  forget(flagFacts: ReadonlyMap<string, FlagFacts>): readonly number[] {
+    // There are no more than before unless one came.
+    if (this.added.length === 0 || this.#numbers.size <= UNUSED_FACTS_MAX) return [];
+    const needed = new Set([...flagFacts.values()].flatMap((facts) => [...facts.keys()]));
+    const unused = [...this.#numbers].filter(([, number]) => !needed.has(number));
+    const gone = unused.slice(0, Math.max(0, unused.length - UNUSED_FACTS_MAX));
+    const own = this.#writable();
+    for (const [hash] of gone) own.delete(hash);
+    return gone.map(([, number]) => number);
   }
 }
 

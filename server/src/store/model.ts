@@ -90,7 +90,7 @@ export interface EnvironmentModel {
   readonly states: Readonly<Record<Projection, ProjectedState>>;
   /** The last revision that changed whom a fact holds for; 0 if none did. */
   readonly factsAt: number;
-  /** Every number that a fact ever got, by the hash of its condition (see `facts.ts`). */
+  /** The numbers of facts, also of many that no flag needs now, by the hash of the condition, ascending (see `facts.ts`). */
   readonly factNumbers: ReadonlyMap<string, number>;
   /** The facts of the flags that are marked for browsers, by the flag's key; only flags that have some. */
   readonly flagFacts: ReadonlyMap<string, FlagFacts>;

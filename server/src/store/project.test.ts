@@ -1,7 +1,7 @@
 import type { Condition } from "@signalbox/core";
 import { describe, expect, test } from "vitest";
 import type { StoredConfiguration } from "./define.ts";
-import { bothChanges, FactBook, factsChange } from "./facts.ts";
+import { bothChanges, FactBook, factsChange, UNUSED_FACTS_MAX } from "./facts.ts";
 import { fingerprint, fingerprintAfter } from "./fingerprint.ts";
 import type { FlagRecord, GroupRecord } from "./model.ts";
 import { type BrowserView, browserFlag, serverFlag } from "./project.ts";
@@ -169,6 +169,23 @@ describe("the projection for browsers", () => {
     // After a restart the numbers are those of the rows, and a condition that is gone keeps its own.
     const again = new FactBook(book.numbers);
     expect([again.ofCondition({ ...ANN, values: ["cy"] }), again.ofCondition(bob), again.added.length]).toEqual([5, 2, 1]);
+  });
+
+  test("forgets the oldest facts that no flag needs past ten thousand, and gives no number twice", () => {
+    const numbers = new Map(Array.from({ length: UNUSED_FACTS_MAX + 5 }, (_, i) => [`h${i + 1}`, i + 1]));
+    const needed = new Map([["a", new Map([[2, ANN]])]]);
+    const untouched = new FactBook(numbers);
+    expect(untouched.forget(needed)).toEqual([]);
+
+    const book = new FactBook(numbers);
+    const number = book.ofCondition(ANN);
+    expect(number).toBe(UNUSED_FACTS_MAX + 6);
+    // One of them is needed, so five of those that are not are too many; the new one counts as such until a flag needs it.
+    expect(book.forget(needed)).toEqual([1, 3, 4, 5, 6]);
+    expect([book.numbers.get("h1"), book.numbers.get("h2"), book.numbers.size]).toEqual([undefined, 2, UNUSED_FACTS_MAX + 1]);
+    expect([numbers.get("h1"), numbers.size]).toEqual([1, UNUSED_FACTS_MAX + 5]);
+    const next = new FactBook(book.numbers);
+    expect([next.ofCondition(ANN), next.ofCondition({ ...ANN, values: ["bob"] })]).toEqual([number, number + 1]);
   });
 
   test("tells whom a change of facts concerns, or everybody when they are many", () => {

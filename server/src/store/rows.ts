@@ -3,7 +3,7 @@ import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
 import type { Commit, EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
 import type { SqliteHandle } from "./driver.ts";
 import { type Edit, entryBytes, projectAll } from "./edit.ts";
-import type { NewFact } from "./facts.ts";
+import type { FactRows, NewFact } from "./facts.ts";
 import type { EnvironmentModel, EnvironmentSettings, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
 import { tables } from "./schema.sqlite.ts";
 
@@ -75,7 +75,7 @@ function readEnvironment(db: Database | Tx, info: EnvironmentInfo, head: Head, i
     .all()) {
     groups.set(row.key, { ...row, list: loadList(db, row.id, row.hashKey) });
   }
-  const facts = db.select().from(tables.fact).where(eq(tables.fact.environmentId, info.id)).all();
+  const facts = db.select().from(tables.fact).where(eq(tables.fact.environmentId, info.id)).orderBy(asc(tables.fact.number)).all();
   const position = { generation: head.generation, revision: head.revision, factsAt: head.factsAt };
   const rows = { flags, groups, settings: settingsOf(head), factNumbers: new Map(facts.map(({ hash, number }) => [hash, number])) };
   const { states, flagFacts, newFacts } = projectAll(rows, position);
@@ -150,10 +150,15 @@ export function loadCommits(db: Database, environmentId: number, limit: number, 
   return commits.reverse();
 }
 
-export function writeFacts(tx: Tx, environmentId: number, facts: readonly NewFact[]): void {
-  for (const fact of facts)
-    tx.insert(tables.fact)
-      .values({ environmentId, ...fact })
+export function writeFacts(tx: Tx, environmentId: number, { added, forgotten }: FactRows): void {
+  const { fact } = tables;
+  for (const one of added)
+    tx.insert(fact)
+      .values({ environmentId, ...one })
+      .run();
+  for (const number of forgotten)
+    tx.delete(fact)
+      .where(and(eq(fact.environmentId, environmentId), eq(fact.number, number)))
       .run();
 }
 

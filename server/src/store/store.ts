@@ -195,7 +195,7 @@ function createStore({ db, driver, directory, secret, now, log }: Opened, releas
         const decided = refuseTooLarge(project, decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
         if (decided.kind !== "changed") return decided;
         for (const edit of decided.edits) writeEdit(tx, project.id, edit);
-        for (const [environmentId, facts] of decided.applied.newFacts) writeFacts(tx, environmentId, facts);
+        for (const [environmentId, facts] of decided.applied.facts) writeFacts(tx, environmentId, facts);
         for (const [environmentId, projections] of decided.applied.changes) {
           const environment = decided.applied.project.environments.find(({ info }) => info.id === environmentId);
           if (!environment)

@@ -33,7 +33,7 @@ export function upgradeProjections(db: Database, now: number): void {
 
 function upgrade(tx: Tx, { model, head, newFacts }: ReadEnvironment, at: number): void {
   compareDigest(model, "server", head);
-  writeFacts(tx, model.info.id, newFacts);
+  writeFacts(tx, model.info.id, { added: newFacts, forgotten: [] });
   const { digest, entries } = model.states.browser;
   if (digest === head.browserDigest) return;
   const before = shownBefore(tx, model.info.id);
