@@ -5,17 +5,31 @@ import { progress } from "./processes.ts";
 import { median, onCore, startRemote } from "./remote.ts";
 import { type BenchServer, startBenchServer } from "./server.ts";
 import { figure, table, times } from "./table.ts";
+import { type UnleashServer, unleashIfPossible } from "./unleash.ts";
 
 const CONNECTIONS = 64;
 const STATE_BYTES = 20_000;
 
+const KINDS = ["state-200", "state-304"] as const;
+type Rates = Record<(typeof KINDS)[number], number>;
+
 export interface HttpResult {
-  readonly figures: Readonly<Record<"state-200" | "state-304", number>>;
-  readonly floors: Readonly<Record<"state-200" | "state-304", number>>;
-  readonly ratios: Readonly<Record<"state-200" | "state-304", number>>;
+  readonly figures: Rates;
+  readonly floors: Rates;
+  readonly ratios: Rates;
+  readonly peers: Readonly<Record<string, number>>;
 }
 
-/** The state by GET against bare node:http with the same bytes: server on one core, load on the other, in turns. */
+/** Who is asked, with what. */
+interface Side {
+  readonly name: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly etag: string;
+  readonly measured: Record<(typeof KINDS)[number], number[]>;
+}
+
+/** The state by GET against bare node:http with the same bytes, and Unleash with as many: server on one core, load on the other, in turns. */
 export async function httpState({ quick }: { quick: boolean }): Promise<HttpResult> {
   const [rounds, seconds] = quick ? [3, 2] : [5, 4];
   const server = await startBenchServer();
@@ -23,46 +37,83 @@ export async function httpState({ quick }: { quick: boolean }): Promise<HttpResu
   const body = await fill(server, authorization);
   const state = await fetch(`${server.url}/sdk/v1/state`, { headers: { authorization, "accept-encoding": "identity" } });
   const etag = state.headers.get("etag") ?? "";
-  const floor = startRemote("./raw-http.ts", 0);
-  const port = await floor.call<number>("start", { body, etag });
-  const urls = { ours: `${server.url}/sdk/v1/state`, floor: `http://127.0.0.1:${port}/sdk/v1/state` };
-  const kinds = { "state-200": { authorization }, "state-304": { authorization, "if-none-match": etag } } as const;
+  const bare = startRemote("./raw-http.ts", 0);
+  const port = await bare.call<number>("start", { body, etag });
+  const ours = side("Signalbox", { url: `${server.url}/sdk/v1/state`, headers: { authorization }, etag });
+  const floor = side("node:http, one Buffer", { ...ours, url: `http://127.0.0.1:${port}/sdk/v1/state` });
+  const unleash = quick ? undefined : await unleashIfPossible();
+  const peer = unleash && (await unleashSide(unleash));
   const load = hasWrk() ? wrk : ownLoad;
 
-  const measured = { ours: { "state-200": [0], "state-304": [0] }, floor: { "state-200": [0], "state-304": [0] } };
-  for (const side of [measured.ours, measured.floor]) for (const kind of ["state-200", "state-304"] as const) side[kind] = [];
+  const sides = [ours, floor, ...(peer ? [peer] : [])];
   for (let round = -1; round < rounds; round++) {
-    for (const kind of ["state-200", "state-304"] as const) {
+    for (const kind of KINDS) {
       // Who comes first changes with the round.
-      for (const side of round % 2 === 0 ? (["ours", "floor"] as const) : (["floor", "ours"] as const)) {
-        progress(`${kind}, round ${round + 1} of ${rounds}, ${side}`);
-        const rate = await load(urls[side], kinds[kind], round < 0 ? 1 : seconds);
-        if (round >= 0) measured[side][kind].push(rate);
+      for (const { name, url, headers, etag, measured } of round % 2 === 0 ? sides : sides.toReversed()) {
+        progress(`${kind}, round ${round + 1} of ${rounds}, ${name}`);
+        const asked = kind === "state-304" ? { ...headers, "if-none-match": etag } : headers;
+        const rate = await load(url, asked, round < 0 ? 1 : seconds);
+        if (round >= 0) measured[kind].push(rate);
       }
     }
   }
-  floor.stop();
+  bare.stop();
   server.stop();
+  await unleash?.stop();
   progress("");
-  const figures = { "state-200": median(measured.ours["state-200"]), "state-304": median(measured.ours["state-304"]) };
-  const floors = { "state-200": median(measured.floor["state-200"]), "state-304": median(measured.floor["state-304"]) };
-  const ratios = { "state-200": figures["state-200"] / floors["state-200"], "state-304": figures["state-304"] / floors["state-304"] };
+  const figures = medians(ours);
+  const floors = medians(floor);
+  const peers = peer && medians(peer);
+  const ratios = ratio(figures, floors);
   console.log(
-    `GET /sdk/v1/state of ${figure(body.length / 1_000)} kB over ${CONNECTIONS} connections by ${load.name}: requests a second, median of ${rounds} runs of ${seconds} s in turns.\n`,
+    `GET of a state of ${figure(body.length / 1_000)} kB over ${CONNECTIONS} connections by ${load.name}: requests a second, median of ${rounds} runs of ${seconds} s in turns.\n`,
   );
+  const row = (name: string, rates: Rates) => [name, figure(rates["state-200"]), figure(rates["state-304"])];
+  const timesRow = (name: string, rates: Rates) => [name, times(rates["state-200"]), times(rates["state-304"])];
   console.log(
     table(
       ["", "200", "304"],
       [
-        ["node:http, one Buffer", figure(floors["state-200"]), figure(floors["state-304"])],
-        ["Signalbox", figure(figures["state-200"]), figure(figures["state-304"])],
-        ["", times(ratios["state-200"]), times(ratios["state-304"])],
+        row(floor.name, floors),
+        row(ours.name, figures),
+        timesRow("times the floor", ratios),
+        ...(peer && peers ? [row(peer.name, peers), timesRow("Signalbox, times Unleash", ratio(figures, peers))] : []),
       ],
     ),
   );
   console.log("");
-  for (const kind of ["state-200", "state-304"] as const) console.log(verdict(kind, ratios[kind], deliveryGoals[kind]));
-  return { figures, floors, ratios };
+  for (const kind of KINDS) console.log(verdict(kind, ratios[kind], deliveryGoals[kind]));
+  return {
+    figures,
+    floors,
+    ratios,
+    peers: peers ? { "unleash-state-200": peers["state-200"], "unleash-state-304": peers["state-304"] } : {},
+  };
+}
+
+function side(name: string, { url, headers, etag }: Pick<Side, "url" | "headers" | "etag">): Side {
+  return { name, url, headers, etag, measured: { "state-200": [], "state-304": [] } };
+}
+
+const medians = ({ measured }: Side): Rates => ({ "state-200": median(measured["state-200"]), "state-304": median(measured["state-304"]) });
+
+const ratio = (some: Rates, others: Rates): Rates => ({
+  "state-200": some["state-200"] / others["state-200"],
+  "state-304": some["state-304"] / others["state-304"],
+});
+
+/** With flags until its state has as many bytes as ours. */
+async function unleashSide(server: UnleashServer): Promise<Side> {
+  const few = 10;
+  progress("flags in Unleash");
+  await server.flags(few);
+  const { text } = await server.state();
+  const [first] = (JSON.parse(text) as { features: object[] }).features;
+  const missing = Math.ceil((STATE_BYTES - text.length) / JSON.stringify(first).length);
+  await server.flags(few + missing);
+  const { text: filled, etag } = await server.state();
+  const headers = { authorization: server.token };
+  return side(`Unleash, ${figure(filled.length / 1_000)} kB`, { url: `${server.url}/api/client/features`, headers, etag });
 }
 
 /** Flags until the state has 20 kB. */

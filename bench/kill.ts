@@ -4,6 +4,7 @@ import { median, percentile, type Remote, startRemote } from "./remote.ts";
 import { type BenchServer, FLAG, PRODUCTION, startBenchServer } from "./server.ts";
 import type { OpenStreams, Receipts } from "./stream-clients.ts";
 import { figure, table } from "./table.ts";
+import { type UnleashServer, unleashIfPossible } from "./unleash.ts";
 
 const FLAGS = 1_000;
 const KILL = `${PRODUCTION}/flags/${FLAG}/kill`;
@@ -13,9 +14,16 @@ export interface KillResult {
   readonly figures: Readonly<Record<"kill-1-p50" | "kill-1-p99" | "kill-10000-last" | "kill-100-sdks", number>>;
   readonly floors: Readonly<Record<string, number>>;
   readonly ratios: Readonly<Record<string, number>>;
+  readonly peers: Readonly<Record<string, number>>;
 }
 
-/** From the API's answer to a kill to what programs say: the built server on a core, everything else on the other. */
+/** The SDK of Unleash asks again every 15 s by default; a second is what its server itself may hold a change back. */
+const UNLEASH = [
+  { name: "15s", refreshMs: 15_000, instances: 15, kills: 2 },
+  { name: "1s", refreshMs: 1_000, instances: 10, kills: 5 },
+] as const;
+
+/** From the API's answer to a kill to what programs say: the built server on a core, everything else on the other; then the same of Unleash. */
 export async function killing({ quick }: { quick: boolean }): Promise<KillResult> {
   const streams = quick ? 1_000 : 10_000;
   const [kills, broadcasts] = quick ? [50, 5] : [300, 15];
@@ -52,7 +60,62 @@ export async function killing({ quick }: { quick: boolean }): Promise<KillResult
   for (const name of ["kill-1-p50", "kill-1-p99", "kill-10000-last", "kill-100-sdks"] as const) {
     console.log(verdict(name, figures[name], deliveryGoals[name]));
   }
-  return { figures, floors: {}, ratios: {} };
+  return { figures, floors: {}, ratios: {}, peers: quick ? {} : await unleashKills() };
+}
+
+async function unleashKills(): Promise<Readonly<Record<string, number>>> {
+  console.log("");
+  const server = await unleashIfPossible();
+  if (!server) return {};
+  const peers: Record<string, number> = {};
+  const rows: string[][] = [];
+  try {
+    progress(`${FLAGS} flags in Unleash`);
+    await server.flags(FLAGS);
+    for (const { name, refreshMs, instances, kills } of UNLEASH) {
+      const after = await unleashKill(server, { refreshMs, instances, kills });
+      const [p50, p90, max] = [percentile(after, 0.5), percentile(after, 0.9), percentile(after, 1)];
+      Object.assign(peers, { [`unleash-kill-${name}-p50`]: p50, [`unleash-kill-${name}-p90`]: p90, [`unleash-kill-${name}-max`]: max });
+      rows.push([`its SDK asks every ${refreshMs / 1_000} s`, figure(p50), figure(p90), figure(max), `${instances} SDKs, ${kills} kills`]);
+    }
+    const status = await server.streamStatus();
+    progress("");
+    console.log("The same of Unleash: ms from its API's answer to isEnabled() is false, in each SDK.\n");
+    console.log(table(["", "p50", "p90", "max", "of"], rows));
+    console.log(`\nA stream instead: GET /api/client/streaming is answered ${status}.`);
+    return peers;
+  } catch (error) {
+    // It costs its own figures only.
+    console.log(`Unleash is left out: ${(error as Error).message}`);
+    return {};
+  } finally {
+    await server.stop();
+  }
+}
+
+/** Programs ask at moments of their own, so that few kills meet every part of the interval. */
+async function unleashKill(
+  { url, token, switchFlag }: UnleashServer,
+  { refreshMs, instances, kills }: { refreshMs: number; instances: number; kills: number },
+): Promise<number[]> {
+  const sdks = startRemote("./sdk-instances.ts", 1);
+  progress(`starting ${instances} SDKs of Unleash that ask every ${refreshMs / 1_000} s`);
+  await sdks.call("startUnleash", { url, token, count: instances, refreshMs, key: FLAG });
+  const switched = async (on: boolean) => {
+    await sdks.call("arm", { on });
+    const at = await switchFlag(on);
+    const times = await sdks.call<number[]>("times");
+    if (times.length < instances) throw new Error(`${times.length} of ${instances} SDKs of Unleash saw the flag ${on ? "on" : "off"}`);
+    return times.map((time) => Math.max(0, time - at));
+  };
+  const after: number[] = [];
+  for (let i = 0; i < kills; i++) {
+    progress(`kill ${i + 1} of ${kills}, Unleash, every ${refreshMs / 1_000} s`);
+    after.push(...(await switched(false)));
+    await switched(true);
+  }
+  sdks.stop();
+  return after.sort((a, b) => a - b);
 }
 
 /** One kill and its restore, each seen by everybody who counts. */

@@ -13,8 +13,8 @@ import { workloads } from "./workloads.ts";
 const USAGE = `npm run bench -- eval          what an answer costs, against floors and peers (about five minutes)
 npm run bench -- load          what 10,000 flags cost to load and to hold (about two minutes)
 npm run bench -- stream        a change to 10,000 streams, memory, slow readers, against a bare loop of writes (two minutes)
-npm run bench -- kill          from the answer to a kill to the programs: one, 100, 10,000 (two minutes)
-npm run bench -- http          the state by GET, against bare node:http (a minute and a half)
+npm run bench -- kill          from the answer to a kill to the programs: one, 100, 10,000; and Unleash (five minutes)
+npm run bench -- http          the state by GET, against bare node:http and Unleash (two minutes)
 npm run bench -- storm         the server of 10,000 streams is killed and started again (two minutes)
 npm run bench -- eval load     several
   --quick                      without peers, shorter, 1,000 streams: for a look while working
@@ -28,6 +28,8 @@ interface DeliveryFigures {
   /** The same of the floor, in this run. */
   readonly floors: Readonly<Record<string, number>>;
   readonly ratios: Readonly<Record<string, number>>;
+  /** Other products', in this run; named after them. */
+  readonly peers?: Readonly<Record<string, number>>;
 }
 
 const DELIVERY: Readonly<Record<string, (options: { quick: boolean }) => Promise<DeliveryFigures>>> = {
@@ -72,12 +74,16 @@ async function main(): Promise<void> {
     ratios: Object.assign({}, answers?.ratios, loaded?.ratios, ...delivered.map(({ ratios }) => ratios)),
     ...(answers && { floors: answers.floors, peers: answers.peers, bytes: answers.bytes }),
     ...(delivered.length > 0 && { delivery: Object.assign({}, ...delivered.map(({ floors }) => floors)) }),
+    ...(delivered.length > 0 && { deliveryPeers: Object.assign({}, ...delivered.map(({ peers }) => peers)) }),
     ...(loaded && { json: loaded.json, sdkLoad: loaded.sdkLoad }),
   };
   writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`);
 }
 
+// Ended from outside, it takes along what it started.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
+
 main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  process.exit(1); // what was started would keep this process waiting
 });

@@ -28,7 +28,7 @@ process.on("exit", () => {
 });
 
 /** Keeps a process from outliving this one. */
-export function owned(child: ChildProcess): ChildProcess {
+export function owned<C extends ChildProcess>(child: C): C {
   started.add(child);
   child.on("exit", () => started.delete(child));
   return child;

@@ -122,16 +122,14 @@ export async function startBenchServer(env: Record<string, string> = {}, core = 
     },
     api,
     async flags(count) {
-      const width = String(Math.max(999, count - 1)).length;
-      const key = (index: number) => `checkout-${String(index).padStart(width, "0")}`;
+      const keys = flagKeys(count);
       for (let index = 0; index < count; index += 20) {
-        const some = Array.from({ length: Math.min(20, count - index) }, (_, i) => key(index + i));
-        await Promise.all(some.map((flag) => api("POST", "projects/default/flags", { key: flag })));
+        await Promise.all(keys.slice(index, index + 20).map((key) => api("POST", "projects/default/flags", { key })));
       }
-      await api("PATCH", `${PRODUCTION}/flags/${key(0)}/configuration`, { mode: "on" }).catch(async (error: Error) => {
+      await api("PATCH", `${PRODUCTION}/flags/${FLAG}/configuration`, { mode: "on" }).catch(async (error: Error) => {
         if (!error.message.includes("IF_MATCH")) throw error;
-        const { value } = await api<{ configurationEtag: string }>("GET", `${PRODUCTION}/flags/${key(0)}`);
-        const answer = await fetch(`${url}/api/v1/${PRODUCTION}/flags/${key(0)}/configuration`, {
+        const { value } = await api<{ configurationEtag: string }>("GET", `${PRODUCTION}/flags/${FLAG}`);
+        const answer = await fetch(`${url}/api/v1/${PRODUCTION}/flags/${FLAG}/configuration`, {
           method: "PATCH",
           headers: { authorization: `Bearer ${token}`, "content-type": "application/json", "if-match": value.configurationEtag },
           body: JSON.stringify({ mode: "on" }),
@@ -149,7 +147,12 @@ export async function startBenchServer(env: Record<string, string> = {}, core = 
   };
 }
 
-function freePort(): Promise<number> {
+/** `FLAG` and so on: up to 1,000 of one length. */
+export function flagKeys(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `checkout-${String(index).padStart(3, "0")}`);
+}
+
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
