@@ -25,6 +25,8 @@ import type { DeliveryWatch } from "./watch.ts";
 const FRAME_GAP_MS = 100;
 /** A step that only moves the position (nothing of it is in this projection) waits longer: it changes no answer. */
 const EMPTY_FRAME_GAP_MS = 1_000;
+/** So many of those go in one turn of the event loop: they have time, and what answers a kill must not wait behind thousands of them. */
+const EMPTY_AT_ONCE_MAX = 500;
 /**
  * How long a connection may hold bytes that the socket does not take. Past this we destroy it: a client that connects again catches
  * up from its revision. What the kernel has taken and the client has not is invisible to Node, megabytes of it on loopback: a client
@@ -129,10 +131,14 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
   }
 
   /**
-   * Sends the step to the head that was looked at last, if there is one and it may go now; answers when it may go if that is
-   * later. What goes wrong for one connection ends that connection only.
+   * Sends the step to the head that was looked at last, if there is one and it may go now (`room` is what may still go in this turn);
+   * answers when it may go if that is later. What goes wrong for one connection ends that connection only.
    */
-  function deliver(connection: Connection, now: number, atOnce: boolean): number {
+  function deliver(
+    connection: Connection,
+    now: number,
+    { atOnce = false, room }: { atOnce?: boolean; room?: { empty: number } } = {},
+  ): number {
     // With a frame in flight nothing is sent; when it has left, `idle` calls here again.
     if (!connection.stream.idle) return Number.POSITIVE_INFINITY;
     try {
@@ -140,6 +146,10 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
       if (!step) return Number.POSITIVE_INFINITY;
       const due = connection.sentAt + gapMs(step);
       if (!atOnce && now < due) return due;
+      if (room && step.haste === "empty") {
+        if (room.empty === 0) return now;
+        room.empty -= 1;
+      }
       connection.position = step.position;
       connection.sentAt = now;
       write(connection, step.event, step.frame);
@@ -169,10 +179,11 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
   /** Servers first: they hold the kill-switches, and each of them answers for many people. */
   function flush(channel: Channel): void {
     const now = clock.monotonic();
+    const room = { empty: EMPTY_AT_ONCE_MAX };
     let due = Number.POSITIVE_INFINITY;
     for (const projection of ["server", "browser"] as const) {
       channel.steps[projection].refresh();
-      for (const connection of channel.connections[projection]) due = Math.min(due, deliver(connection, now, false));
+      for (const connection of channel.connections[projection]) due = Math.min(due, deliver(connection, now, { room }));
     }
     schedule(channel, due);
     if (channel.unsentSince === undefined || due !== Number.POSITIVE_INFINITY) return;
@@ -183,7 +194,7 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
   function ping(connection: Connection, now: number): void {
     // First the step, delayed or not, so that a ping never tells of a head that the stream has not brought.
     const head = connection.steps.refresh();
-    deliver(connection, now, true);
+    deliver(connection, now, { atOnce: true });
     // A frame in flight is itself the sign of life.
     if (!connection.stream.idle) return;
     // The database belongs to this process alone and memory follows each commit, so its age is nothing.
@@ -257,7 +268,7 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
         idle() {
           if (waiting.size > 0) waiting.delete(connection);
           // Every commit has already made the steps look at the head; a write that left at once has nothing to catch up with.
-          if (!steps.isHead(connection.position)) schedule(channel, deliver(connection, clock.monotonic(), false));
+          if (!steps.isHead(connection.position)) schedule(channel, deliver(connection, clock.monotonic()));
         },
         close() {
           connections.delete(connection);
@@ -277,7 +288,7 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
           ? Buffer.concat([hello, encodeFrame("resync", { generation: head.generation, revision: head.revision, reason: "ahead" })])
           : hello,
       );
-      deliver(connection, clock.monotonic(), true);
+      deliver(connection, clock.monotonic(), { atOnce: true });
     },
 
     async close({ spreadMs, afterMs = 500 }) {

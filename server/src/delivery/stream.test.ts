@@ -491,6 +491,22 @@ describe("an open stream", () => {
     expect(client.text()).not.toContain("secret");
   });
 
+  test("sends 500 of those in a turn, and everything that somebody can see at once", async () => {
+    const { feed, clock, open } = await start({ limits: { openMax: 1_000, newPerSecondMax: 1_000 } });
+    const pages = Array.from({ length: 501 }, () => open(get(BROWSER)));
+    const having = (changes: number) =>
+      pages.filter((page) => events(page).filter((event) => event === "change").length === changes).length;
+    await until(() => pages.every((page) => events(page).includes("snapshot")));
+    await clock.advance(1_000);
+    feed.commit({ put: [booleanFlag("secret", "c1")], browser: false, action: "flag.kill" });
+    await until(() => having(1) === 500);
+    expect(having(0)).toBe(1);
+    await clock.advance(1);
+    await until(() => having(1) === 501);
+    feed.commit({ put: [booleanFlag("search", "a1")], action: "flag.kill" });
+    await until(() => having(2) === 501);
+  });
+
   test("does not keep a visible change behind one that is not", async () => {
     const { feed, client } = await following(BROWSER, {});
     feed.commit({ put: [booleanFlag("secret", "c1")], browser: false });
