@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { look } from "./look.ts";
 import {
@@ -8,6 +8,7 @@ import {
   environmentPath,
   folder,
   keepPictures,
+  openAdmin,
   openBrowser,
   root,
   type Server,
@@ -43,7 +44,6 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
   let server: Server;
   let api: Api;
   let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
 
   keepPictures(() => ({ admin: page }));
@@ -101,14 +101,7 @@ describe.skipIf(inject("chromium") === "")("the admin UI", () => {
     await api.send("PATCH", `${environment}/flags/search/configuration`, { mode: "on" });
 
     browser = await openBrowser(inject("chromium"));
-    context = await browser.newContext();
-    page = await context.newPage();
-    page.setDefaultTimeout(WAIT_MS_MAX);
-    await page.goto(`${server.url}/sign-in`);
-    await page.getByLabel("Name").fill(ACCOUNT.name);
-    await page.getByLabel(/^Password/).fill(ACCOUNT.password);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.waitForURL("**/default/development/**");
+    page = await openAdmin(browser, server.url);
   });
 
   afterAll(async () => {

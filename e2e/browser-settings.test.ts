@@ -1,18 +1,17 @@
 import { signContext } from "@signalbox/node";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { look } from "./look.ts";
 import {
-  ACCOUNT,
   type Api,
   environmentPath,
   folder,
   keepPictures,
+  openAdmin,
   openBrowser,
   type Server,
   signIn,
   startServer,
-  WAIT_MS_MAX,
   withAccount,
 } from "./world.ts";
 
@@ -30,7 +29,6 @@ describe.skipIf(inject("chromium") === "")("the admin UI about pages", () => {
   let server: Server;
   let api: Api;
   let browser: Browser;
-  let context: BrowserContext;
   let page: Page;
 
   keepPictures(() => ({ "browser-settings": page }));
@@ -40,14 +38,7 @@ describe.skipIf(inject("chromium") === "")("the admin UI about pages", () => {
     api = await signIn(server.url);
     await api.send("POST", `${environment}/groups`, { key: "beta", kind: "early-access", name: "Beta" });
     browser = await openBrowser(inject("chromium"));
-    context = await browser.newContext();
-    page = await context.newPage();
-    page.setDefaultTimeout(WAIT_MS_MAX);
-    await page.goto(`${server.url}/sign-in`);
-    await page.getByLabel("Name").fill(ACCOUNT.name);
-    await page.getByLabel(/^Password/).fill(ACCOUNT.password);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.waitForURL("**/default/development/**");
+    page = await openAdmin(browser, server.url);
   });
 
   afterAll(async () => {

@@ -1,21 +1,19 @@
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { look } from "./look.ts";
 import {
-  ACCOUNT,
   type Api,
   environmentPath,
   folder,
   keepPictures,
+  openAdmin,
   openBrowser,
   root,
   type Server,
   signIn,
   startServer,
   until,
-  WAIT_MS_MAX,
   withAccount,
 } from "./world.ts";
 
@@ -76,13 +74,7 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
       ],
     });
     browser = await openBrowser(inject("chromium"));
-    page = await (await browser.newContext()).newPage();
-    page.setDefaultTimeout(WAIT_MS_MAX);
-    await page.goto(`${server.url}/sign-in`);
-    await page.getByLabel("Name").fill(ACCOUNT.name);
-    await page.getByLabel(/^Password/).fill(ACCOUNT.password);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.waitForURL("**/default/development/**");
+    page = await openAdmin(browser, server.url);
   });
 
   afterAll(async () => {
@@ -263,28 +255,8 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
     expect(await members.getByLabel("Add", { exact: true }).inputValue()).toBe("");
   });
 
-  const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-  async function look(name: string): Promise<void> {
-    await page.waitForLoadState("networkidle");
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(`${name} is ${wide} px too wide`).toBe(`${name} is 0 px too wide`);
-    await page.evaluate(axe);
-    const violations = await page.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: { run(within: string, options: object): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      const { violations } = await axe.run('[aria-labelledby="try"], [role="dialog"]', {
-        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
-      });
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(" | ")}`);
-    });
-    expect(violations.map((text) => `${name}: ${text}`)).toEqual([]);
-    if (!process.env.PICTURES_OF_PAGES) return;
-    mkdirSync(join(root, "e2e/artifacts"), { recursive: true });
-    await page.screenshot({ path: join(root, `e2e/artifacts/${name}.png`), fullPage: !name.startsWith("review") });
-  }
-
+  /** The usage chart above is looked at by its own test. */
+  const PARTS = '[aria-labelledby="try"], [role="dialog"]';
   for (const theme of ["light", "dark"] as const) {
     for (const width of [1280, 360]) {
       it(`the tree and the review at ${width} px in the ${theme} theme have no horizontal scroll and nothing that axe finds`, async () => {
@@ -297,7 +269,7 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
         await attribute(3, "email", "a.person.with.a.long.name@mail.example");
         await card().getByRole("button", { name: "Try", exact: true }).click();
         await ruleNamed("New apps").waitFor();
-        await look(`try-${theme}-${width}`);
+        await look(page, `try-${theme}-${width}`, PARTS);
         await page.getByRole("button", { name: "50 %" }).first().click();
         await page.getByRole("button", { name: "Review and save" }).click();
         const drawer = page.getByRole("dialog");
@@ -307,7 +279,7 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
           .fill('{"key":"a","kind":"shop"}\n{"key":"b","kind":"shop"}\n{"key":"c","kind":"shop"}\n{"key":"d","kind":"shop"}');
         await drawer.getByRole("button", { name: "Compare", exact: true }).click();
         await drawer.getByText(/^Of 4 contexts/).waitFor();
-        await look(`review-${theme}-${width}`);
+        await look(page, `review-${theme}-${width}`, PARTS);
         await drawer.getByRole("button", { name: "Back", exact: true }).click();
         await page.getByRole("button", { name: "Discard" }).click();
       });

@@ -4,8 +4,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
-import { openAdmin, openShop, startShopWorld } from "./shop-world.ts";
-import { folder, openBrowser, root } from "./world.ts";
+import { openShop, startShopWorld } from "./shop-world.ts";
+import { folder, openBrowser, root, signInOn } from "./world.ts";
 
 const SIZE = { width: 760, height: 640 };
 const FRAMES_PER_SECOND = 5;
@@ -47,7 +47,7 @@ try {
   const settled = (page: Page, text: string | RegExp) => page.getByText(text).first().waitFor();
 
   await openShop(shop, world);
-  await openAdmin(admin, world);
+  await signInOn(admin, world.server.url);
   await shop.getByRole("button", { name: /^Add / }).first().click();
   await shop.evaluate(() => scrollTo(0, 0));
   await admin.goto(`${world.server.url}/default/development/flags/new-checkout`);

@@ -2,11 +2,11 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { look } from "./look.ts";
 import {
-  ACCOUNT,
   type Api,
   environmentPath,
   folder,
   keepPictures,
+  openAdmin,
   openBrowser,
   type Program,
   run,
@@ -141,13 +141,7 @@ describe("receipts of real programs", () => {
     keepPictures(() => ({ receipts: page }));
     beforeAll(async () => {
       browser = await openBrowser(inject("chromium"));
-      page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-      page.setDefaultTimeout(WAIT_MS_MAX);
-      await page.goto(`${server.url}/sign-in`);
-      await page.getByLabel("Name").fill(ACCOUNT.name);
-      await page.getByRole("textbox", { name: "Password" }).fill(ACCOUNT.password);
-      await page.getByRole("button", { name: "Sign in" }).click();
-      await page.getByRole("link", { name: "Fleet" }).waitFor();
+      page = await openAdmin(browser, server.url, { viewport: { width: 1280, height: 900 } });
     });
     afterAll(() => browser?.close());
 

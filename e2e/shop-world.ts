@@ -1,6 +1,5 @@
 import type { Page } from "playwright-core";
 import {
-  ACCOUNT,
   type Api,
   environmentPath,
   folder,
@@ -70,12 +69,4 @@ export async function startShopWorld(options: { front?: (port: number) => Promis
 export async function openShop(page: Page, { shop }: ShopWorld): Promise<void> {
   await page.goto(shop.url);
   await page.locator("html[data-ready=true]").waitFor();
-}
-
-export async function openAdmin(page: Page, { server }: ShopWorld): Promise<void> {
-  await page.goto(`${server.url}/sign-in`);
-  await page.getByLabel("Name").fill(ACCOUNT.name);
-  await page.getByLabel(/^Password/).fill(ACCOUNT.password);
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.waitForURL("**/default/development/**");
 }

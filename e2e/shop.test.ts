@@ -1,6 +1,6 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { openAdmin, openShop, type ShopWorld, startShopWorld } from "./shop-world.ts";
+import { openShop, type ShopWorld, startShopWorld } from "./shop-world.ts";
 import {
   type Api,
   environmentPath,
@@ -8,6 +8,7 @@ import {
   openBrowser,
   run,
   type Server,
+  signInOn,
   startServer,
   until,
   WAIT_MS_MAX,
@@ -39,7 +40,7 @@ describe.skipIf(inject("chromium") === "")("the shop", () => {
     for (const one of [admin, page]) one.setDefaultTimeout(WAIT_MS_MAX);
     await openShop(page, world);
     await page.evaluate(() => Object.assign(globalThis, { notReloaded: true }));
-    await openAdmin(admin, world);
+    await signInOn(admin, world.server.url);
   });
 
   afterAll(async () => {

@@ -1,25 +1,23 @@
 import { readFileSync } from "node:fs";
 import { createServer, type Server as HttpServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createFlags, type NodeFlags } from "@signalbox/node";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import type { FlagUsage } from "../server/src/api-types.ts";
+import { findings } from "./look.ts";
 import {
-  ACCOUNT,
   type Api,
   environmentPath,
   folder,
   keepPictures,
+  openAdmin,
   openBrowser,
-  root,
   type Server,
   signIn,
   startServer,
   until,
-  WAIT_MS_MAX,
   withAccount,
 } from "./world.ts";
 
@@ -190,13 +188,7 @@ describe.skipIf(inject("chromium") === "")("usage on the pages", () => {
     flags = follow(server.url, (await api.get<{ server: string }>(`${environment}/sdk-keys`)).server);
     await flags.ready();
     browser = await openBrowser(inject("chromium"));
-    page = await (await browser.newContext()).newPage();
-    page.setDefaultTimeout(WAIT_MS_MAX);
-    await page.goto(`${server.url}/sign-in`);
-    await page.getByLabel("Name").fill(ACCOUNT.name);
-    await page.getByLabel(/^Password/).fill(ACCOUNT.password);
-    await page.getByRole("button", { name: "Sign in" }).click();
-    await page.waitForURL("**/default/development/**");
+    page = await openAdmin(browser, server.url);
   });
   afterAll(async () => {
     await flags?.close();
@@ -229,7 +221,7 @@ describe.skipIf(inject("chromium") === "")("usage on the pages", () => {
     await page.getByRole("tooltip").waitFor({ state: "hidden" });
     await card().getByText("As a table").click();
     await card().getByRole("columnheader", { name: "on" }).waitFor();
-    await isAccessible();
+    expect(await findings(page)).toEqual([]);
   });
 
   it("after a kill it says whether the old value is served still", async () => {
@@ -244,7 +236,7 @@ describe.skipIf(inject("chromium") === "")("usage on the pages", () => {
     await card()
       .getByRole("button", { name: /killed it: it fails/ })
       .waitFor();
-    await isAccessible();
+    expect(await findings(page)).toEqual([]);
   });
 
   it("the list tells how much is evaluated, and a key that no flag has becomes one by one press", async () => {
@@ -254,7 +246,7 @@ describe.skipIf(inject("chromium") === "")("usage on the pages", () => {
     await page.getByText(/last evaluated .* in shop, [\d,]+ a minute/).waitFor();
     const unknown = page.getByRole("region", { name: "Asked for in vain" });
     await unknown.getByText("new-chekout").waitFor();
-    await isAccessible();
+    expect(await findings(page)).toEqual([]);
     await unknown.getByRole("button", { name: "Create flag new-chekout" }).click();
     const dialog = page.getByRole("dialog", { name: "New flag" });
     await until("the key is filled in", async () => (await dialog.getByLabel("Key").inputValue()) === "new-chekout");
@@ -264,16 +256,4 @@ describe.skipIf(inject("chromium") === "")("usage on the pages", () => {
     await page.getByRole("link", { name: "new-chekout" }).waitFor();
     expect(await unknown.count()).toBe(0);
   });
-
-  async function isAccessible(): Promise<void> {
-    const axe = readFileSync(createRequire(join(root, "package.json")).resolve("axe-core/axe.min.js"), "utf8");
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(async () => {
-      const { axe: run } = globalThis as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      return run.run();
-    });
-    expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual([]);
-  }
 });

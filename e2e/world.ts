@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterEach } from "vitest";
 
 /** Real processes for the whole-system tests: each is started on a free port, waited for, and ended by its own id. */
@@ -179,6 +179,23 @@ export function openBrowser(executablePath: string): Promise<Browser> {
       "--disable-sync",
     ],
   });
+}
+
+/** Signs in as the first account, as a person does, up to the list of flags. */
+export async function signInOn(page: Page, url: string): Promise<void> {
+  await page.goto(`${url}/sign-in`);
+  await page.getByLabel("Name").fill(ACCOUNT.name);
+  await page.getByLabel(/^Password/).fill(ACCOUNT.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL("**/default/development/**");
+}
+
+/** A page of the admin UI, signed in, in a context of its own. */
+export async function openAdmin(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const page = await (await browser.newContext(options)).newPage();
+  page.setDefaultTimeout(WAIT_MS_MAX);
+  await signInOn(page, url);
+  return page;
 }
 
 /** After a failed test: what the person would have seen, in `e2e/artifacts`. */
