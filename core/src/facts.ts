@@ -1,3 +1,4 @@
+import { readJson } from "./answer.ts";
 import { isObject } from "./attribute.ts";
 import { murmur3, unitOf } from "./bucket.ts";
 import { FALSE, type Facts, TRUE, UNKNOWN } from "./conditions.ts";
@@ -270,7 +271,7 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
   }
 
   function answered(result: FactsResult, needed: ReadonlySet<number>): void {
-    const answer = result?.status === 200 ? readAnswer(parsed(result.text)) : undefined;
+    const answer = result?.status === 200 ? readAnswer(readJson(result.text)) : undefined;
     if (answer !== undefined && answer.contextHash === who.hash) {
       // What changed while it was on its way is asked once more, which is no failure.
       if (!isNewEnough(answer)) {
@@ -424,14 +425,6 @@ function tagsOf(context: unknown): ReadonlySet<number> | undefined {
   };
   look(context);
   return values > TAGS_MAX ? undefined : tags;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // no answer
-  }
 }
 
 function readAnswer(answer: unknown): FactsAnswer | undefined {

@@ -16,8 +16,21 @@ import { savedState } from "./saved-state.ts";
 import { createTransport } from "./transport.ts";
 import { VERSION } from "./version.ts";
 
-export type { Change, Context, Events, Explanation, Flags, Json, Logger, Reason, Status, SyncStatus } from "@signalbox/core";
-export type { EarlyAccess, EarlyAccessGroup, Membership } from "./early-access.ts";
+export type {
+  Change,
+  Context,
+  EarlyAccessGroup,
+  Events,
+  Explanation,
+  Flags,
+  Json,
+  Logger,
+  Membership,
+  Reason,
+  Status,
+  SyncStatus,
+} from "@signalbox/core";
+export type { EarlyAccess } from "./early-access.ts";
 export type { Identity } from "./identity.ts";
 
 export interface BrowserFlagsOptions {
@@ -155,15 +168,7 @@ export function createFlags(options: BrowserFlagsOptions): BrowserFlags {
       client.facts?.identify(signer.take(identity ?? {}), { kept: saved.loadFacts(), renewed });
       return client.ready();
     },
-    earlyAccess: createEarlyAccess(server, {
-      facts: client.facts,
-      reached: client.reached,
-      get status() {
-        return client.status;
-      },
-      ask,
-      keep,
-    }),
+    earlyAccess: createEarlyAccess(server, client, ask, keep),
     close() {
       unwatch();
       tabs?.close();

@@ -9,8 +9,22 @@ import { regex } from "./regex.ts";
 import { createTransport } from "./transport.ts";
 import { VERSION } from "./version.ts";
 
-export type { Change, Context, Events, Explanation, Flags, Json, Logger, Reason, Status, SyncStatus, Trace } from "@signalbox/core";
-export type { EarlyAccess, EarlyAccessGroup, Membership } from "./early-access.ts";
+export type {
+  Change,
+  Context,
+  EarlyAccessGroup,
+  Events,
+  Explanation,
+  Flags,
+  Json,
+  Logger,
+  Membership,
+  Reason,
+  Status,
+  SyncStatus,
+  Trace,
+} from "@signalbox/core";
+export type { EarlyAccess } from "./early-access.ts";
 export { type SignOptions, signContext } from "./sign-context.ts";
 
 export interface NodeFlagsOptions {
