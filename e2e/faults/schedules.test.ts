@@ -21,13 +21,14 @@ import { randomOf } from "./random.ts";
  * - K1 an SDK at or past a kill never had the flag on (follows from S4 with the kills in the fold; judged by itself too)
  * - A1 no read threw
  *
- * `LONG=1` runs 300 schedules; `SEED=17` one of them.
+ * `LONG=1` runs 300 longer schedules; `SEED=17` one of them, `SEED=101-150` fifty: so several processes share them.
  */
 
 const FLAGS = ["f0", "f1", "f2", "f3", "f4", "f5"];
 const SDKS = 50;
 const PROXIES = 10;
-const SEEDS = process.env.SEED ? [Number(process.env.SEED)] : Array.from({ length: LONG ? 300 : 10 }, (_, i) => i + 1);
+const [FIRST = 1, LAST = FIRST] = process.env.SEED?.split("-").map(Number) ?? [1, LONG ? 300 : 10];
+const SEEDS = Array.from({ length: LAST - FIRST + 1 }, (_, i) => FIRST + i);
 const STEPS = LONG ? 20 : 6;
 /** After doubts an SDK polls with pauses of a minute, so it may take that long to be sure of being there. */
 const CONVERGED_MS_MAX = 180_000;
