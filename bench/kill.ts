@@ -4,7 +4,7 @@ import { median, percentile, type Remote, startRemote } from "./remote.ts";
 import { type BenchServer, FLAG, PRODUCTION, startBenchServer } from "./server.ts";
 import type { OpenStreams, Receipts } from "./stream-clients.ts";
 import { figure, table } from "./table.ts";
-import { type UnleashServer, unleashIfPossible } from "./unleash.ts";
+import { leftOut, type UnleashServer, unleashIfPossible } from "./unleash.ts";
 
 const FLAGS = 1_000;
 const KILL = `${PRODUCTION}/flags/${FLAG}/kill`;
@@ -85,8 +85,7 @@ async function unleashKills(): Promise<Readonly<Record<string, number>>> {
     console.log(`\nA stream instead: GET /api/client/streaming is answered ${status}.`);
     return peers;
   } catch (error) {
-    // It costs its own figures only.
-    console.log(`Unleash is left out: ${(error as Error).message}`);
+    leftOut(error);
     return {};
   } finally {
     await server.stop();
@@ -99,8 +98,6 @@ async function unleashKill(
   { refreshMs, instances, kills }: { refreshMs: number; instances: number; kills: number },
 ): Promise<number[]> {
   const sdks = startRemote("./sdk-instances.ts", 1);
-  progress(`starting ${instances} SDKs of Unleash that ask every ${refreshMs / 1_000} s`);
-  await sdks.call("startUnleash", { url, token, count: instances, refreshMs, key: FLAG });
   const switched = async (on: boolean) => {
     await sdks.call("arm", { on });
     const at = await switchFlag(on);
@@ -109,12 +106,17 @@ async function unleashKill(
     return times.map((time) => Math.max(0, time - at));
   };
   const after: number[] = [];
-  for (let i = 0; i < kills; i++) {
-    progress(`kill ${i + 1} of ${kills}, Unleash, every ${refreshMs / 1_000} s`);
-    after.push(...(await switched(false)));
-    await switched(true);
+  try {
+    progress(`starting ${instances} SDKs of Unleash that ask every ${refreshMs / 1_000} s`);
+    await sdks.call("startUnleash", { url, token, count: instances, refreshMs, key: FLAG });
+    for (let i = 0; i < kills; i++) {
+      progress(`kill ${i + 1} of ${kills}, Unleash, every ${refreshMs / 1_000} s`);
+      after.push(...(await switched(false)));
+      await switched(true);
+    }
+  } finally {
+    sdks.stop();
   }
-  sdks.stop();
   return after.sort((a, b) => a - b);
 }
 

@@ -39,9 +39,13 @@ export async function unleashIfPossible(): Promise<UnleashServer | undefined> {
     install(unleashFolder);
     return await startUnleash(node());
   } catch (error) {
-    console.log(`Unleash is left out: ${(error as Error).message.trim().replaceAll(/\s*\n\s*/g, ", ")}`);
-    return undefined;
+    return leftOut(error);
   }
+}
+
+/** What goes wrong with it costs its own figures only. */
+export function leftOut(error: unknown): undefined {
+  console.log(`Unleash is left out: ${(error as Error).message.trim().replaceAll(/\s*\n\s*/g, ", ")}`);
 }
 
 /** The Node that it needs, as npm provides it for some systems; else this one, if it is new enough. */
@@ -125,6 +129,7 @@ async function startUnleash(node: string): Promise<UnleashServer> {
     );
     // It lets a person import flags, not a token.
     const session = await ask("auth/simple/login", { method: "POST", headers: json, body: JSON.stringify(ACCOUNT) });
+    await session.text(); // its head comes before the session is stored, its end after
     const cookie = session.headers
       .getSetCookie()
       .map((each) => each.split(";")[0])
