@@ -305,10 +305,13 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
   }
 
   const positionNow = () => state.position ?? { generation: 0, revision: 0 };
-  const isReady = () => isSettled(sync.status) && facts?.isAsking !== true;
+  const isConnected = () => sync.status === "live" || sync.status === "polling";
+  /** With a state of an earlier run, facts are waited for until the first attempt to reach the server has failed. */
+  const isReady = () =>
+    isSettled(sync.status) && !(facts?.isAsking && (isConnected() || (sync.status === "cached" && sync.failures === 0)));
 
   function settle(): void {
-    if (!isReady()) return;
+    if (waiting.size === 0 || !isReady()) return;
     const now = status();
     for (const resolve of [...waiting]) resolve(now);
     waiting.clear();
@@ -337,7 +340,6 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       }
       saidCode = undefined;
     }
-    settle();
     emit("status", status());
   }
 
@@ -362,7 +364,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       usage.look(state.position, sync.samples);
       if (facts) {
         for (const action of step.actions) if (action.kind === "facts") facts.told(action, action.from);
-        facts.look(sync.status === "live" || sync.status === "polling");
+        facts.look(isConnected());
       }
       for (const action of step.actions) {
         // A port that throws costs one attempt: the machine's timer is the answer to whatever does not happen.
@@ -373,6 +375,7 @@ export function createClient(ports: Ports, options: ClientOptions): Client {
       const onTerms = sync.phase === "streaming" || (sync.phase === "fetching" && sync.resyncing !== undefined);
       acks.look(onTerms ? sync.acks : undefined, state.position);
       for (const look of [...arrivals]) look();
+      settle();
     }
     stepping = false;
   }

@@ -65,7 +65,7 @@ export interface GivenAnswers {
 export interface FactsHolder extends Facts {
   /** The context that facts are held for: a copy of what was given. */
   readonly context: Context;
-  /** Facts are needed and on their way; false also where asking failed. */
+  /** Facts are needed and not there, and asking has not failed so far. */
   readonly isAsking: boolean;
   /** The context that is held already changes nothing, unless it comes with a new signature (`renewed`): what was refused is asked again. */
   identify(context: Context, more?: { kept?: unknown; given?: GivenAnswers | undefined; renewed?: boolean }): void;
@@ -322,7 +322,7 @@ export function createFacts(ports: FactsPorts, owner: FactsOwner): FactsHolder {
       return who.context;
     },
     get isAsking() {
-      return waitingSince !== undefined && active && failures === 0 && who.hash !== undefined;
+      return waitingSince !== undefined && failures === 0 && who.hash !== undefined;
     },
     get missed() {
       return missed;

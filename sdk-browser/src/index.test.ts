@@ -165,6 +165,27 @@ describe("facts", () => {
     expect(await known).toBe(true);
   });
 
+  test("are waited for on a page that begins with a kept state too, and not while the server is gone", async () => {
+    const server = await knowing();
+    const first = follow(server, { context: { key: "bob" } });
+    await first.flags.ready();
+    await until("the state is kept", () => stored.has(nameOf(server)));
+    await first.flags.close();
+    const second = follow(server, { context: { key: "bob" } });
+    expect([second.flags.status.state, (await second.flags.ready()).state]).toEqual(["cached", "cached"]); // what was kept answers for Bob
+    await second.flags.identify({ key: "ada" });
+    expect([second.flags.status.state, second.flags.isOn("beta")]).toEqual(["live", true]);
+    await second.flags.close();
+    await server.close();
+    const third = follow(server, { context: { key: "eve" } });
+    let isOver = false;
+    void third.flags.ready({ timeoutMs: 60_000 }).then(() => {
+      isOver = true;
+    });
+    await until("it has found out that the server is gone", () => isOver);
+    expect([third.flags.status.state, third.flags.isOn("beta")]).toEqual(["cached", false]);
+  });
+
   test("are kept for the next page under a hash, and the context is not", async () => {
     const server = await knowing();
     const { flags } = follow(server, { context: { key: "ada" } });
