@@ -2,6 +2,7 @@ import { execFile, execFileSync } from "node:child_process";
 import { promisify } from "node:util";
 import { deliveryGoals, verdict } from "./delivery-goals.ts";
 import { progress } from "./processes.ts";
+import type { RawAnswers } from "./raw-http.ts";
 import { median, onCore, startRemote } from "./remote.ts";
 import { type BenchServer, startBenchServer } from "./server.ts";
 import { figure, table, times } from "./table.ts";
@@ -29,16 +30,24 @@ interface Side {
   readonly measured: Record<(typeof KINDS)[number], number[]>;
 }
 
-/** The state by GET against bare node:http with the same bytes, and Unleash with as many: server on one core, load on the other, in turns. */
+/**
+ * The state by GET against bare node:http that gives the same answers (status, header fields and body; bench/raw-http.ts), and Unleash with
+ * as many: server on one core, load on the other, in turns.
+ */
 export async function httpState({ quick }: { quick: boolean }): Promise<HttpResult> {
   const [rounds, seconds] = quick ? [3, 2] : [5, 4];
   const server = await startBenchServer();
   const authorization = `Bearer ${await server.sdkKey("production", "server")}`;
   const body = await fill(server, authorization);
-  const state = await fetch(`${server.url}/sdk/v1/state`, { headers: { authorization, "accept-encoding": "identity" } });
+  const ask = (more: Record<string, string>) =>
+    fetch(`${server.url}/sdk/v1/state`, { headers: { authorization, "accept-encoding": "identity", ...more } });
+  const state = await ask({});
   const etag = state.headers.get("etag") ?? "";
+  const unchanged = await ask({ "if-none-match": etag });
+  if (unchanged.status !== 304) throw new Error(`the ETag of the state was answered ${unchanged.status}`);
+  const answers: RawAnswers = { body, etag, ok: fieldsOf(state), unchanged: fieldsOf(unchanged) };
   const bare = startRemote("./raw-http.ts", 0);
-  const port = await bare.call<number>("start", { body, etag });
+  const port = await bare.call<number>("start", answers);
   const ours = side("Signalbox", { url: `${server.url}/sdk/v1/state`, headers: { authorization }, etag });
   const floor = side("node:http, one Buffer", { ...ours, url: `http://127.0.0.1:${port}/sdk/v1/state` });
   const unleash = quick ? undefined : await unleashIfPossible();
@@ -114,6 +123,11 @@ async function unleashSide(server: UnleashServer): Promise<Side> {
   const { text: filled, etag } = await server.state();
   const headers = { authorization: server.token };
   return side(`Unleash, ${figure(filled.length / 1_000)} kB`, { url: `${server.url}/api/client/features`, headers, etag });
+}
+
+/** The header fields of an answer but for those that every node:http writes itself. */
+function fieldsOf(answer: Response): Record<string, string> {
+  return Object.fromEntries([...answer.headers].filter(([name]) => !["date", "connection", "keep-alive"].includes(name)));
 }
 
 /** Flags until the state has 20 kB. */
