@@ -215,7 +215,8 @@ describe.skipIf(inject("chromium") === "")("usage on the pages", () => {
     await mark.focus();
     await page
       .getByRole("tooltip")
-      .getByText(/tests|ana/)
+      .getByText(/(tests|ana).* changed who gets it/)
+      .first()
       .waitFor();
     await mark.blur();
     await page.getByRole("tooltip").waitFor({ state: "hidden" });

@@ -1,10 +1,11 @@
-import { Alert, Group, Paper, SegmentedControl, Stack, Table, Text, Title, Tooltip } from "@mantine/core";
+import { Alert, Box, Group, Paper, SegmentedControl, Stack, Table, Text, Title, Tooltip } from "@mantine/core";
+import { useElementSize } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import type { Flag, FlagUsage } from "../../../src/api-types.ts";
 import { sentenceOfError } from "../api.ts";
 import { type Place, usageQuery } from "../queries.ts";
-import { type Chart, changeWords, chartOf, placeOf, variantsOf } from "./chart.ts";
+import { type Chart, changeWords, chartOf, marksOf, variantsOf } from "./chart.ts";
 import "./usage.css";
 
 const SPANS = [
@@ -14,6 +15,8 @@ const SPANS = [
   { value: "720", label: "30 days" },
 ];
 const COLORS = 6;
+/** Changes that a mark names; all of them are in the table. */
+const MARK_LINES_MAX = 5;
 
 const number = (count: number) => count.toLocaleString("en");
 
@@ -95,10 +98,11 @@ const HEIGHT = 100;
 /** Drawn in units of its own and stretched; text and markers lie over it, so that they are not stretched with it. */
 function Bars({ chart, colors, usage }: BarsProps) {
   const { bars, top } = chart;
+  const { ref, width } = useElementSize();
   return (
     <div className="sb-usage">
       <span className="sb-usage-top">{number(top)}</span>
-      <div className="sb-usage-plot">
+      <div className="sb-usage-plot" ref={ref}>
         <svg viewBox={`0 0 ${bars.length} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={chartLabel(usage)}>
           {bars.map((bar, index) => {
             let y = HEIGHT;
@@ -111,18 +115,24 @@ function Bars({ chart, colors, usage }: BarsProps) {
             });
           })}
         </svg>
-        {usage.changes.map((change) => {
-          const left = placeOf(change.at, chart, usage.stepMs);
-          if (left === undefined) return null;
-          const words = `${changeWords(change)}, ${clock(change.at, true)}`;
+        {marksOf(usage, chart, width).map(({ left, changes }) => {
+          const lines = changes.map((change) => `${changeWords(change)}, ${clock(change.at, true)}`);
+          const more = lines.splice(MARK_LINES_MAX).length;
+          if (more > 0) lines.push(`and ${more} more`);
           return (
-            <Tooltip key={change.revision} label={words} events={{ hover: true, focus: true, touch: true }} multiline maw={280}>
+            <Tooltip
+              key={changes[0]?.revision}
+              label={lines.map((line) => <Box key={line}>{line}</Box>)}
+              events={{ hover: true, focus: true, touch: true }}
+              multiline
+              maw={280}
+            >
               <button
                 type="button"
                 className="sb-usage-mark"
                 style={{ left: `${left}%` }}
-                data-kind={kindOf(change.action)}
-                aria-label={words}
+                data-kind={changes.some(({ action }) => action === "flag.kill") ? "kill" : "change"}
+                aria-label={lines.join("; ")}
               />
             </Tooltip>
           );
@@ -190,10 +200,6 @@ function AsTable({ chart, variants, usage }: { chart: Chart; variants: readonly 
 function chartLabel({ series, changes }: FlagUsage): string {
   const served = series.map(({ variant, total }) => `${variant} ${number(total)} times`).join(", ");
   return `Evaluations over time: ${served}; ${changes.length === 1 ? "1 change" : `${changes.length} changes`}. The figures are in the table below.`;
-}
-
-function kindOf(action: string): string {
-  return action === "flag.kill" ? "kill" : "change";
 }
 
 function clock(at: number, withDay: boolean): string {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { changeWords, chartOf, placeOf, roundUp, variantsOf } from "./chart.ts";
+import { changeWords, chartOf, marksOf, placeOf, roundUp, variantsOf } from "./chart.ts";
 
 const series = [
   {
@@ -27,6 +27,38 @@ describe("the chart of usage", () => {
     ]);
     expect(chart.top).toBe(10);
     expect(variantsOf({ series }, "off")).toEqual(["off", "on"]);
+  });
+
+  test("changes that would lie on each other share a mark", () => {
+    const chart = chartOf({ from: 0, to: 3_600_000, stepMs: 60_000, series }, "off");
+    const change = (revision: number, minute: number) => ({
+      revision,
+      at: minute * 60_000,
+      by: "ana",
+      action: "flag.configure",
+      target: "a",
+      reason: null,
+    });
+    const usage = { stepMs: 60_000, changes: [change(1, 12), change(2, 13), change(3, 30), change(4, 33), change(5, 90)] };
+    const revisions = (width: number) =>
+      marksOf(usage, chart, width).map(({ left, changes }) => [Math.round(left), ...changes.map((one) => one.revision)]);
+    expect(revisions(1_440)).toEqual([
+      [20, 1],
+      [22, 2],
+      [50, 3],
+      [55, 4],
+    ]);
+    expect(revisions(1_439)).toEqual([
+      [20, 1, 2],
+      [50, 3],
+      [55, 4],
+    ]);
+    expect(revisions(280)).toEqual([
+      [20, 1, 2],
+      [50, 3, 4],
+    ]);
+    // Before the width is known nothing can overlap.
+    expect(revisions(0)).toEqual([[20, 1, 2, 3, 4]]);
   });
 
   test.each([

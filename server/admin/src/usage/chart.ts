@@ -46,6 +46,29 @@ export function placeOf(at: number, { bars }: Chart, stepMs: number): number | u
   return share >= 0 && share <= 1 ? share * 100 : undefined;
 }
 
+export interface Mark {
+  /** In percent of the width. */
+  readonly left: number;
+  /** Oldest first. */
+  readonly changes: FlagUsage["changes"];
+}
+
+/** A target for a finger is so wide. */
+const MARK_PX = 24;
+
+/** Changes that would lie on each other in a chart of `width` pixels share a mark, at the place of the first. Those outside the chart are left out. */
+export function marksOf({ changes, stepMs }: Pick<FlagUsage, "changes" | "stepMs">, chart: Chart, width: number): Mark[] {
+  const marks: { left: number; changes: FlagUsage["changes"][number][] }[] = [];
+  for (const change of [...changes].sort((a, b) => a.at - b.at)) {
+    const left = placeOf(change.at, chart, stepMs);
+    if (left === undefined) continue;
+    const last = marks.at(-1);
+    if (last && ((left - last.left) / 100) * width < MARK_PX) last.changes.push(change);
+    else marks.push({ left, changes: [change] });
+  }
+  return marks;
+}
+
 const DONE: Readonly<Record<string, string>> = {
   "flag.create": "made the flag",
   "flag.edit": "described it anew",
