@@ -113,10 +113,11 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
   function state(req: IncomingMessage, res: ServerResponse, query: string): boolean {
     // Another method is no route at all, which hono says.
     if (req.method !== "GET" && req.method !== "HEAD") return false;
+    const refuse = (error: unknown) => writeProblem({ req, res, log }, error, READABLE);
     try {
-      void answerState(req, res, query)?.catch((error: unknown) => writeProblem({ req, res, log }, error, READABLE));
+      void answerState(req, res, query)?.catch(refuse);
     } catch (error) {
-      writeProblem({ req, res, log }, error, READABLE);
+      refuse(error);
     }
     return true;
   }

@@ -150,10 +150,6 @@ interface Opened {
   readonly log: Pick<Log, "warn"> | undefined;
 }
 
-function indexed(environments: readonly EnvironmentModel[]): ReadonlyMap<number, EnvironmentModel> {
-  return new Map(environments.map((environment) => [environment.info.id, environment]));
-}
-
 function createStore({ db, driver, directory, secret, now, log }: Opened, release: () => void): Store {
   let projects: readonly ProjectModel[] = loadProjects(db);
   const environments = () => projects.flatMap((project) => project.environments);
@@ -166,18 +162,10 @@ function createStore({ db, driver, directory, secret, now, log }: Opened, releas
   const rings = new Map(environments().map((environment) => [environment.info.id, loadRing(db, environment)]));
   const newIds = { flag: nextId(db, "flag"), group: nextId(db, "flag_group") };
 
-  /** Every request for the state and every ping comes here. */
-  let byId = indexed(environments());
-
   function environmentById(id: number): EnvironmentModel {
-    const environment = byId.get(id);
-    if (!environment) throw new RangeError(`there is no environment with the id ${id}`);
-    return environment;
-  }
-
-  function swap(after: readonly ProjectModel[]): void {
-    projects = after;
-    byId = indexed(environments());
+    // Without making a list: every request for the state and every ping comes here.
+    for (const project of projects) for (const environment of project.environments) if (environment.info.id === id) return environment;
+    throw new RangeError(`there is no environment with the id ${id}`);
   }
 
   function publish(commits: readonly Commit[]): void {
@@ -233,7 +221,7 @@ function createStore({ db, driver, directory, secret, now, log }: Opened, releas
     );
     if (outcome.kind !== "changed") return { outcome, project };
     const after = outcome.applied.project;
-    swap(projects.map((each) => (each.id === after.id ? after : each)));
+    projects = projects.map((each) => (each.id === after.id ? after : each));
     for (const edit of outcome.edits) {
       if (edit.kind === "identity") newIds.flag = Math.max(newIds.flag, edit.identity.id + 1);
       if (edit.kind === "group") newIds.group = Math.max(newIds.group, edit.group.id + 1);
@@ -267,12 +255,10 @@ function createStore({ db, driver, directory, secret, now, log }: Opened, releas
     );
     const raised = { server: { ...states.server, generation }, browser: { ...states.browser, generation } };
     const after: EnvironmentModel = { ...environment, generation, states: raised };
-    swap(
-      projects.map((project) => ({
-        ...project,
-        environments: project.environments.map((each) => (each === environment ? after : each)),
-      })),
-    );
+    projects = projects.map((project) => ({
+      ...project,
+      environments: project.environments.map((each) => (each === environment ? after : each)),
+    }));
     rings.set(environmentId, createRing(revision));
   }
 
