@@ -1,5 +1,6 @@
 // Many SDKs in one process, for schedules and soaks. Arguments: addresses (comma), key, flags (comma), how many, name.
 // One line for each thing seen: "s <sdk> <generation> <revision> <on bits> <status>"; "t <sdk> <error>" when a read threw.
+import { getHeapCodeStatistics } from "node:v8";
 import { createFlags } from "@signalbox/node";
 
 const [urls, sdkKey, names, count, name] = process.argv.slice(2);
@@ -48,7 +49,9 @@ process.stdin.setEncoding("utf8").on("data", async (piece) => {
       join(Number(n));
     } else if (verb === "heap") {
       globalThis.gc?.();
-      console.log(`h ${process.memoryUsage().heapUsed}`);
+      // Without what the engine keeps of compiled code: it compiles anew now and then, and no program holds any of it.
+      const { code_and_metadata_size: compiled, bytecode_and_metadata_size: bytecode } = getHeapCodeStatistics();
+      console.log(`h ${process.memoryUsage().heapUsed - compiled - bytecode}`);
     }
   }
 });

@@ -20,7 +20,7 @@ export interface Fleet {
   thaw(): void;
   /** Closes the SDK with this number and makes a new one in its place. */
   rejoin(sdk: number): void;
-  /** Bytes of its heap after a collection. */
+  /** Bytes of its heap after a collection, without compiled code. */
   heap(): Promise<number>;
   stop(): Promise<void>;
 }
