@@ -19,12 +19,13 @@ const SWEEP_MS = 5_000;
  */
 export type InstanceId = `${Projection}:${string}`;
 
-export function instanceId({ kind, instance }: Pick<Program, "kind" | "instance">): InstanceId {
+function instanceId({ kind, instance }: Pick<Program, "kind" | "instance">): InstanceId {
   return `${kind}:${instance}`;
 }
 
 /** A running program. */
 export interface Instance extends Program {
+  readonly id: InstanceId;
   readonly transport: "stream" | "poll";
   /** Streams open under this name; more than one means that several copies call themselves the same. */
   readonly connections: number;
@@ -82,6 +83,7 @@ export interface Instances {
 
 interface Entry extends Instance {
   connections: number;
+  connectedAt: number;
   heardAt: number;
   /** The same on the clock that does not jump. */
   heardMs: number;
@@ -127,9 +129,8 @@ export function createInstances(clock: Clock): Instances {
   }
 
   function put(present: Present, entry: Entry): void {
-    const id = instanceId(entry);
-    remove(present, present.entries.get(id));
-    present.entries.set(id, entry);
+    remove(present, present.entries.get(entry.id));
+    present.entries.set(entry.id, entry);
     count(present, entry, 1);
     if (entry.transport === "poll") pollers.add(entry);
     if (stopSweep) return;
@@ -139,7 +140,7 @@ export function createInstances(clock: Clock): Instances {
 
   function remove(present: Present, entry: Entry | undefined): void {
     if (!entry) return;
-    present.entries.delete(instanceId(entry));
+    present.entries.delete(entry.id);
     pollers.delete(entry);
     count(present, entry, -1);
   }
@@ -182,22 +183,13 @@ export function createInstances(clock: Clock): Instances {
   }
 
   return {
-    join({ basis, ackSample: part = 1, ...program }) {
-      const id = instanceId(program);
-      const present = presentIn(program.environment.id);
+    join(arrival) {
+      const present = presentIn(arrival.environment.id);
+      const entry = createEntry(arrival, "stream", clock);
+      const { id } = entry;
       const before = present.entries.get(id);
-      const entry: Entry = {
-        ...program,
-        transport: "stream",
-        connections: (before?.transport === "stream" ? before.connections : 0) + 1,
-        connectedAt: clock.now(),
-        heardAt: clock.now(),
-        heardMs: clock.monotonic(),
-        silent: false,
-        sampledOut: !isSampled(program.instance, part),
-        position: basis,
-        acknowledged: before?.acknowledged,
-      };
+      if (before?.transport === "stream") entry.connections += before.connections;
+      entry.acknowledged = before?.acknowledged;
       put(present, entry);
       tell({ kind: "joined", instance: entry, connected: present.connected });
       let left = false;
@@ -210,22 +202,14 @@ export function createInstances(clock: Clock): Instances {
         if (now.connections === 0) leave(now);
       };
     },
-    polled({ basis, ackSample: _part, ...program }) {
-      const present = presentIn(program.environment.id);
-      const before = present.entries.get(instanceId(program));
+    polled(arrival) {
+      const present = presentIn(arrival.environment.id);
+      const before = present.entries.get(instanceId(arrival));
       if (before?.transport === "stream") return;
-      const entry: Entry = {
-        ...program,
-        transport: "poll",
-        connections: 0,
-        connectedAt: before?.connectedAt ?? clock.now(),
-        heardAt: clock.now(),
-        heardMs: clock.monotonic(),
-        silent: false,
-        sampledOut: false,
-        position: basis ?? before?.position,
-        acknowledged: before?.acknowledged,
-      };
+      const entry = createEntry(arrival, "poll", clock);
+      entry.connectedAt = before?.connectedAt ?? entry.connectedAt;
+      entry.position ??= before?.position;
+      entry.acknowledged = before?.acknowledged;
       put(present, entry);
       tell({ kind: "polled", instance: entry, connected: present.connected });
       if (pollers.size <= POLLERS_MAX) return;
@@ -253,6 +237,33 @@ export function createInstances(clock: Clock): Instances {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+  };
+}
+
+/** Field by field: an object that is made by spreading another keeps a description of its form for itself, 500 bytes for each stream. */
+function createEntry(arrival: Arrival, transport: Instance["transport"], clock: Clock): Entry {
+  const { instance, app, appVersion, sdk, host, kind, environment, acks, basis, ackSample = 1 } = arrival;
+  const now = clock.now();
+  const isStream = transport === "stream";
+  return {
+    id: instanceId(arrival),
+    instance,
+    app,
+    appVersion,
+    sdk,
+    host,
+    kind,
+    environment,
+    acks,
+    transport,
+    connections: isStream ? 1 : 0,
+    connectedAt: now,
+    heardAt: now,
+    heardMs: clock.monotonic(),
+    silent: false,
+    sampledOut: isStream && !isSampled(instance, ackSample),
+    position: basis,
+    acknowledged: undefined,
   };
 }
 

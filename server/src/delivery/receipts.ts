@@ -2,7 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import { isNewer, type Position } from "@signalbox/core";
 import type { Clock } from "./clock.ts";
 import type { Commit, EnvironmentInfo, Feed } from "./feed.ts";
-import { type Instance, type InstanceId, type Instances, instanceId } from "./instances.ts";
+import type { Instance, InstanceId, Instances } from "./instances.ts";
 import type { ReceiptLog } from "./receipt-log.ts";
 import { sentenceOf, why } from "./receipt-words.ts";
 import type { receipt } from "./schema.ts";
@@ -126,7 +126,7 @@ export function createReceipts({
 
   const stopInstances = instances.listen((event) => {
     const { instance } = event;
-    const id = instanceId(instance);
+    const { id } = instance;
     const holds = event.kind === "acknowledged" ? event.position : event.kind === "left" ? undefined : instance.position;
     for (const open of environments.get(instance.environment.id)?.values() ?? []) {
       const applied = holds !== undefined && !isNewer(positionOf(open), holds);
@@ -191,7 +191,7 @@ function countAt(commit: Commit, instances: Instances): Pick<Open, "connected" |
   const asideMore = { polling: 0, silent: 0, oldSdk: 0, notSampled: 0 };
   let blind = 0;
   const put = (instance: Instance, reason: "polling" | "silent" | "old-sdk") => {
-    if (aside.size < ASIDE_MAX && instance.acks !== "none") aside.set(instanceId(instance), { instance, reason });
+    if (aside.size < ASIDE_MAX && instance.acks !== "none") aside.set(instance.id, { instance, reason });
     else asideMore[COUNTED_AS[reason]] += 1;
   };
   for (const instance of instances.all(commit.environmentId)) {
@@ -200,7 +200,7 @@ function countAt(commit: Commit, instances: Instances): Pick<Open, "connected" |
     else if (instance.sampledOut) asideMore.notSampled += 1;
     else if (instance.silent) put(instance, "silent");
     else if (instance.acks === "all" || (instance.acks === "kills" && isAcknowledged(commit))) {
-      pending.set(instanceId(instance), instance);
+      pending.set(instance.id, instance);
     } else put(instance, "old-sdk");
   }
   return { connected: pending.size, pending, aside, asideMore, blind };
@@ -226,7 +226,7 @@ function describeAt(open: Open, isOpen: boolean, instances: Instances, clock: Cl
   const now = clock.now();
   const name = (instance: Instance, reason: Missing["reason"], counted: boolean) => {
     // What is known of it now, for as long as it is there; what was known at the commit afterwards.
-    const known = instances.find(environment.id, instanceId(instance)) ?? instance;
+    const known = instances.find(environment.id, instance.id) ?? instance;
     const { app, appVersion, sdk, host, kind, transport, heardAt } = known;
     const named = { instance: known.instance, app, appVersion, sdk, host, kind, transport, reason, counted, heardAt };
     missing.push({ ...named, why: why(named, now) });

@@ -166,6 +166,23 @@ export class Steps {
  * lists what came and went on the whole. A group that is put whole holds what came and went later.
  */
 export function merge(commits: readonly Commit[], from: number, projection: Projection, ack: boolean): ChangeFrame {
+  const [only] = commits;
+  if (only && commits.length === 1) {
+    // By far the most, and on the way of a kill: there is nothing to fold.
+    const { digest, put, remove, members } = only.projections[projection];
+    const factsAt = only.projections.browser.facts && { factsAt: only.to };
+    return {
+      generation: only.generation,
+      from,
+      to: only.to,
+      digest,
+      put,
+      remove,
+      ...factsAt,
+      ...(members && { members }),
+      ...(ack && { ack }),
+    };
+  }
   const put = new Map<EntryId, Entry>();
   const remove = new Set<EntryId>();
   const lists = new MemberChanges();

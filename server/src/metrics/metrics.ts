@@ -107,8 +107,11 @@ export function createMetrics(): Metrics {
     });
     gauge("signalbox_applied_revision", "The oldest revision that a connected server program holds", environments, (self) => {
       for (const environment of feed.environments()) {
-        const held = instances.all(environment.id).flatMap((instance) => (isFollowing(instance) ? [instance.position?.revision ?? 0] : []));
-        if (held.length > 0) self.set(names(environment), Math.min(...held));
+        let oldest = Number.POSITIVE_INFINITY;
+        for (const instance of instances.all(environment.id)) {
+          if (isFollowing(instance)) oldest = Math.min(oldest, instance.position?.revision ?? 0);
+        }
+        if (oldest !== Number.POSITIVE_INFINITY) self.set(names(environment), oldest);
       }
     });
     gauge("signalbox_instances", "Running programs", [...environments, "kind", "state"], (self) => {
