@@ -6,7 +6,7 @@ import { FRAME_BYTES } from "./stream-frame.ts";
 import { figure, table } from "./table.ts";
 
 /** Rounds that are counted, after some that are not. */
-const ROUNDS = { warmUp: 3, counted: 10 };
+const ROUNDS = { warmUp: 3, counted: 30 };
 /** More than the least time between two frames. */
 const PAUSE_MS = 300;
 

@@ -70,7 +70,7 @@ export class RawStream {
   listen(on: { idle(): void; close(): void }): void {
     this.#onIdle = on.idle;
     if (this.#socket.destroyed) on.close();
-    else this.#socket.once("close", on.close);
+    else this.#socket.on("close", on.close);
   }
 
   /** True when nothing waits: the next frame may be written. */

@@ -71,10 +71,11 @@ function notePoll(
   held: string | undefined,
   head: Position,
 ): void {
-  const { instance, ...program } = readProgram(query, environment, projection);
+  const program = readProgram(query, environment, projection);
+  const { instance } = program;
   if (instance === undefined) return;
   const basis = parsePosition(held?.replace(/^(?:W\/)?"|"$/g, "") ?? "");
-  instances.polled({ ...program, instance, basis: basis && !isNewer(basis, head) ? basis : undefined });
+  instances.polled(Object.assign(program, { instance, basis: basis && !isNewer(basis, head) ? basis : undefined }));
 }
 
 interface Head {

@@ -147,14 +147,17 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
     }
     const program = readProgram(query, environment, projection);
     const ackSample = projection === "browser" ? instances.ackSample(environment.id) : 1;
-    const leaveInstances = instances.join({
-      ...program,
-      instance: program.instance ?? randomUUID(),
-      ackSample,
-      // What it says to hold counts as applied, if it can be true.
-      basis: basis && !isNewer(basis, feed.state(environment.id, projection)) ? basis : undefined,
-    });
-    req.socket.once("close", () => {
+    const leaveInstances = instances.join(
+      // Assigned and not spread, which would cost each stream a description of its form.
+      Object.assign(program, {
+        instance: program.instance ?? randomUUID(),
+        ackSample,
+        // What it says to hold counts as applied, if it can be true.
+        basis: basis && !isNewer(basis, feed.state(environment.id, projection)) ? basis : undefined,
+      }),
+    );
+    // `on` and not `once`, which keeps a wrapper: a socket closes only once.
+    req.socket.on("close", () => {
       leaveAdmission();
       leaveInstances();
     });

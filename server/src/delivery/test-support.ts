@@ -93,18 +93,20 @@ export function createTestFeed(ringMax = 1_000): TestFeed {
   let factsAt = 0;
   let ring: Commit[] = [];
   const listeners = new Set<(commit: Commit) => void>();
-  const state = (projection: Projection): ProjectedState => ({
+  const stateOf = (projection: Projection): ProjectedState => ({
     ...position,
     digest: digestOf(entries[projection].values()),
     factsAt,
     entries: entries[projection],
   });
+  // Made once for each revision, as a store does: whoever asks gets a pointer.
+  let states = { server: stateOf("server"), browser: stateOf("browser") };
   return {
     get head() {
       return position;
     },
     environments: () => [PRODUCTION],
-    state: (_environmentId, projection) => state(projection),
+    state: (_environmentId, projection) => states[projection],
     settings: () => ({ secureMode: false, signingVersion: 1, signingRetired: 0, privateAttributes: [], sampleContexts: false }),
     commitsSince(_environmentId, revision) {
       if (revision === position.revision) return [];
@@ -121,12 +123,12 @@ export function createTestFeed(ringMax = 1_000): TestFeed {
       position = { generation: position.generation, revision: from + 1 };
       if (facts) factsAt = from + 1;
       const change = (projection: Projection) => {
-        if (projection === "browser" && !browser) return { digest: state(projection).digest, put: [], remove: [] };
+        if (projection === "browser" && !browser) return { digest: states[projection].digest, put: [], remove: [] };
         const next = new Map(entries[projection]);
         for (const id of remove) next.delete(id);
         for (const entry of put) next.set(entryId(entry), entry);
         entries[projection] = next;
-        return { digest: state(projection).digest, put, remove };
+        return { digest: digestOf(next.values()), put, remove };
       };
       const commit: Commit = {
         environmentId: PRODUCTION.id,
@@ -142,12 +144,14 @@ export function createTestFeed(ringMax = 1_000): TestFeed {
         kill: action === "flag.kill",
         projections: { server: change("server"), browser: { ...change("browser"), ...(facts && { facts }) } },
       };
+      states = { server: stateOf("server"), browser: stateOf("browser") };
       ring = [...ring, commit].slice(-ringMax);
       for (const listener of listeners) listener(commit);
       return commit;
     },
     restore(to) {
       position = to;
+      states = { server: stateOf("server"), browser: stateOf("browser") };
       ring = [];
     },
   };
