@@ -26,7 +26,8 @@ export function createStates(feed: Feed): States {
     head(environment, projection) {
       const state = feed.state(environment.id, projection);
       const known = kept[projection].get(environment.id);
-      if (known && known.state.generation === state.generation && known.state.revision === state.revision) return known.bytes;
+      // States are immutable, so the same one has the same bytes.
+      if (known?.state === state) return known.bytes;
       const bytes = stateBytes(environment, state);
       kept[projection].set(environment.id, { state, bytes });
       return bytes;
