@@ -97,7 +97,8 @@ What can go wrong around one server and its programs, what then has to happen, a
 (\`LONG=1 npm run faults\` with the slow ones); do not edit. ${counts.here} faults have a test with real processes, ${counts.elsewhere} are covered by
 tests of their part, ${counts.later} come with other capabilities. The results are those of the last run${long ? ", slow ones included" : ""}; "covered elsewhere" tests run with \`npm test\`.
 
-Many faults at once, by chance: \`${FOLDER}/schedules.test.ts\` (10 schedules, \`LONG=1\` 300, \`SEED=\` repeats one). A day of a fleet's life in half an hour: \`npm run soak\`.
+Many faults at once, by chance: \`${FOLDER}/schedules.test.ts\` (10 schedules, \`LONG=1\` 300 longer ones, \`SEED=17\` repeats one,
+\`SEED=101-150\` runs fifty, so that several processes can share them). A day of a fleet's life in half an hour: \`npm run soak\`.
 
 | | fault | expected | tests and their last result |
 |---|---|---|---|
