@@ -262,7 +262,7 @@ describe("the end of a server", { timeout: 120_000 }, () => {
     writing = false;
     await Promise.all(writers);
     await until("the stream has ended", () => raw.heard.closed);
-    expect(raw.heard.text).toMatch(/event: bye\ndata: \{"reason":"drain"/);
+    expect(raw.heard.text).toMatch(/event: bye\ncrc: [0-9a-f]{8}\ndata: \{"reason":"drain"/);
     expect(flags.isOn("a")).toBe(true);
     await world.restart();
     const { flags: there } = await world.api.get<{ flags: { key: string }[] }>(`${DEVELOPMENT}/flags`);
