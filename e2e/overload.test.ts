@@ -155,7 +155,8 @@ describe("SIGTERM", () => {
     await Promise.all(writers);
     expect(await server.ended).toBe(0);
     expect(tookMs).toBeLessThan(30_000);
-    for (const raw of streams) expect(raw.text()).toMatch(/event: bye\ncrc: [0-9a-f]{8}\ndata: {"reason":"drain","afterMs":\d+,"spreadMs":2000}\n\n$/);
+    for (const raw of streams)
+      expect(raw.text()).toMatch(/event: bye\ncrc: [0-9a-f]{8}\ndata: {"reason":"drain","afterMs":\d+,"spreadMs":2000}\n\n$/);
 
     const again = await startServer({ data: data.path });
     cleanups.push(() => again.stop());
