@@ -129,13 +129,14 @@ describe("one server", { timeout: 120_000 }, () => {
     freeze(world.server.pid);
     try {
       for (const { socket } of gone) socket.destroy();
-      const write = world.turn("cold", false);
+      // A server that wakes up may find this connection idle for too long and end it: then the write is not acknowledged, and is made again.
+      const write = world.turn("cold", false).catch(() => undefined);
       // Long: until the SDK has given up the silent stream (45 s) and tries again in vain.
       if (LONG) await until("it is stale", () => flags.status.state === "stale", 80_000);
       else await new Promise((resolve) => setTimeout(resolve, 1_000));
       expect(flags.isOn("cold")).toBe(true);
       thaw(world.server.pid);
-      await write;
+      if ((await write) === undefined) await world.turn("cold", false);
     } finally {
       thaw(world.server.pid);
     }
