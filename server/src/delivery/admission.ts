@@ -91,7 +91,7 @@ export function createAdmission({ limits, clock, eventLoop, descriptors, watch }
       if (eventLoop.overloaded) throw refuse("event-loop", "The server is overloaded and takes no new streams");
       // Streams, not connections: of many that arrive together those who fit are taken, however slowly the others close.
       if (open.server + open.browser >= descriptors.connectionsMax - DESCRIPTORS_KEPT) {
-        throw refuse("descriptors", "The server has as many connections as its limit of open files allows");
+        throw refuse("descriptors", "The server has as many streams as its limit of open files allows");
       }
       if (open.server + open.browser >= openMax) throw refuse("open", `${openMax} streams are open, no more are taken`);
       if (isBrowser && open.browser >= browsersOpenMax) {
