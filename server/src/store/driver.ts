@@ -15,6 +15,11 @@ export interface SqliteHandle {
   readonly raw: Database.Database;
   /** "better-sqlite3 12.9.0 (SQLite 3.53.0)" */
   readonly driver: string;
+  /**
+   * Runs `run` between BEGIN IMMEDIATE and COMMIT, and undoes everything if it throws. Every statement of this handle is then part of the
+   * transaction, so whoever reads meanwhile needs a handle of their own, and nobody may begin a second one.
+   */
+  transaction<T>(run: (tx: BetterSQLite3Database) => T | Promise<T>): Promise<T>;
   close(): void;
 }
 
@@ -44,10 +49,23 @@ export async function openSqlite(file: string, options: { driver?: SqliteDriver 
     raw.pragma(`busy_timeout = ${BUSY_MS_MAX}`);
     const sqlite = raw.prepare<[], [string]>("select sqlite_version()").raw().get()?.[0] ?? "unknown";
     const handle = raw;
+    const db = database(handle);
     return {
-      db: database(handle),
+      db,
       raw: handle,
       driver: `${name} ${version} (SQLite ${sqlite})`,
+      async transaction(run) {
+        handle.exec("BEGIN IMMEDIATE");
+        try {
+          const result = await run(db);
+          handle.exec("COMMIT");
+          return result;
+        } catch (error) {
+          // A full disk or a failed flush has ended it already.
+          if (handle.inTransaction) handle.exec("ROLLBACK");
+          throw error;
+        }
+      },
       close: () => void handle.close(),
     };
   } catch (error) {

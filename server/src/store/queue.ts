@@ -16,29 +16,31 @@ export interface WriteQueue {
    * Runs `job` when all earlier ones of its lane have run, and all of the lanes above it. One that fails because another process holds
    * the lock is tried again, without holding up anything but the writes behind it, until it has waited 5 s.
    */
-  run<T>(job: () => T, lane?: Lane): Promise<T>;
+  run<T>(job: () => T | Promise<T>, lane?: Lane): Promise<T>;
   /** Refuses what comes from now on and resolves when everything before has run. */
   close(): Promise<void>;
 }
 
 type Outcome = "done" | "again";
 
-/** One writer: jobs are synchronous and run one at a time, each in a turn of its own, so that streams are served between them. */
+/** One writer: jobs run one at a time, each in a turn of its own, so that streams are served between them. */
 export function createWriteQueue(): WriteQueue {
-  const lanes: Readonly<Record<Lane, (() => Outcome)[]>> = { kill: [], edit: [], join: [] };
+  const lanes: Readonly<Record<Lane, (() => Promise<Outcome>)[]>> = { kill: [], edit: [], join: [] };
+  /** Also while a job runs. */
   let scheduled = false;
   let closed: (() => void)[] | undefined;
 
-  function next(): void {
-    scheduled = false;
+  async function next(): Promise<void> {
     const job = lanes.kill.shift() ?? lanes.edit.shift() ?? lanes.join.shift();
-    schedule(job?.() === "again" ? BUSY_RETRY_MS : 0);
+    const outcome = await job?.();
+    scheduled = false;
+    schedule(outcome === "again" ? BUSY_RETRY_MS : 0);
   }
   function schedule(afterMs = 0): void {
     if (lanes.kill.length + lanes.edit.length + lanes.join.length > 0) {
       if (!scheduled) {
-        if (afterMs > 0) setTimeout(next, afterMs);
-        else setImmediate(next);
+        if (afterMs > 0) setTimeout(() => void next(), afterMs);
+        else setImmediate(() => void next());
       }
       scheduled = true;
     } else if (!scheduled) {
@@ -59,9 +61,9 @@ export function createWriteQueue(): WriteQueue {
           });
         }
         const until = performance.now() + BUSY_MS_MAX;
-        const attempt = (): Outcome => {
+        const attempt = async (): Promise<Outcome> => {
           try {
-            resolve(job());
+            resolve(await job());
           } catch (error) {
             if (isBusy(error) && performance.now() < until) {
               lane.unshift(attempt);

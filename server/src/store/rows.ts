@@ -9,7 +9,7 @@ import { tables } from "./schema.sqlite.ts";
 
 /** The database as drizzle sees it, and a transaction on it. Both are synchronous. */
 export type Database = SqliteHandle["db"];
-export type Tx = Parameters<Parameters<Database["transaction"]>[0]>[0];
+export type Tx = Database;
 
 /** The data folder cannot be used as it is. The message is one sentence or two: what is wrong, and what to do. */
 export class StoreUnusable extends Error {}

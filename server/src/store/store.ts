@@ -29,7 +29,15 @@ export interface StoreOptions {
   readonly log?: Pick<Log, "warn">;
 }
 
-export interface WriteRequest {
+/** From where a write came: for the audit. */
+export interface Origin {
+  /** The selector of the token that was sent; absent for a session. */
+  readonly token?: string | undefined;
+  readonly address?: string | undefined;
+  readonly requestId?: string | undefined;
+}
+
+export interface WriteRequest extends Origin {
   readonly project: string;
   readonly by: string;
   readonly reason?: string | null;
@@ -45,11 +53,15 @@ export interface Written {
   readonly project: ProjectModel;
 }
 
+/** May read what is in no memory through `tx`, and waits for nothing else: every other write waits for it. */
+export type Decide = (current: Current, tx: Tx) => Outcome | Promise<Outcome>;
+
 /**
  * One data folder: the truth of all environments. Reads are from memory and never wait; a write is acknowledged only after it is
  * durable. What a reader holds is immutable.
  */
 export interface Store {
+  /** For reading what is committed; writes go through `write` and `transaction`. */
   readonly db: Database;
   /** Which SQLite is open. */
   readonly driver: string;
@@ -63,12 +75,12 @@ export interface Store {
    * Runs a decision on the committed state, one at a time, and writes what it says in one transaction: rows, change log, audit,
    * revision and digests of each environment. Then swaps the state in memory and wakes the feed's listeners, then resolves.
    */
-  write(request: WriteRequest, decide: (current: Current, tx: Tx) => Outcome): Promise<Written>;
+  write(request: WriteRequest, decide: Decide): Promise<Written>;
   /**
    * For tables that are no part of an environment's state (accounts, tokens): in line with the other writes. `urgent`: needed for a
    * kill (signing in), so it goes ahead of others and is stored on a full disk too.
    */
-  transaction<T>(run: (tx: Tx) => T, urgent?: boolean): Promise<T>;
+  transaction<T>(run: (tx: Tx) => T | Promise<T>, urgent?: boolean): Promise<T>;
   audit(tx: Tx, row: AuditRow): void;
   sdkKey(text: string): SdkKeyInfo | undefined;
   /** The text of an environment's key; undefined if the folder's secret is not the one that it was made with. */
@@ -86,7 +98,8 @@ export async function openStore({ directory, driver, heartbeat = false, now = Da
   prepareFolder(directory);
   const unlock = await lockFolder(directory, driver);
   try {
-    const handle = await openSqlite(join(directory, "signalbox.db"), driver ? { driver } : {});
+    const file = join(directory, "signalbox.db");
+    const handle = await openSqlite(file, driver ? { driver } : {});
     try {
       const { db } = handle;
       checkPages(handle);
@@ -97,7 +110,9 @@ export async function openStore({ directory, driver, heartbeat = false, now = Da
       if (heartbeat) seedHeartbeat(db, secret, now());
       // From now on the queue waits for another process's lock, and the event loop does not.
       handle.raw.pragma(`busy_timeout = ${LOCK_MS_MAX}`);
-      return createStore({ db, driver: handle.driver, directory, secret, now, log }, () => {
+      const reader = await openSqlite(file, driver ? { driver } : {});
+      return createStore({ writer: handle, db: reader.db, directory, secret, now, log }, () => {
+        reader.close();
         handle.close();
         unlock();
       });
@@ -142,15 +157,15 @@ function asUnusable(error: unknown, directory: string): unknown {
 }
 
 interface Opened {
+  readonly writer: SqliteHandle;
   readonly db: Database;
-  readonly driver: string;
   readonly directory: string;
   readonly secret: Buffer;
   readonly now: () => number;
   readonly log: Pick<Log, "warn"> | undefined;
 }
 
-function createStore({ db, driver, directory, secret, now, log }: Opened, release: () => void): Store {
+function createStore({ writer, db, directory, secret, now, log }: Opened, release: () => void): Store {
   let projects: readonly ProjectModel[] = loadProjects(db);
   const environments = () => projects.flatMap((project) => project.environments);
   const infosOf = (of: readonly ProjectModel[]) => of.flatMap((project) => project.environments.map(({ info }) => info));
@@ -184,41 +199,37 @@ function createStore({ db, driver, directory, secret, now, log }: Opened, releas
     }
   }
 
-  function writeNow(request: WriteRequest, decide: (current: Current, tx: Tx) => Outcome, startedAt: number): Written {
+  async function writeNow(request: WriteRequest, decide: Decide, startedAt: number): Promise<Written> {
     const project = projects.find(({ key, hidden }) => key === request.project && (!hidden || request.hidden === true));
     if (!project) throw new RangeError(`there is no project "${request.project}"`);
     const at = now();
     const commits: Commit[] = [];
-    const outcome = db.transaction(
-      (tx) => {
-        checkHeads(tx, project);
-        const decided = refuseTooLarge(project, decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
-        if (decided.kind !== "changed") return decided;
-        for (const edit of decided.edits) writeEdit(tx, project.id, edit);
-        for (const [environmentId, facts] of decided.applied.facts) writeFacts(tx, environmentId, facts);
-        for (const [environmentId, projections] of decided.applied.changes) {
-          const environment = decided.applied.project.environments.find(({ info }) => info.id === environmentId);
-          if (!environment)
-            throw new RangeError(`an edit names the environment ${environmentId}, which is not of project "${project.key}"`);
-          const { generation, revision, states, factsAt } = environment;
-          const { action, target, before, after } = decided;
-          const event = { environmentId, at, by: request.by, action, target, reason: request.reason ?? null };
-          const kill = action === "flag.kill";
-          tx.insert(tables.changeSet)
-            .values({ ...event, generation, revision, kill, ...projections })
-            .run();
-          tx.update(tables.environment)
-            .set({ revision, factsAt, serverDigest: states.server.digest, browserDigest: states.browser.digest })
-            .where(eq(tables.environment.id, environmentId))
-            .run();
-          if (project.hidden) cutLog(tx, environmentId, revision);
-          else appendAudit(tx, { ...event, projectId: project.id, revision, before, after });
-          commits.push({ ...event, generation, from: revision - 1, to: revision, storedMs: 0, kill, projections });
-        }
-        return decided;
-      },
-      { behavior: "immediate" },
-    );
+    const outcome = await writer.transaction(async (tx) => {
+      checkHeads(tx, project);
+      const decided = refuseTooLarge(project, await decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
+      if (decided.kind !== "changed") return decided;
+      for (const edit of decided.edits) writeEdit(tx, project.id, edit);
+      for (const [environmentId, facts] of decided.applied.facts) writeFacts(tx, environmentId, facts);
+      for (const [environmentId, projections] of decided.applied.changes) {
+        const environment = decided.applied.project.environments.find(({ info }) => info.id === environmentId);
+        if (!environment) throw new RangeError(`an edit names the environment ${environmentId}, which is not of project "${project.key}"`);
+        const { generation, revision, states, factsAt } = environment;
+        const { action, target, before, after } = decided;
+        const event = { environmentId, at, by: request.by, action, target, reason: request.reason ?? null };
+        const kill = action === "flag.kill";
+        tx.insert(tables.changeSet)
+          .values({ ...event, generation, revision, kill, ...projections })
+          .run();
+        tx.update(tables.environment)
+          .set({ revision, factsAt, serverDigest: states.server.digest, browserDigest: states.browser.digest })
+          .where(eq(tables.environment.id, environmentId))
+          .run();
+        if (project.hidden) cutLog(tx, environmentId, revision);
+        else appendAudit(tx, { ...event, projectId: project.id, revision, before, after });
+        commits.push({ ...event, generation, from: revision - 1, to: revision, storedMs: 0, kill, projections });
+      }
+      return decided;
+    });
     if (outcome.kind !== "changed") return { outcome, project };
     const after = outcome.applied.project;
     projects = projects.map((each) => (each.id === after.id ? after : each));
@@ -232,27 +243,24 @@ function createStore({ db, driver, directory, secret, now, log }: Opened, releas
   }
 
   /** Nobody is told: connections stand at a position of the old generation, and take the whole state with the next frame or ping. */
-  function raiseGeneration(environmentId: number, above: number): void {
+  async function raiseGeneration(environmentId: number, above: number): Promise<void> {
     const environment = environmentById(environmentId);
     const { info, revision, states } = environment;
     const at = now();
     const generation = Math.max(environment.generation + 1, above + 1, Math.floor(at / 1_000));
-    db.transaction(
-      (tx) => {
-        tx.update(tables.environment).set({ generation }).where(eq(tables.environment.id, environmentId)).run();
-        const row = {
-          at,
-          by: "signalbox",
-          action: "environment.restored",
-          target: info.key,
-          environmentId,
-          projectId: info.projectId,
-          revision,
-        };
-        appendAudit(tx, { ...row, before: { generation: environment.generation }, after: { generation } });
-      },
-      { behavior: "immediate" },
-    );
+    await writer.transaction((tx) => {
+      tx.update(tables.environment).set({ generation }).where(eq(tables.environment.id, environmentId)).run();
+      const row = {
+        at,
+        by: "signalbox",
+        action: "environment.restored",
+        target: info.key,
+        environmentId,
+        projectId: info.projectId,
+        revision,
+      };
+      appendAudit(tx, { ...row, before: { generation: environment.generation }, after: { generation } });
+    });
     const raised = { server: { ...states.server, generation }, browser: { ...states.browser, generation } };
     const after: EnvironmentModel = { ...environment, generation, states: raised };
     projects = projects.map((project) => ({
@@ -270,7 +278,7 @@ function createStore({ db, driver, directory, secret, now, log }: Opened, releas
 
   return {
     db,
-    driver,
+    driver: writer.driver,
     feed: {
       environments: () => shownInfos,
       state: (environmentId, projection) => environmentById(environmentId).states[projection],
@@ -286,8 +294,7 @@ function createStore({ db, driver, directory, secret, now, log }: Opened, releas
     project,
     hiddenProject: (key) => projects.find((each) => each.key === key && each.hidden),
     write,
-    transaction: (run, urgent = false) =>
-      queue.run(() => guard.run(() => db.transaction(run, { behavior: "immediate" }), urgent), urgent ? "kill" : "edit"),
+    transaction: (run, urgent = false) => queue.run(() => guard.run(() => writer.transaction(run), urgent), urgent ? "kill" : "edit"),
     audit: (tx, row) => appendAudit(tx, { ...row, at: row.at ?? now() }),
     sdkKey: keys.find,
     showSdkKey: keys.show,

@@ -18,16 +18,16 @@ test("a ballast that cannot be made is a warning, and only what SQLite refuses f
     });
     expect(warning).toMatch(/file ballast.*cannot be made.*make space there/);
     const note = (length: number, urgent = false) =>
-      guard?.run(() => raw.exec(`insert into note values ('${"x".repeat(length)}')`), urgent);
-    note(1);
+      guard?.run(async () => raw.exec(`insert into note values ('${"x".repeat(length)}')`), urgent);
+    await note(1);
 
     raw.pragma("max_page_count = 3");
     const full = expect.objectContaining({ code: "UNAVAILABLE", message: expect.stringContaining("SQLITE_FULL") });
-    expect(() => note(100_000)).toThrow(full);
-    expect(() => note(1)).toThrow(full);
-    note(1, true);
+    await expect(note(100_000)).rejects.toThrow(full);
+    await expect(note(1)).rejects.toThrow(full);
+    await note(1, true);
     rmSync(join(directory, "ballast"), { recursive: true });
-    note(1);
+    await note(1);
   } finally {
     guard?.close();
     close();

@@ -13,7 +13,7 @@ export interface WriteGuard {
    * - an error of the disk or a damaged file: everything is refused until the next start, since what the disk holds is not known
    * - the lock of another process: SQLITE_BUSY goes on to the queue, which tries again
    */
-  run<T>(job: () => T, urgent: boolean): T;
+  run<T>(job: () => Promise<T>, urgent: boolean): Promise<T>;
   close(): void;
 }
 
@@ -28,13 +28,13 @@ export function createWriteGuard(directory: string, log?: Pick<Log, "warn">): Wr
   }, BALLAST_AFTER_MS);
   timer.unref();
 
-  function attempt<T>(job: () => T, urgent: boolean): T {
+  async function attempt<T>(job: () => Promise<T>, urgent: boolean): Promise<T> {
     try {
-      return job();
+      return await job();
     } catch (error) {
       if (codeOf(error) === "SQLITE_FULL") {
         isFull = true;
-        if (urgent && ballast.release()) return job();
+        if (urgent && ballast.release()) return await job();
       }
       if (BREAKING.test(codeOf(error))) broken = brokenProblem(error);
       throw error;
@@ -42,14 +42,14 @@ export function createWriteGuard(directory: string, log?: Pick<Log, "warn">): Wr
   }
 
   return {
-    run(job, urgent) {
+    async run(job, urgent) {
       if (broken) throw broken;
       if (isFull && !urgent) {
         if (!restored(ballast)) throw fullProblem();
         isFull = false;
       }
       try {
-        return attempt(job, urgent);
+        return await attempt(job, urgent);
       } catch (error) {
         if (isBusy(error)) throw error;
         throw codeOf(error) === "SQLITE_FULL" ? fullProblem(error) : (broken ?? databaseProblem(error) ?? error);
