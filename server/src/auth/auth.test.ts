@@ -198,6 +198,7 @@ describe("a token", () => {
       accountId: me.accountId,
       via: "token",
       scope: "kill",
+      selector: expect.stringMatching(/^[0-9a-f]{12}$/),
     });
     expect(JSON.stringify(store.db.select().from(tables.token).all())).not.toContain(made.token.slice(-43));
     expect(auth.tokens.list()).toEqual([{ ...made, token: undefined, lastUsedAt: clock }].map(({ token: _, ...row }) => row));

@@ -19,7 +19,7 @@ export const session = z.object({
 export const signInLink = z.object({ url: z.string(), expiresAt: z.number() });
 
 /** What a token may do: everything its maker may, or list, show, kill and restore only, or kill only. */
-export const tokenScope = z.enum(["admin", "operator", "kill"]);
+export const tokenScope = z.enum(["admin", "releaser", "editor", "operator", "viewer", "kill"]);
 export const createToken = z.strictObject({
   name: z.string().min(1).max(100),
   scope: tokenScope,

@@ -95,7 +95,13 @@ export function createTokens(store: AuthStore, now: () => number) {
         await store.transaction((tx) => tx.update(token).set({ lastUsedAt: now() }).where(eq(token.id, row.id)).run()).catch(() => {});
       }
       const owner = store.db.select({ name: account.name }).from(account).where(eq(account.id, row.accountId)).get();
-      return { name: `${row.name} (token of ${owner?.name ?? "nobody"})`, accountId: row.accountId, via: "token", scope: row.scope };
+      return {
+        name: `${row.name} (token of ${owner?.name ?? "nobody"})`,
+        accountId: row.accountId,
+        via: "token",
+        scope: row.scope,
+        selector: row.selector,
+      };
     },
   };
 }

@@ -335,7 +335,13 @@ describe("early access from a page", () => {
 
   test("leaves alone what staff, the app's server or a signed context have said of a unit", async () => {
     const staff = (change: { add: string[]; remove: string[] }) =>
-      createMembers(parts.store).change({ environmentId: parts.development.id, group: "beta", by: "ada", change, action: "group.members" });
+      createMembers(parts.store).change({
+        environmentId: parts.development.id,
+        group: "beta",
+        author: { by: "ada" },
+        change,
+        action: "group.members",
+      });
     await staff({ add: ["put-in", "taken-out"], remove: [] });
     await staff({ add: [], remove: ["taken-out"] });
     await program("join", "by-server");

@@ -1,8 +1,9 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { EnvironmentSettings } from "../api-types.ts";
 import { problem } from "../errors.ts";
-import { type ApiEnv, answer, apiRoute, body, createApi } from "../http/route.ts";
+import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
 import type { EnvironmentModel } from "../store/model.ts";
+import type { Author } from "../store/origin.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import type { Store } from "../store/store.ts";
 import { environmentIn, problemOf, projectAt } from "./located.ts";
@@ -53,9 +54,9 @@ export function settingsRoutes({ store }: { readonly store: Store }): OpenAPIHon
   const api = createApi();
   const at = (place: Place) => environmentIn(projectAt(store, place.project), place.environment);
 
-  async function write(place: Place, by: string, decide: (current: Current) => Outcome) {
+  async function write(place: Place, author: Author, decide: (current: Current) => Outcome) {
     at(place);
-    const { outcome, project } = await store.write({ project: place.project, by }, decide);
+    const { outcome, project } = await store.write({ ...author, project: place.project }, decide);
     const environment = environmentIn(project, place.environment);
     const settings = settingsOf(environment);
     if (outcome.kind === "conflict") {
@@ -75,7 +76,7 @@ export function settingsRoutes({ store }: { readonly store: Store }): OpenAPIHon
     const place = c.req.valid("param");
     const patch = c.req.valid("json");
     const ifMatch = c.req.valid("header")["if-match"];
-    const result = await write(place, c.var.identity.name, (current) => patchSettings(current, place.environment, patch, ifMatch));
+    const result = await write(place, authorOf(c), (current) => patchSettings(current, place.environment, patch, ifMatch));
     c.header("etag", result.settings.etag);
     return c.json(result, 200);
   });
@@ -96,7 +97,7 @@ export function settingsRoutes({ store }: { readonly store: Store }): OpenAPIHon
     api.openapi(route, async (c) => {
       const place = c.req.valid("param");
       const ifMatch = c.req.valid("header")["if-match"];
-      const result = await write(place, c.var.identity.name, (current) => decide(current, place.environment, ifMatch));
+      const result = await write(place, authorOf(c), (current) => decide(current, place.environment, ifMatch));
       c.header("etag", result.settings.etag);
       return c.json(result, 200);
     });

@@ -36,7 +36,7 @@ const change = (add: string[], remove: string[] = []) =>
   createMembers(parts.store).change({
     environmentId: parts.development.id,
     group: "beta",
-    by: "ada",
+    author: { by: "ada" },
     change: { add, remove },
     action: "group.members",
   });

@@ -4,6 +4,7 @@ import type { BrowserView, Flag, FlagList, FlagWritten } from "../api-types.ts";
 import { environmentIn, flagIn, problemOf, projectAt } from "../environments/located.ts";
 import { problem } from "../errors.ts";
 import { type FlagIdentity, findFlag, type ProjectModel } from "../store/model.ts";
+import type { Author } from "../store/origin.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { serverFlag } from "../store/project.ts";
 import type { Lane } from "../store/queue.ts";
@@ -21,10 +22,8 @@ export interface Place {
   readonly environment: string;
 }
 
-/** Who writes and why. */
-export interface Author {
-  readonly by: string;
-  readonly reason?: string | undefined;
+/** Who writes, and what they have seen. */
+export interface FlagAuthor extends Author {
   readonly ifMatch?: string | undefined;
 }
 
@@ -37,12 +36,12 @@ export interface Flags extends WhatIf {
   get(place: Place, key: string): Flag;
   browserView(place: Place, key: string): BrowserView;
   /** Answers with the flag in the project's first environment. */
-  create(project: string, input: NewFlag, author: Author): Promise<FlagWritten>;
+  create(project: string, input: NewFlag, author: FlagAuthor): Promise<FlagWritten>;
   /** Answers with the flag in `environment`, the first when absent. */
-  patch(project: string, environment: string | undefined, key: string, patch: IdentityPatch, author: Author): Promise<FlagWritten>;
-  configure(place: Place, key: string, patch: ConfigurationPatch, author: Author): Promise<FlagWritten>;
-  kill(place: Place, key: string, author: Author): Promise<FlagWritten>;
-  restore(place: Place, key: string, author: Author): Promise<FlagWritten>;
+  patch(project: string, environment: string | undefined, key: string, patch: IdentityPatch, author: FlagAuthor): Promise<FlagWritten>;
+  configure(place: Place, key: string, patch: ConfigurationPatch, author: FlagAuthor): Promise<FlagWritten>;
+  kill(place: Place, key: string, author: FlagAuthor): Promise<FlagWritten>;
+  restore(place: Place, key: string, author: FlagAuthor): Promise<FlagWritten>;
   /** What a server program would get; `patch` are edits that are not saved. */
   evaluate(place: Place, key: string, context: Context, patch?: ConfigurationPatch): Evaluation;
 }
@@ -65,12 +64,12 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
   async function write(
     place: { readonly project: string; readonly environment: string | undefined },
     key: string,
-    author: Author,
+    author: FlagAuthor,
     decide: (current: Current) => Outcome,
     lane: Lane = "edit",
   ): Promise<FlagWritten> {
     environmentIn(projectAt(store, place.project), place.environment);
-    const { outcome, project } = await store.write({ project: place.project, by: author.by, reason: author.reason ?? null, lane }, decide);
+    const { outcome, project } = await store.write({ ...author, project: place.project, lane }, decide);
     if (outcome.kind === "conflict") {
       const current = present(project, place.environment, key);
       throw problem("ETAG_MISMATCH", `The flag "${current.key}" was changed in the meantime; look at it as it is now and save again.`, {

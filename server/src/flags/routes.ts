@@ -2,7 +2,7 @@ import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Evaluation } from "@signalbox/core";
 import type { EvaluationAnswer } from "../api-types.ts";
 import { ENVIRONMENT, environmentParams, ifMatchHeader, PROJECT, projectParams } from "../environments/params.ts";
-import { type ApiEnv, answer, apiRoute, body, createApi } from "../http/route.ts";
+import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
 import * as explaining from "./explain-schema.ts";
 import { createFlags, type FlagsDeps } from "./flags.ts";
 import * as shapes from "./schema.ts";
@@ -107,7 +107,7 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   });
   api.openapi(createRoute, async (c) => {
     const { project } = c.req.valid("param");
-    return c.json(await flags.create(project, c.req.valid("json"), { by: c.var.identity.name }), 201);
+    return c.json(await flags.create(project, c.req.valid("json"), authorOf(c)), 201);
   });
   api.openapi(getRoute, (c) => {
     const { flag: key, ...place } = c.req.valid("param");
@@ -121,25 +121,25 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   });
   api.openapi(patchRoute, async (c) => {
     const { project, flag } = c.req.valid("param");
-    const author = { by: c.var.identity.name, ifMatch: c.req.valid("header")["if-match"] };
+    const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"] };
     const result = await flags.patch(project, c.req.valid("query").environment, flag, c.req.valid("json"), author);
     c.header("etag", result.flag.identityEtag);
     return c.json(result, 200);
   });
   api.openapi(configureRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
-    const author = { by: c.var.identity.name, ifMatch: c.req.valid("header")["if-match"] };
+    const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"] };
     const result = await flags.configure(place, flag, c.req.valid("json"), author);
     c.header("etag", result.flag.configurationEtag);
     return c.json(result, 200);
   });
   api.openapi(killRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
-    return c.json(await flags.kill(place, flag, { by: c.var.identity.name, reason: c.req.valid("json")?.reason }), 200);
+    return c.json(await flags.kill(place, flag, { ...authorOf(c), reason: c.req.valid("json")?.reason }), 200);
   });
   api.openapi(restoreRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
-    return c.json(await flags.restore(place, flag, { by: c.var.identity.name, reason: c.req.valid("json")?.reason }), 200);
+    return c.json(await flags.restore(place, flag, { ...authorOf(c), reason: c.req.valid("json")?.reason }), 200);
   });
   api.openapi(evaluateRoute, (c) => {
     const { flag, context, configuration } = c.req.valid("json");

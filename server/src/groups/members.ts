@@ -3,6 +3,7 @@ import { type Clock, systemClock } from "../delivery/clock.ts";
 import { problemOf } from "../environments/located.ts";
 import type { Problem } from "../errors.ts";
 import type { EnvironmentModel, GroupRecord, Member } from "../store/model.ts";
+import type { Author } from "../store/origin.ts";
 import type { Outcome } from "../store/outcome.ts";
 import type { Database, Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
@@ -58,7 +59,7 @@ export interface Changed {
 export interface MembersRequest {
   readonly environmentId: number;
   readonly group: string;
-  readonly by: string;
+  readonly author: Author;
   readonly change: MemberChange;
   readonly action: MembersAction;
 }
@@ -72,10 +73,10 @@ export function createMembers({ db, projects, write }: Pick<Store, "db" | "proje
     return found;
   }
 
-  const change: Members["change"] = async ({ environmentId, group, by, change, action }) => {
+  const change: Members["change"] = async ({ environmentId, group, author, change, action }) => {
     const { info } = environment(environmentId);
     let moves: MemberMoves = { coming: [], going: [], keptOut: [] };
-    const { outcome } = await write({ project: info.projectKey, by }, (current, tx) => {
+    const { outcome } = await write({ ...author, project: info.projectKey }, (current, tx) => {
       const record = current.project.environments.find((each) => each.info.id === environmentId)?.groups.get(group);
       const known = record === undefined ? new Map<string, Member>() : readMembers(tx, record.id, [...change.add, ...change.remove]);
       if (record) moves = movesOf(record, change, known, action);

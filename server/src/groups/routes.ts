@@ -6,8 +6,9 @@ import { environmentIn, problemOf, projectAt } from "../environments/located.ts"
 import { ENVIRONMENT, environmentParams, ifMatchHeader } from "../environments/params.ts";
 import { problem } from "../errors.ts";
 import { fromCondition, toCondition } from "../flags/convert.ts";
-import { type ApiEnv, answer, apiRoute, body, createApi } from "../http/route.ts";
+import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
 import type { EnvironmentModel, GroupRecord } from "../store/model.ts";
+import type { Author } from "../store/origin.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { usesOfGroups } from "../store/project.ts";
 import type { Store } from "../store/store.ts";
@@ -77,9 +78,13 @@ export function groupRoutes({ store, members }: { readonly store: Store; readonl
   const api = createApi();
   const at = (place: { project: string; environment: string }) => environmentIn(projectAt(store, place.project), place.environment);
 
-  async function write(place: { project: string; environment: string; group: string }, by: string, decide: (current: Current) => Outcome) {
+  async function write(
+    place: { project: string; environment: string; group: string },
+    author: Author,
+    decide: (current: Current) => Outcome,
+  ) {
     at(place);
-    const { outcome, project } = await store.write({ project: place.project, by }, decide);
+    const { outcome, project } = await store.write({ ...author, project: place.project }, decide);
     const environment = environmentIn(project, place.environment);
     if (outcome.kind === "conflict") {
       const current = existing(environment, place.group);
@@ -110,7 +115,7 @@ export function groupRoutes({ store, members }: { readonly store: Store; readonl
     const input = { ...rest, ...(when && { when: toCondition(when, "when") }) };
     const hashKey = randomBytes(16).toString("hex");
     const decide = (current: Current) => createGroup(current, place.environment, input, hashKey);
-    const { environment, outcome } = await write({ ...place, group: input.key }, c.var.identity.name, decide);
+    const { environment, outcome } = await write({ ...place, group: input.key }, authorOf(c), decide);
     return c.json(writtenGroup(environment, input.key, outcome), 201);
   });
   api.openapi(getRoute, (c) => {
@@ -126,7 +131,7 @@ export function groupRoutes({ store, members }: { readonly store: Store; readonl
     const patch = { ...rest, ...(when && { when: toCondition(when, "when") }) };
     const ifMatch = c.req.valid("header")["if-match"];
     const decide = (current: Current) => patchGroup(current, place.environment, place.group, patch, ifMatch);
-    const { environment, outcome } = await write(place, c.var.identity.name, decide);
+    const { environment, outcome } = await write(place, authorOf(c), decide);
     const answer = writtenGroup(environment, place.group, outcome);
     c.header("etag", answer.group.etag);
     return c.json(answer, 200);
@@ -134,7 +139,7 @@ export function groupRoutes({ store, members }: { readonly store: Store; readonl
   api.openapi(deleteRoute, async (c) => {
     const place = c.req.valid("param");
     const ifMatch = c.req.valid("header")["if-match"];
-    await write(place, c.var.identity.name, (current) => deleteGroup(current, place.environment, place.group, ifMatch));
+    await write(place, authorOf(c), (current) => deleteGroup(current, place.environment, place.group, ifMatch));
     return c.body(null, 204);
   });
   api.openapi(membersRoute, (c) => {
@@ -152,7 +157,7 @@ export function groupRoutes({ store, members }: { readonly store: Store; readonl
     const { outcome, environment, moves } = await members.change({
       environmentId: info.id,
       group: place.group,
-      by: c.var.identity.name,
+      author: authorOf(c),
       change: { add, remove, rejoin },
       action: "group.members",
     });

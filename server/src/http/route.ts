@@ -1,9 +1,11 @@
 import { createRoute, OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
 import type { z } from "zod";
 import type { TokenScope } from "../api-types.ts";
 import { type Problem, problem, problemResponse } from "../errors.ts";
+import type { Author } from "../store/origin.ts";
 import { validationProblem } from "./validation.ts";
 import { hasHalfCharacter } from "./whole-characters.ts";
 
@@ -15,22 +17,33 @@ export interface Identity {
   readonly accountId: number;
   readonly via: "session" | "token";
   readonly scope: TokenScope;
+  /** Of the token that was sent: for the audit. */
+  readonly selector?: string;
 }
 
 /**
  * What middleware tells routes. `identity` is set before any route when the request carries valid credentials; a route with an
  * action other than `none` runs only when it is. `refusal` says why credentials that were sent are not valid.
  */
-export type ApiEnv = { Variables: { identity: Identity; requestId: string; refusal: Problem } };
+export type ApiEnv = { Variables: { identity: Identity; requestId: string; refusal: Problem; address: string } };
 
 const ALLOWED: Readonly<Record<TokenScope, readonly Action[]>> = {
   admin: ["none", "read", "edit", "kill", "restore", "admin"],
+  releaser: ["none", "read", "edit", "kill", "restore"],
+  editor: ["none", "read", "edit", "kill", "restore"],
   operator: ["none", "read", "kill", "restore"],
+  viewer: ["none", "read"],
   kill: ["none", "read", "kill"],
 };
 
 export function allows(scope: TokenScope, action: Action): boolean {
   return ALLOWED[scope].includes(action);
+}
+
+/** Who sent this request, and from where, for what it writes. Only in routes with an action other than `none`. */
+export function authorOf(c: Context<ApiEnv>): Author {
+  const { identity, address, requestId } = c.var;
+  return { by: identity.name, token: identity.selector, address, requestId };
 }
 
 /** Where `apiRoute` keeps the action in the route's OpenAPI operation, so that the document tells it too. */

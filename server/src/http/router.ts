@@ -80,6 +80,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
     const { identity, refusal } = await auth.identify(c.req.method, (name) => c.req.header(name));
     if (identity) c.set("identity", identity);
     if (refusal) c.set("refusal", refusal);
+    c.set("address", addressOf(c));
     c.header("cache-control", "no-store");
     await next();
   });

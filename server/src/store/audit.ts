@@ -1,11 +1,12 @@
 import type { Json } from "@signalbox/core";
 import { asc, desc } from "drizzle-orm";
 import { canonicalJson, sha256 } from "./fingerprint.ts";
+import type { Origin } from "./origin.ts";
 import type { Database, Tx } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 
 /** One row of the audit. `before` and `after` never hold secrets, and units only as hashes. */
-export interface AuditRow {
+export interface AuditRow extends Origin {
   readonly at?: number;
   readonly by: string;
   readonly action: string;
@@ -36,6 +37,9 @@ export function appendAudit(tx: Tx, row: AuditRow & { readonly at: number }): vo
     reason: row.reason ?? null,
     before: row.before ?? null,
     after: row.after ?? null,
+    token: row.token ?? null,
+    address: row.address ?? null,
+    requestId: row.requestId ?? null,
   };
   tx.insert(tables.audit)
     .values({ ...content, previousHash, hash: hashOf(previousHash, content) })
@@ -52,6 +56,10 @@ export function brokenAuditRow(db: Database): number | undefined {
   return undefined;
 }
 
-function hashOf(previousHash: string, content: object): string {
-  return sha256(`${previousHash}\n${canonicalJson(content)}`);
+/** Where a row came from counts where it is known: rows of versions that did not keep it have the hash that they had. */
+function hashOf(previousHash: string, { token, address, requestId, ...content }: Hashed): string {
+  const origin = { ...(token !== null && { token }), ...(address !== null && { address }), ...(requestId !== null && { requestId }) };
+  return sha256(`${previousHash}\n${canonicalJson({ ...content, ...origin })}`);
 }
+
+type Hashed = Omit<typeof tables.audit.$inferSelect, "id" | "hash" | "previousHash">;

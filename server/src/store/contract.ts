@@ -312,7 +312,7 @@ export function describeStore(name: string, open: OpenStore): void {
       await createMembers(store).change({
         environmentId,
         group: "beta",
-        by: "ann",
+        author: { by: "ann" },
         change: { add: ["person-7"], remove: [], rejoin: true },
         action: "group.members",
       });

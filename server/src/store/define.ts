@@ -23,6 +23,30 @@ export interface StoredKill {
   readonly reason: string | null;
 }
 
+/** What people may be: see docs/roles.md. */
+export type Role = "viewer" | "editor" | "releaser" | "operator" | "admin";
+
+/** A role in a project and an environment, in all of them where they are null. */
+export interface StoredGrant {
+  readonly role: Role;
+  readonly projectId: number | null;
+  readonly environmentId: number | null;
+}
+
+/** What a flag is for, which says how long it should live. */
+export type FlagKind = "release" | "experiment" | "ops" | "permission";
+
+export interface FlagLink {
+  readonly title: string;
+  readonly url: string;
+}
+
+export interface StoredAnswer {
+  readonly status: number;
+  readonly etag: string | null;
+  readonly body: Json;
+}
+
 /** All tables, once, for every dialect. Only ever additive: expand, migrate, contract a release later. */
 export function define(c: typeof columns) {
   const meta = c.table("meta", { key: c.string("key").primaryKey(), value: c.string("value").notNull() });
@@ -31,6 +55,10 @@ export function define(c: typeof columns) {
     id: c.id(),
     key: c.string("key").notNull().unique(),
     name: c.string("name").notNull(),
+    description: c.string("description").notNull().default(""),
+    /** Of name and description; an ETag. */
+    version: c.int("version").notNull().default(1),
+    createdAt: c.time("created_at").notNull().default(0),
     /** Signalbox's own, for the heartbeat switch: no list shows it, and its change log is cut short. */
     hidden: c.bool("hidden").notNull().default(false),
   });
@@ -66,6 +94,10 @@ export function define(c: typeof columns) {
       /** Attributes that never leave the server in a condition, and are removed from sampled contexts. */
       privateAttributes: c.json<readonly string[]>("private_attributes").notNull().default([]),
       sampleContexts: c.bool("sample_contexts").notNull().default(false),
+      /** Of key, name, color, position and production; an ETag. */
+      version: c.int("version").notNull().default(1),
+      /** A deleted environment keeps its rows for the audit; nothing serves or lists it. */
+      deletedAt: c.time("deleted_at"),
     },
     (t) => [c.uniqueIndex("environment_key").on(t.projectId, t.key)],
   );
@@ -88,6 +120,12 @@ export function define(c: typeof columns) {
     hash: c.string("hash").notNull(),
     createdAt: c.time("created_at").notNull(),
     revokedAt: c.time("revoked_at"),
+    name: c.string("name").notNull().default(""),
+    createdBy: c.string("created_by").notNull().default(""),
+    expiresAt: c.time("expires_at"),
+    lastUsedAt: c.time("last_used_at"),
+    /** Of a browser key: the origins of pages that may use it; every one when empty. */
+    origins: c.json<readonly string[]>("origins").notNull().default([]),
   });
 
   const flag = c.table(
@@ -101,6 +139,10 @@ export function define(c: typeof columns) {
       type: c.string("type").$type<"boolean" | "string" | "number" | "json">().notNull(),
       tags: c.json<readonly string[]>("tags").notNull(),
       owner: c.string("owner"),
+      links: c.json<readonly FlagLink[]>("links").notNull().default([]),
+      kind: c.string("kind").$type<FlagKind>().notNull().default("release"),
+      /** Days after its creation by which it should be gone; null for one that stays. */
+      expectedDays: c.int("expected_days"),
       version: c.int("version").notNull(),
       createdAt: c.time("created_at").notNull(),
       createdBy: c.string("created_by").notNull(),
@@ -121,6 +163,18 @@ export function define(c: typeof columns) {
       projectId: ofProject(),
       key: c.string("key").notNull(),
       flagId: ofFlag(),
+    },
+    (t) => [c.primaryKey({ columns: [t.projectId, t.key] })],
+  );
+
+  /** Keys of deleted flags: one is given again only by whoever says that it is meant. */
+  const flagTombstone = c.table(
+    "flag_tombstone",
+    {
+      projectId: ofProject(),
+      key: c.string("key").notNull(),
+      deletedAt: c.time("deleted_at").notNull(),
+      deletedBy: c.string("deleted_by").notNull(),
     },
     (t) => [c.primaryKey({ columns: [t.projectId, t.key] })],
   );
@@ -191,6 +245,23 @@ export function define(c: typeof columns) {
       kill: c.bool("kill").notNull(),
       server: c.json<ProjectedChange>("server").notNull(),
       browser: c.json<ProjectedChange>("browser").notNull(),
+      /** What the rows that it wrote hold after it: what history is read from. Null in change-sets of older versions. */
+      record: c.json<Json>("record"),
+      /** The same for all environments that one write changed: the id of its first audit row. */
+      writeId: c.int("write_id"),
+    },
+    (t) => [c.primaryKey({ columns: [t.environmentId, t.revision] })],
+  );
+
+  /** The whole of an environment's rows at a revision, so that the past is read from the nearest one and not from the beginning. */
+  const checkpoint = c.table(
+    "checkpoint",
+    {
+      environmentId: ofEnvironment(),
+      revision: c.int("revision").notNull(),
+      generation: c.int("generation").notNull(),
+      at: c.time("at").notNull(),
+      body: c.json<Json>("body").notNull(),
     },
     (t) => [c.primaryKey({ columns: [t.environmentId, t.revision] })],
   );
@@ -210,17 +281,31 @@ export function define(c: typeof columns) {
       reason: c.string("reason"),
       before: c.json<Json>("before"),
       after: c.json<Json>("after"),
+      /** From where it came; part of the hash where they are not null. */
+      token: c.string("token"),
+      address: c.string("address"),
+      requestId: c.string("request_id"),
       previousHash: c.string("previous_hash").notNull(),
       hash: c.string("hash").notNull(),
     },
     (t) => [c.index("audit_target").on(t.environmentId, t.target)],
   );
 
+  /** The side table of names: the audit and the change log say who did something by `key`, so that a name can be erased and the chain stays. */
+  const actor = c.table("actor", {
+    key: c.string("key").primaryKey(),
+    name: c.string("name").notNull(),
+    erasedAt: c.time("erased_at"),
+  });
+
   const account = c.table("account", {
     id: c.id(),
     name: c.string("name").notNull().unique(),
     passwordHash: c.string("password_hash").notNull(),
     createdAt: c.time("created_at").notNull(),
+    /** Cannot sign in and its tokens hold no more. */
+    disabledAt: c.time("disabled_at"),
+    passwordAt: c.time("password_at"),
   });
 
   const ofAccount = () =>
@@ -229,11 +314,56 @@ export function define(c: typeof columns) {
       .notNull()
       .references(() => account.id);
 
+  /** What an account may: a role in a project and an environment, in all of them where they are null. */
+  const grant = c.table(
+    "account_grant",
+    {
+      id: c.id(),
+      accountId: ofAccount(),
+      role: c.string("role").$type<Role>().notNull(),
+      projectId: c.int("project_id").references(() => project.id),
+      environmentId: c.int("environment_id").references(() => environment.id),
+      at: c.time("at").notNull(),
+      by: c.string("by").notNull(),
+    },
+    (t) => [c.index("account_grant_account").on(t.accountId)],
+  );
+
+  /** A link with which somebody names an account of their own, or, with `accountId`, a new password for it. Used once. */
+  const invitation = c.table("invitation", {
+    id: c.id(),
+    hash: c.string("hash").notNull().unique(),
+    accountId: c.int("account_id").references(() => account.id),
+    note: c.string("note").notNull().default(""),
+    grants: c.json<readonly StoredGrant[]>("grants").notNull(),
+    createdAt: c.time("created_at").notNull(),
+    by: c.string("by").notNull(),
+    expiresAt: c.time("expires_at").notNull(),
+    usedAt: c.time("used_at"),
+    revokedAt: c.time("revoked_at"),
+  });
+
+  /** Failed attempts to sign in, by account and by address: limits survive a restart. */
+  const attempt = c.table(
+    "sign_in_attempt",
+    {
+      /** `account:` or `address:` and the hash of the name or address. */
+      key: c.string("key").primaryKey(),
+      failures: c.int("failures").notNull(),
+      /** When the last one was. */
+      at: c.time("at").notNull(),
+    },
+    (t) => [c.index("sign_in_attempt_at").on(t.at)],
+  );
+
   const session = c.table("session", {
     hash: c.string("hash").primaryKey(),
     accountId: ofAccount(),
     createdAt: c.time("created_at").notNull(),
     seenAt: c.time("seen_at").notNull(),
+    /** Where and with what it was begun, for the list of one's own sessions. */
+    address: c.string("address"),
+    agent: c.string("agent"),
   });
 
   const token = c.table("token", {
@@ -241,8 +371,16 @@ export function define(c: typeof columns) {
     selector: c.string("selector").notNull().unique(),
     hash: c.string("hash").notNull(),
     name: c.string("name").notNull(),
-    scope: c.string("scope").$type<"admin" | "operator" | "kill">().notNull(),
+    /** A role; `kill` may list, show and kill. */
+    scope: c.string("scope").$type<Role | "kill">().notNull(),
+    /** Who made it. A personal token ends with its account and never exceeds it; a service token stays. */
     accountId: ofAccount(),
+    kind: c.string("kind").$type<"personal" | "service">().notNull().default("personal"),
+    /** Where it holds; everywhere that its maker may where they are null. */
+    projectId: c.int("project_id").references(() => project.id),
+    environmentId: c.int("environment_id").references(() => environment.id),
+    /** Of a token for killing: the keys of the flags that it may kill; all when null. */
+    flags: c.json<readonly string[]>("flags"),
     createdAt: c.time("created_at").notNull(),
     expiresAt: c.time("expires_at").notNull(),
     lastUsedAt: c.time("last_used_at"),
@@ -336,6 +474,22 @@ export function define(c: typeof columns) {
     (t) => [c.primaryKey({ columns: [t.environmentId, t.hash] })],
   );
 
+  /** Answers to writes that named an Idempotency-Key, kept for a day. Written in the transaction of the write itself. */
+  const idempotency = c.table(
+    "idempotency",
+    {
+      /** Whose key it is: an account or a token. */
+      actor: c.string("actor").notNull(),
+      key: c.string("key").notNull(),
+      /** SHA-256 over method, path and body: the same key with another request is refused. */
+      request: c.string("request").notNull(),
+      at: c.time("at").notNull(),
+      /** Null from the commit until the answer is known. */
+      answer: c.json<StoredAnswer>("answer"),
+    },
+    (t) => [c.primaryKey({ columns: [t.actor, t.key] }), c.index("idempotency_at").on(t.at)],
+  );
+
   return {
     meta,
     project,
@@ -343,12 +497,18 @@ export function define(c: typeof columns) {
     sdkKey,
     flag,
     flagAlias,
+    flagTombstone,
     flagConfiguration,
     group,
     groupMember,
     changeSet,
+    checkpoint,
     audit,
+    actor,
     account,
+    grant,
+    invitation,
+    attempt,
     session,
     token,
     signInLink,
@@ -358,5 +518,6 @@ export function define(c: typeof columns) {
     usageCount,
     usageBatch,
     sampledContext,
+    idempotency,
   };
 }

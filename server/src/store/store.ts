@@ -8,6 +8,7 @@ import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
 import { migrateDatabase } from "./migrate.ts";
 import type { EnvironmentModel, EnvironmentSettings, ProjectModel } from "./model.ts";
+import type { Author, Origin } from "./origin.ts";
 import type { Current, Outcome } from "./outcome.ts";
 import { createWriteQueue, type Lane } from "./queue.ts";
 import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX } from "./ring.ts";
@@ -29,18 +30,8 @@ export interface StoreOptions {
   readonly log?: Pick<Log, "warn">;
 }
 
-/** From where a write came: for the audit. */
-export interface Origin {
-  /** The selector of the token that was sent; absent for a session. */
-  readonly token?: string | undefined;
-  readonly address?: string | undefined;
-  readonly requestId?: string | undefined;
-}
-
-export interface WriteRequest extends Origin {
+export interface WriteRequest extends Author {
   readonly project: string;
-  readonly by: string;
-  readonly reason?: string | null;
   /** Who goes ahead of whom while writes wait; "edit" when absent. */
   readonly lane?: Lane;
   /** Only with this a hidden project is written. */
@@ -225,7 +216,7 @@ function createStore({ writer, db, directory, secret, now, log }: Opened, releas
           .where(eq(tables.environment.id, environmentId))
           .run();
         if (project.hidden) cutLog(tx, environmentId, revision);
-        else appendAudit(tx, { ...event, projectId: project.id, revision, before, after });
+        else appendAudit(tx, { ...event, ...originOf(request), projectId: project.id, revision, before, after });
         commits.push({ ...event, generation, from: revision - 1, to: revision, storedMs: 0, kill, projections });
       }
       return decided;
@@ -306,6 +297,10 @@ function createStore({ writer, db, directory, secret, now, log }: Opened, releas
       release();
     },
   };
+}
+
+function originOf({ token, address, requestId }: WriteRequest): Origin {
+  return { token, address, requestId };
 }
 
 /** Of a hidden project nobody asks what was long ago. */
