@@ -1,12 +1,9 @@
 import { version } from "../version.ts";
 import { Refused } from "./client.ts";
-import { killOrRestore, list, type Output, show } from "./commands.ts";
-import { effect, explain } from "./explain.ts";
-import { fleet } from "./fleet.ts";
+import type { Output } from "./commands.ts";
 import { type Input, input as ownInput } from "./input.ts";
-import { HELP, type Options, readOptions, UsageProblem } from "./options.ts";
-import { settings } from "./settings.ts";
-import { usage } from "./usage.ts";
+import { type Options, readOptions, UsageProblem } from "./options.ts";
+import { COMMANDS, HELP } from "./table.ts";
 
 const NOT_DONE = 1;
 
@@ -30,28 +27,11 @@ async function dispatch(options: Options, env: NodeJS.ProcessEnv, output: Output
     output.out(HELP);
     return options.help ? 0 : NOT_DONE;
   }
-  switch (options.command) {
-    case "serve":
-      // Only the server needs what it imports: the other commands answer at once, on a machine without SQLite too.
-      return (await import("../main.ts")).serve(env);
-    case "list":
-      return list(options, output);
-    case "show":
-      return show(options, output);
-    case "usage":
-      return usage(options, output);
-    case "explain":
-      return explain(options, output, input);
-    case "effect":
-      return effect(options, output, input);
-    case "fleet":
-      return fleet(options, output);
-    case "settings":
-      return settings(options, output);
-    case "kill":
-    case "restore":
-      return killOrRestore(options.command, options, output);
-    default:
-      throw new UsageProblem(`"${options.command}" is no command: write "signalbox --help" for those that there are.`);
+  const command = Object.hasOwn(COMMANDS, options.command) ? COMMANDS[options.command] : undefined;
+  if (!command) throw new UsageProblem(`"${options.command}" is no command: write "signalbox --help" for those that there are.`);
+  const words = options.key === undefined ? [] : [options.key, ...options.rest];
+  if (words.length > command.words) {
+    throw new UsageProblem(`"${words[command.words]}" is one word too many: write "signalbox --help" for the commands.`);
   }
+  return command.run(options, output, input, env);
 }

@@ -1,0 +1,114 @@
+import { killOrRestore, list, type Output, show } from "./commands.ts";
+import { effect, explain } from "./explain.ts";
+import { fleet } from "./fleet.ts";
+import type { Input } from "./input.ts";
+import type { Options } from "./options.ts";
+import { settings } from "./settings.ts";
+import { usage } from "./usage.ts";
+
+export interface Command {
+  /** How many words may follow the command. */
+  readonly words: number;
+  /** What is typed, and what it does, on one line or more. */
+  readonly help: readonly (readonly [typed: string, does: string])[];
+  run(options: Options, output: Output, input: Input, env: NodeJS.ProcessEnv): Promise<number>;
+}
+
+/** Every command, in the order of the help. */
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  serve: {
+    words: 0,
+    help: [["serve", "runs the server (PORT, HOST, SIGNALBOX_DATA, SIGNALBOX_PUBLIC_URL)"]],
+    // Only the server needs what it imports: the other commands answer at once, on a machine without SQLite too.
+    run: async (_options, _output, _input, env) => (await import("../main.ts")).serve(env),
+  },
+  list: { words: 0, help: [["list -e ENVIRONMENT", "flags with their state"]], run: list },
+  fleet: { words: 0, help: [["fleet [-e ENVIRONMENT]", "programs: connected, silent, polling, how far behind"]], run: fleet },
+  show: { words: 1, help: [["show KEY -e ENVIRONMENT", "one flag: state, rules, who changed it last"]], run: show },
+  usage: {
+    words: 1,
+    help: [["usage KEY -e ENVIRONMENT", "what it served in the last hour, and whether a kill took effect"]],
+    run: usage,
+  },
+  explain: {
+    words: 1,
+    help: [["explain KEY -e ENVIRONMENT --context JSON", "why it answers as it does for one context"]],
+    run: explain,
+  },
+  effect: {
+    words: 1,
+    help: [["effect KEY -e ENVIRONMENT --percent 25", "who would gain and who would lose it; nothing is saved"]],
+    run: effect,
+  },
+  kill: {
+    words: 1,
+    help: [["kill KEY -e ENVIRONMENT -m TEXT", "everybody gets the off variant at once; waits for the receipt"]],
+    run: (options, output) => killOrRestore("kill", options, output),
+  },
+  restore: {
+    words: 1,
+    help: [["restore KEY -e ENVIRONMENT -m TEXT", "lifts the kill; waits for the receipt"]],
+    run: (options, output) => killOrRestore("restore", options, output),
+  },
+  settings: {
+    words: 1,
+    help: [
+      ["settings -e ENVIRONMENT", "secure mode, private attributes, sampling of contexts"],
+      [
+        "settings NAME=VALUE -e ENVIRONMENT",
+        "sets one: secure-mode=on, private-attributes=email,salary, sample-contexts=off, signing-secret=rotate, signing-secret=retire-old",
+      ],
+      ["settings signing-secret -e ENVIRONMENT", "prints the signing secrets that hold, newest first"],
+    ],
+    run: settings,
+  },
+};
+
+/** Columns of what is typed; a longer one has the line to itself. */
+const TYPED_WIDTH = 42;
+const LINE_WIDTH = 120;
+
+function helpLines(): string[] {
+  return Object.values(COMMANDS).flatMap(({ help }) =>
+    help.flatMap(([typed, does]) => {
+      const [first = "", ...more] = wrapped(does, LINE_WIDTH - TYPED_WIDTH);
+      const head = `  signalbox ${typed}`;
+      const indent = " ".repeat(TYPED_WIDTH);
+      const rest = more.map((line) => indent + line);
+      return head.length < TYPED_WIDTH - 1 ? [head.padEnd(TYPED_WIDTH) + first, ...rest] : [head, indent + first, ...rest];
+    }),
+  );
+}
+
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+export const HELP = `signalbox: feature flags whose kill-switches reach every process within a second
+
+${helpLines().join("\n")}
+
+Options
+  -e, --environment   the environment; kill and restore never guess it
+  -m, --message       the reason, kept in the audit
+      --context       a context as JSON, @FILE, or - for the standard input: '{"key":"u1","plan":"pro"}'
+      --set           unsaved edits as JSON, @FILE or -: fields of the configuration (explain, effect)
+      --percent       unsaved edit: the percentage of the last rule without conditions (effect)
+      --contexts      FILE or -: contexts to compare, a JSON list or one on each line, at most 10,000;
+                      without it 10,000 are made up (effect)
+      --url           the server (or SIGNALBOX_URL; default http://localhost:7070)
+      --token         a token (or SIGNALBOX_TOKEN), made in the admin UI under Settings, Tokens
+      --project       default: "default"
+      --json          prints what the server answered
+  -h, --help   -v, --version
+
+Exit codes of kill and restore
+  0 stored, and every connected program has applied it    3 stored, some programs lag (they are named)
+  1 not stored                                            4 stored or perhaps stored, but not known what came of it
+`;
