@@ -23,7 +23,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     run: async (_options, _output, _input, env) => (await import("../main.ts")).serve(env),
   },
   list: { words: 0, help: [["list -e ENVIRONMENT", "flags with their state"]], run: list },
-  fleet: { words: 0, help: [["fleet [-e ENVIRONMENT]", "programs: connected, silent, polling, how far behind"]], run: fleet },
+  fleet: { words: 1, help: [["fleet [-e ENVIRONMENT]", "programs: connected, silent, polling, how far behind"]], run: fleet },
   show: { words: 1, help: [["show KEY -e ENVIRONMENT", "one flag: state, rules, who changed it last"]], run: show },
   usage: {
     words: 1,
