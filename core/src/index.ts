@@ -65,4 +65,4 @@ export {
 } from "./state.ts";
 export type { LostCause, SyncStatus } from "./sync.ts";
 export { compileVerdict, type Judge } from "./verdict.ts";
-export { conditionSentence, type FlagState, type Names, ruleTitle, sentenceOf, stateOf } from "./words.ts";
+export { conditionSentence, type FlagState, type Names, ruleSentence, ruleTitle, sentenceOf, stateOf } from "./words.ts";

@@ -152,6 +152,12 @@ export function ruleTitle(rule: Rule, flag: Pick<FlagBody, "rules">, names: Name
   return audience(rule, isFirst ? "everyone" : "everyone else", names);
 }
 
+/** What a rule does: `staff: on`, `10 % of everyone: "blue"`, `Partners (10 % of those where plan is pro): on`. */
+export function ruleSentence(rule: Rule, flag: FlagBody, names: Names = {}): string {
+  const whom = audience(rule, "everyone", names);
+  return `${rule.name ? `${rule.name} (${whom})` : whom}: ${servedBy(rule.serve, flag)}`;
+}
+
 /** A condition as a clause: `plan is pro or team and country is not de`. */
 export function conditionSentence(condition: Condition, names: Names = {}): string {
   return clause(condition, names, false);
