@@ -40,6 +40,7 @@ export const CATALOGUE = {
   FLAG_REFUSED: { status: 422, title: "The flag cannot be saved like this" },
   GROUP_REFUSED: { status: 422, title: "The group cannot be saved like this" },
   STATE_TOO_LARGE: { status: 422, title: "The environment would become too large" },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: "The Idempotency-Key belongs to another request" },
   IF_MATCH_REQUIRED: { status: 428, title: "The header If-Match is needed" },
   TOO_MANY_ATTEMPTS: { status: 429, title: "Too many failed attempts" },
   RATE_LIMITED: { status: 429, title: "Too many requests" },

@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { problem as problemSchema } from "../auth/schema.ts";
+import { IDEMPOTENCY_HEADER } from "./idempotency.ts";
 import { ACTION_FIELD, type Action, type ApiEnv } from "./route.ts";
 
 interface DeclaredRoute {
@@ -44,9 +45,17 @@ export function openApiDocument(app: OpenAPIHono<ApiEnv>, version: string): obje
     description: "a problem: a code, a sentence that names the value, the rule and the next step, and a request id",
     content: { "application/problem+json": { schema: { $ref: "#/components/schemas/Problem" } } },
   };
+  const idempotencyKey = {
+    in: "header",
+    name: IDEMPOTENCY_HEADER,
+    schema: { type: "string", minLength: 1, maxLength: 200 },
+    description: "for a day, the same write with the same key is done once; not where an answer holds a secret",
+  };
   for (const operations of Object.values(document.paths ?? {})) {
-    for (const operation of Object.values(operations ?? {})) {
-      if (isOperation(operation)) operation.responses.default = failure;
+    for (const [method, operation] of Object.entries(operations ?? {})) {
+      if (!isOperation(operation)) continue;
+      operation.responses.default = failure;
+      if (method !== "get" && !isOpen(operation)) operation.parameters = [...(operation.parameters ?? []), idempotencyKey];
     }
   }
   return document;
@@ -59,7 +68,11 @@ export function registerComponents(app: OpenAPIHono<ApiEnv>, cookieName: string)
   app.openAPIRegistry.registerComponent("securitySchemes", "session", { type: "apiKey", in: "cookie", name: cookieName });
 }
 
-function isOperation(value: unknown): value is { responses: Record<string, unknown> } {
+function isOpen(operation: object): boolean {
+  return (operation as Record<string, unknown>)[ACTION_FIELD] === "none";
+}
+
+function isOperation(value: unknown): value is { responses: Record<string, unknown>; parameters?: unknown[] } {
   return typeof value === "object" && value !== null && "responses" in value;
 }
 

@@ -5,7 +5,9 @@ import { HTTPException } from "hono/http-exception";
 import type { z } from "zod";
 import type { TokenScope } from "../api-types.ts";
 import { type Problem, problem, problemResponse } from "../errors.ts";
+import type { IdempotentWrite } from "../store/idempotency.ts";
 import type { Author } from "../store/origin.ts";
+import { type Idempotency, idempotent } from "./idempotency.ts";
 import { validationProblem } from "./validation.ts";
 import { hasHalfCharacter } from "./whole-characters.ts";
 
@@ -25,7 +27,16 @@ export interface Identity {
  * What middleware tells routes. `identity` is set before any route when the request carries valid credentials; a route with an
  * action other than `none` runs only when it is. `refusal` says why credentials that were sent are not valid.
  */
-export type ApiEnv = { Variables: { identity: Identity; requestId: string; refusal: Problem; address: string } };
+export type ApiEnv = {
+  Variables: {
+    identity: Identity;
+    requestId: string;
+    refusal: Problem;
+    address: string;
+    idempotency: Idempotency;
+    idempotentWrite: IdempotentWrite;
+  };
+};
 
 const ALLOWED: Readonly<Record<TokenScope, readonly Action[]>> = {
   admin: ["none", "read", "edit", "kill", "restore", "admin"],
@@ -43,7 +54,7 @@ export function allows(scope: TokenScope, action: Action): boolean {
 /** Who sent this request, and from where, for what it writes. Only in routes with an action other than `none`. */
 export function authorOf(c: Context<ApiEnv>): Author {
   const { identity, address, requestId } = c.var;
-  return { by: identity.name, token: identity.selector, address, requestId };
+  return { by: identity.name, token: identity.selector, address, requestId, idempotent: c.get("idempotentWrite") };
 }
 
 /** Where `apiRoute` keeps the action in the route's OpenAPI operation, so that the document tells it too. */
@@ -68,7 +79,7 @@ export function createApi(): OpenAPIHono<ApiEnv> {
 export function apiRoute<const R extends RouteConfig>(action: Action, config: R) {
   const body = config.request?.body;
   const request = body ? { ...config.request, body: { required: true, ...body } } : config.request;
-  const route = createRoute({ ...config, [ACTION_FIELD]: action, middleware: [authorize(action), jsonOnly] as const });
+  const route = createRoute({ ...config, [ACTION_FIELD]: action, middleware: [authorize(action), jsonOnly, idempotent] as const });
   // Only `required` is filled in, which is no part of the types that createRoute infers.
   return request ? Object.assign(route, { request }) : route;
 }

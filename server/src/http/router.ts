@@ -27,6 +27,7 @@ import { usageRoutes } from "../usage/routes.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { ClientAddress } from "./client-address.ts";
 import { strictHeaders } from "./headers.ts";
+import { createIdempotency } from "./idempotency.ts";
 import { assertActions, openApiDocument, registerComponents } from "./openapi.ts";
 import { type ApiEnv, apiRoute, asHttpProblem } from "./route.ts";
 
@@ -60,6 +61,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   /** What limits go by: whoever hides where a request comes from shares the limit of the connection. */
   const addressOf = (c: Context) => knownAddressOf(c) ?? connectionOf(c) ?? "unknown";
   const members = createMembers(store);
+  const idempotency = createIdempotency({ store, log });
   const app = new OpenAPIHono<ApiEnv>();
 
   app.use(strictHeaders({ https: publicUrl.startsWith("https:") }));
@@ -81,6 +83,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
     if (identity) c.set("identity", identity);
     if (refusal) c.set("refusal", refusal);
     c.set("address", addressOf(c));
+    c.set("idempotency", idempotency);
     c.header("cache-control", "no-store");
     await next();
   });

@@ -1,3 +1,5 @@
+import type { IdempotentWrite } from "./idempotency.ts";
+
 /** From where a write came: for the audit. */
 export interface Origin {
   /** The selector of the token that was sent; absent for a session. */
@@ -10,4 +12,6 @@ export interface Origin {
 export interface Author extends Origin {
   readonly by: string;
   readonly reason?: string | undefined;
+  /** The key under which this write is done once, however often it is sent. */
+  readonly idempotent?: IdempotentWrite | undefined;
 }

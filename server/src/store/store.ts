@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import { type AuditRow, appendAudit } from "./audit.ts";
 import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
+import { claimKey, isDone } from "./idempotency.ts";
 import { migrateDatabase } from "./migrate.ts";
 import type { EnvironmentModel, EnvironmentSettings, ProjectModel } from "./model.ts";
 import type { Author, Origin } from "./origin.ts";
@@ -197,8 +198,11 @@ function createStore({ writer, db, directory, secret, now, log }: Opened, releas
     const commits: Commit[] = [];
     const outcome = await writer.transaction(async (tx) => {
       checkHeads(tx, project);
+      // Compared first: what an earlier request has written would make this one look stale.
+      if (request.idempotent && (await isDone(tx, request.idempotent, at))) return UNCHANGED;
       const decided = refuseTooLarge(project, await decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
       if (decided.kind !== "changed") return decided;
+      if (request.idempotent) await claimKey(tx, request.idempotent, at);
       for (const edit of decided.edits) writeEdit(tx, project.id, edit);
       for (const [environmentId, facts] of decided.applied.facts) writeFacts(tx, environmentId, facts);
       for (const [environmentId, projections] of decided.applied.changes) {
@@ -298,6 +302,8 @@ function createStore({ writer, db, directory, secret, now, log }: Opened, releas
     },
   };
 }
+
+const UNCHANGED: Outcome = { kind: "unchanged" };
 
 function originOf({ token, address, requestId }: WriteRequest): Origin {
   return { token, address, requestId };
