@@ -30,6 +30,8 @@ export const CATALOGUE = {
   CONFLICT: { status: 409, title: "This conflicts with what is stored" },
   SETUP_DONE: { status: 409, title: "The first account exists already" },
   FLAG_EXISTS: { status: 409, title: "The flag key is taken" },
+  FLAG_KEY_USED: { status: 409, title: "A deleted flag had this key" },
+  FLAG_IN_USE: { status: 409, title: "The flag is in use" },
   GROUP_EXISTS: { status: 409, title: "The group key is taken" },
   GROUP_IN_USE: { status: 409, title: "The group is in use" },
   GROUP_FULL: { status: 409, title: "The group is full" },

@@ -1,10 +1,11 @@
 import { colonParent, type Json } from "@signalbox/core";
 import type { Issue } from "../errors.ts";
-import type { StoredConfiguration, StoredKill } from "../store/define.ts";
+import type { FlagKind, FlagLink, StoredConfiguration, StoredKill } from "../store/define.ts";
 import { applyEdits, type Edit } from "../store/edit.ts";
 import { sameJson } from "../store/fingerprint.ts";
 import { type EnvironmentModel, type FlagIdentity, type FlagRecord, findEnvironment, findFlag, type ProjectModel } from "../store/model.ts";
 import { type Current, guard, type Outcome, refused } from "../store/outcome.ts";
+import type { Tombstone } from "../store/tombstones.ts";
 import { defined, type StoredPatch } from "./convert.ts";
 import { refusals } from "./refusals.ts";
 
@@ -21,11 +22,16 @@ export interface NewFlag {
   readonly description?: string | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly owner?: string | undefined;
+  readonly links?: readonly FlagLink[] | undefined;
+  readonly kind?: FlagKind | undefined;
+  readonly expectedDays?: number | null | undefined;
   readonly type?: FlagIdentity["type"] | undefined;
   readonly values?: { readonly [variant: string]: Json } | undefined;
   readonly off?: string | undefined;
   readonly on?: string | undefined;
   readonly browser?: boolean | undefined;
+  /** Also a key that a flag had which is deleted. */
+  readonly reuse?: boolean | undefined;
 }
 
 export interface IdentityPatch {
@@ -34,6 +40,11 @@ export interface IdentityPatch {
   readonly description?: string | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly owner?: string | null | undefined;
+  readonly links?: readonly FlagLink[] | undefined;
+  readonly kind?: FlagKind | undefined;
+  readonly expectedDays?: number | null | undefined;
+  /** With `key`: also one that a flag had which is deleted. */
+  readonly reuse?: boolean | undefined;
 }
 
 export function identityEtag({ id, version }: FlagIdentity): string {
@@ -45,8 +56,8 @@ export function configurationEtag(environment: EnvironmentModel, { identity, ver
 }
 
 /** A flag that is off in every environment. */
-export function createFlag({ project, now, by, newIds }: Current, input: NewFlag): Outcome {
-  const taken = whoHas(project, input.key);
+export function createFlag({ project, now, by, newIds }: Current, input: NewFlag, tombstone?: Tombstone): Outcome {
+  const taken = whoHas(project, input.key) ?? usedBefore(input, tombstone);
   if (taken) return taken;
   const count = project.environments[0]?.flags.size ?? 0;
   if (count >= FLAGS_MAX) {
@@ -62,6 +73,9 @@ export function createFlag({ project, now, by, newIds }: Current, input: NewFlag
     type,
     tags: input.tags ?? [],
     owner: input.owner ?? null,
+    links: input.links ?? [],
+    kind: input.kind ?? "release",
+    expectedDays: input.expectedDays ?? null,
     version: 1,
     createdAt: now,
     createdBy: by,
@@ -93,12 +107,19 @@ export function createFlag({ project, now, by, newIds }: Current, input: NewFlag
     ...everywhere(project, applied.project, (before, after) => refusals(before, after, [input.key], childrenOf(before, input.key))),
   ];
   if (issues.length > 0) return refused("FLAG_REFUSED", issues);
-  const after = { name: identity.name, type, browser: body.browser, ...(type !== "boolean" && { values: body.values }) };
+  const { name, kind, expectedDays } = identity;
+  const after = { name, type, kind, expectedDays, browser: body.browser, ...(type !== "boolean" && { values: body.values }) };
   return { kind: "changed", action: "flag.create", target: input.key, edits, applied, before: null, after };
 }
 
 /** Changes what the project holds of a flag. A new key leaves the old one as an alias, and changes nothing that any flag serves. */
-export function patchIdentity(current: Current, key: string, patch: IdentityPatch, ifMatch: string | undefined): Outcome {
+export function patchIdentity(
+  current: Current,
+  key: string,
+  { reuse, ...patch }: IdentityPatch,
+  ifMatch: string | undefined,
+  tombstone?: Tombstone,
+): Outcome {
   const { project } = current;
   const flag = anyRecord(project, key);
   if (!flag) return missingFlag(key, project.key);
@@ -112,7 +133,7 @@ export function patchIdentity(current: Current, key: string, patch: IdentityPatc
   if (sameJson(editable, wanted)) return { kind: "unchanged" };
   const renamed = wanted.key !== identity.key;
   if (renamed) {
-    const taken = identity.aliases.includes(wanted.key) ? undefined : whoHas(project, wanted.key);
+    const taken = identity.aliases.includes(wanted.key) ? undefined : (whoHas(project, wanted.key) ?? usedBefore({ reuse }, tombstone));
     if (taken) return taken;
   }
   const next: FlagIdentity = {
@@ -145,7 +166,14 @@ export function patchIdentity(current: Current, key: string, patch: IdentityPatc
 }
 
 /** Saves fields of the configuration; a field given replaces the old one whole. */
-export function configure(current: Current, environmentKey: string, key: string, patch: StoredPatch, ifMatch: string | undefined): Outcome {
+export function configure(
+  current: Current,
+  environmentKey: string,
+  key: string,
+  patch: StoredPatch,
+  ifMatch: string | undefined,
+  action = "flag.configure",
+): Outcome {
   const { project, now, by } = current;
   const environment = findEnvironment(project, environmentKey);
   const flag = environment && findFlag(environment, key);
@@ -166,7 +194,7 @@ export function configure(current: Current, environmentKey: string, key: string,
   const changed = Object.keys(body).filter((field) => !sameJson(Reflect.get(flag.body, field), Reflect.get(body, field)));
   return {
     kind: "changed",
-    action: "flag.configure",
+    action,
     target: flag.identity.key,
     edits,
     applied,
@@ -288,7 +316,7 @@ function existingColonParent(environment: EnvironmentModel, key: string): string
 }
 
 /** Issues of each environment; those of others than the first say where, if there are several. */
-function everywhere(
+export function everywhere(
   before: ProjectModel,
   after: ProjectModel,
   issuesOf: (before: EnvironmentModel, after: EnvironmentModel) => readonly Issue[],
@@ -315,12 +343,21 @@ function whoHas(project: ProjectModel, key: string): Outcome | undefined {
   return undefined;
 }
 
-function anyRecord(project: ProjectModel, key: string): FlagRecord | undefined {
+/** The warning about a key that was another flag's, until somebody says that it is meant. */
+function usedBefore({ reuse = false }: Pick<NewFlag, "reuse">, tombstone: Tombstone | undefined): Outcome | undefined {
+  if (!tombstone || reuse) return undefined;
+  const { key, deletedAt, deletedBy } = tombstone;
+  const day = new Date(deletedAt).toISOString().slice(0, 10);
+  const detail = `A flag with the key "${key}" was deleted on ${day} by ${deletedBy}. Programs that still ask for it would get this one, and its percentages would pick the same people; choose another key, or send "reuse": true.`;
+  return { kind: "invalid", code: "FLAG_KEY_USED", detail };
+}
+
+export function anyRecord(project: ProjectModel, key: string): FlagRecord | undefined {
   const [first] = project.environments;
   return first && findFlag(first, key);
 }
 
-function missingFlag(key: string, where: string): Outcome {
+export function missingFlag(key: string, where: string): Outcome {
   return {
     kind: "missing",
     code: "FLAG_NOT_FOUND",
@@ -328,6 +365,6 @@ function missingFlag(key: string, where: string): Outcome {
   };
 }
 
-function pick(value: object, fields: readonly string[]): { [field: string]: Json } {
+export function pick(value: object, fields: readonly string[]): { [field: string]: Json } {
   return Object.fromEntries(Object.entries(value).filter(([field]) => fields.includes(field)));
 }

@@ -3,15 +3,18 @@ import type { Context, Evaluation } from "@signalbox/core";
 import type { BrowserView, Flag, FlagList, FlagWritten } from "../api-types.ts";
 import { environmentIn, flagIn, problemOf, projectAt } from "../environments/located.ts";
 import { problem } from "../errors.ts";
-import { type FlagIdentity, findFlag, type ProjectModel } from "../store/model.ts";
+import type { Action } from "../http/route.ts";
+import { type EnvironmentModel, type FlagIdentity, findFlag, type ProjectModel } from "../store/model.ts";
 import type { Author } from "../store/origin.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { serverFlag } from "../store/project.ts";
 import type { Lane } from "../store/queue.ts";
-import type { Store } from "../store/store.ts";
+import type { Decide, Store } from "../store/store.ts";
+import { type Tombstone, tombstoneOf } from "../store/tombstones.ts";
 import { browserViewOf } from "./browser-view.ts";
 import { type ConfigurationPatch, toStored } from "./convert.ts";
 import { configure, createFlag, type IdentityPatch, type NewFlag, patchIdentity, setKilled } from "./decide.ts";
+import { deleteFlag, setArchived } from "./life.ts";
 import { flagOf, type SeenFlags, summaryOf } from "./present.ts";
 import { preview } from "./preview.ts";
 import { createWhatIf, type WhatIf } from "./what-if.ts";
@@ -27,6 +30,9 @@ export interface FlagAuthor extends Author {
   readonly ifMatch?: string | undefined;
 }
 
+/** Whether the caller may do this in an environment, with this flag where it matters. */
+export type May = (action: Action, environment: EnvironmentModel["info"], flag?: string) => boolean;
+
 /**
  * Everything that can be done with flags, for routes and pages. Each throws a `Problem` when it cannot be done; a write resolves
  * after it is durable and every program's stream has been woken.
@@ -40,6 +46,18 @@ export interface Flags extends WhatIf {
   /** Answers with the flag in `environment`, the first when absent. */
   patch(project: string, environment: string | undefined, key: string, patch: IdentityPatch, author: FlagAuthor): Promise<FlagWritten>;
   configure(place: Place, key: string, patch: ConfigurationPatch, author: FlagAuthor): Promise<FlagWritten>;
+  /** The configuration as a whole document. */
+  replace(place: Place, key: string, document: Required<ConfigurationPatch>, author: FlagAuthor): Promise<FlagWritten>;
+  /** In one environment, or without one in all of the project: then the caller needs the right to edit in each. */
+  setArchived(
+    place: { readonly project: string; readonly environment?: string | undefined },
+    key: string,
+    archived: boolean,
+    author: FlagAuthor,
+    may: May,
+  ): Promise<FlagWritten>;
+  /** Everywhere. `confirm`: its key, if it is not archived in every environment. */
+  delete(project: string, key: string, confirm: string | undefined, author: FlagAuthor, may: May): Promise<void>;
   kill(place: Place, key: string, author: FlagAuthor): Promise<FlagWritten>;
   restore(place: Place, key: string, author: FlagAuthor): Promise<FlagWritten>;
   /** What a server program would get; `patch` are edits that are not saved. */
@@ -60,26 +78,47 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
     return flagOf(project, environment, flagIn(environment, key), usage);
   }
 
-  /** Commits and presents the flag `key` as it is afterwards, which may have a new key by then. */
-  async function write(
-    place: { readonly project: string; readonly environment: string | undefined },
+  /** Commits what is decided of the flag `key`; `shown` is the environment that a conflict shows it in. Throws what stopped it. */
+  async function commit(
+    projectKey: string,
+    shown: string | undefined,
     key: string,
     author: FlagAuthor,
-    decide: (current: Current) => Outcome,
+    decide: Decide,
     lane: Lane = "edit",
-  ): Promise<FlagWritten> {
-    environmentIn(projectAt(store, place.project), place.environment);
-    const { outcome, project } = await store.write({ ...author, project: place.project, lane }, decide);
+  ): Promise<{ readonly project: ProjectModel; readonly outcome: Outcome }> {
+    environmentIn(projectAt(store, projectKey), shown);
+    const { ifMatch: _seen, ...by } = author;
+    const { outcome, project } = await store.write({ ...by, project: projectKey, lane }, decide);
     if (outcome.kind === "conflict") {
-      const current = present(project, place.environment, key);
+      const current = present(project, shown, key);
       throw problem("ETAG_MISMATCH", `The flag "${current.key}" was changed in the meantime; look at it as it is now and save again.`, {
         current,
-        headers: { etag: place.environment === undefined ? current.identityEtag : current.configurationEtag },
+        headers: { etag: shown === undefined ? current.identityEtag : current.configurationEtag },
       });
     }
     if (outcome.kind === "missing" || outcome.kind === "invalid") throw problemOf(outcome);
+    return { project, outcome };
+  }
+
+  /** Commits and presents the flag `key` as it is afterwards, which may have a new key by then. */
+  async function write(
+    place: { readonly project: string; readonly environment?: string | undefined },
+    key: string,
+    author: FlagAuthor,
+    decide: Decide,
+    lane: Lane = "edit",
+  ): Promise<FlagWritten> {
+    const { project, outcome } = await commit(place.project, place.environment, key, author, decide, lane);
     const flag = present(project, place.environment, outcome.kind === "changed" ? outcome.target : key);
     return { flag, revision: flag.revision, changed: outcome.kind === "changed" };
+  }
+
+  /** Throws FORBIDDEN unless the caller may edit in each of these. */
+  function assertEdits(environments: readonly EnvironmentModel[], may: May): void {
+    const refusing = environments.filter(({ info }) => !may("edit", info)).map(({ info }) => info.key);
+    if (refusing.length === 0) return;
+    throw problem("FORBIDDEN", `This changes ${refusing.join(" and ")} too, where you may not edit; ask somebody who may.`);
   }
 
   return {
@@ -98,13 +137,38 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
       return present(projectAt(store, place.project), place.environment, key);
     },
     browserView: (place, key) => browserViewOf(environmentIn(projectAt(store, place.project), place.environment), key),
-    create: (project, input, author) =>
-      write({ project, environment: undefined }, input.key, author, (current) => createFlag(current, input)),
+    async create(project, input, author) {
+      let tombstone: Tombstone | undefined;
+      const result = await write({ project }, input.key, author, async (current, tx) => {
+        tombstone = await tombstoneOf(tx, current.project.id, input.key);
+        return createFlag(current, input, tombstone);
+      });
+      if (!tombstone) return result;
+      const { flag } = result;
+      const warning = `a deleted flag had the key "${flag.key}": programs that still ask for it get this one`;
+      return { ...result, flag: { ...flag, warnings: [...flag.warnings, warning] } };
+    },
     patch: (project, environment, key, patch, author) =>
-      write({ project, environment }, key, author, (current) => patchIdentity(current, key, patch, author.ifMatch)),
+      write({ project, environment }, key, author, async (current, tx) => {
+        const tombstone = patch.key === undefined ? undefined : await tombstoneOf(tx, current.project.id, patch.key);
+        return patchIdentity(current, key, patch, author.ifMatch, tombstone);
+      }),
     configure(place, key, patch, author) {
       const stored = toStored(patch, newRuleId);
       return write(place, key, author, (current) => configure(current, place.environment, key, stored, author.ifMatch));
+    },
+    replace(place, key, document, author) {
+      const stored = toStored(document, newRuleId);
+      return write(place, key, author, (current) => configure(current, place.environment, key, stored, author.ifMatch, "flag.replace"));
+    },
+    async setArchived(place, key, archived, author, may) {
+      const { project, environment } = place;
+      assertEdits(environment === undefined ? projectAt(store, project).environments : [], may);
+      return write(place, key, author, (current) => setArchived(current, environment, key, archived, author.ifMatch));
+    },
+    async delete(project, key, confirm, author, may) {
+      assertEdits(projectAt(store, project).environments, may);
+      await commit(project, undefined, key, author, (current) => deleteFlag(current, key, confirm, author.ifMatch));
     },
     kill(place, key, author) {
       const decide = (current: Current) =>

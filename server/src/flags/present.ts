@@ -26,6 +26,9 @@ export function summaryOf(environment: EnvironmentModel, flag: FlagRecord, usage
     type: identity.type,
     tags: [...identity.tags],
     owner: identity.owner,
+    kind: identity.kind,
+    expectedDays: identity.expectedDays,
+    stale: isStale(flag, Date.now()),
     archived: body.archived,
     browser: body.browser,
     state: stateWord(flag),
@@ -44,6 +47,7 @@ export function flagOf(project: ProjectModel, environment: EnvironmentModel, fla
   return {
     ...summaryOf(environment, flag, usage),
     aliases: [...identity.aliases],
+    links: identity.links.map((link) => ({ ...link })),
     createdAt: identity.createdAt,
     createdBy: identity.createdBy,
     environment: environment.info.key,
@@ -57,7 +61,10 @@ export function flagOf(project: ProjectModel, environment: EnvironmentModel, fla
     hiddenAsked: usage.hiddenAsked(environment.info.id, identity.key),
     environments: inOrder(project).flatMap((each) => {
       const record = each.flags.get(identity.key);
-      return record ? [{ environment: each.info.key, production: each.info.production, state: stateWord(record) }] : [];
+      if (!record) return [];
+      const { key, production } = each.info;
+      const { archived } = record.body;
+      return [{ environment: key, production, state: stateWord(record), archived, configurationEtag: configurationEtag(each, record) }];
     }),
   };
 }
@@ -70,6 +77,13 @@ function configurationOf({ body }: FlagRecord): Configuration {
     rules: rules.map(fromRule),
     requires: requires.map(({ flag, variants }) => ({ flag, variants: [...variants] })),
   };
+}
+
+const DAY_MS = 86_400_000;
+
+/** Past its expected life. One that is archived has ended. */
+function isStale({ identity: { createdAt, expectedDays }, body }: FlagRecord, now: number): boolean {
+  return expectedDays !== null && !body.archived && now > createdAt + expectedDays * DAY_MS;
 }
 
 function stateWord(flag: FlagRecord): FlagState {

@@ -1,10 +1,11 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Evaluation } from "@signalbox/core";
+import type { Context } from "hono";
 import type { EvaluationAnswer } from "../api-types.ts";
 import { ENVIRONMENT, environmentParams, ifMatchHeader, PROJECT, projectParams } from "../environments/params.ts";
-import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
+import { type ApiEnv, allows, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
 import * as explaining from "./explain-schema.ts";
-import { createFlags, type FlagsDeps } from "./flags.ts";
+import { createFlags, type FlagsDeps, type May } from "./flags.ts";
 import * as shapes from "./schema.ts";
 
 const flagInProject = projectParams.extend({ flag: z.string().max(100) });
@@ -61,18 +62,61 @@ const configureRoute = apiRoute("edit", {
   request: { params: flagInEnvironment, headers: ifMatchHeader, body: body(shapes.configurationPatch) },
   responses: { 200: written },
 });
+const replaceRoute = apiRoute("edit", {
+  method: "put",
+  path: `${ENVIRONMENT}/flags/{flag}`,
+  summary: "Saves the configuration as a whole document",
+  request: { params: flagInEnvironment, headers: ifMatchHeader, body: body(shapes.configuration) },
+  responses: { 200: written },
+});
+const optionalReason = { ...body(shapes.reasonBody), required: false };
+const archiveRoute = apiRoute("edit", {
+  method: "post",
+  path: `${ENVIRONMENT}/flags/{flag}/archive`,
+  summary: "Archives it in this environment: everybody gets the off variant",
+  request: { params: flagInEnvironment, headers: ifMatchHeader, body: optionalReason },
+  responses: { 200: written },
+});
+const reviveRoute = apiRoute("edit", {
+  method: "post",
+  path: `${ENVIRONMENT}/flags/{flag}/revive`,
+  summary: "Takes it out of the archive of this environment, as it was configured",
+  request: { params: flagInEnvironment, headers: ifMatchHeader, body: optionalReason },
+  responses: { 200: written },
+});
+const archiveAllRoute = apiRoute("edit", {
+  method: "post",
+  path: `${PROJECT}/flags/{flag}/archive`,
+  summary: "Archives it in every environment; If-Match lists the ETags of all configurations that change",
+  request: { params: flagInProject, headers: ifMatchHeader, body: optionalReason },
+  responses: { 200: written },
+});
+const reviveAllRoute = apiRoute("edit", {
+  method: "post",
+  path: `${PROJECT}/flags/{flag}/revive`,
+  summary: "Takes it out of the archive of every environment; If-Match as for archive",
+  request: { params: flagInProject, headers: ifMatchHeader, body: optionalReason },
+  responses: { 200: written },
+});
+const deleteRoute = apiRoute("edit", {
+  method: "delete",
+  path: `${PROJECT}/flags/{flag}`,
+  summary: "Deletes it in every environment: archived in all of them, or confirmed, and used by no other flag",
+  request: { params: flagInProject, headers: ifMatchHeader, body: { ...body(shapes.deleteFlag), required: false } },
+  responses: { 204: { description: "it is gone" } },
+});
 const killRoute = apiRoute("kill", {
   method: "post",
   path: `${ENVIRONMENT}/flags/{flag}/kill`,
   summary: "Everybody gets the off variant, at once",
-  request: { params: flagInEnvironment, body: { ...body(shapes.reasonBody), required: false } },
+  request: { params: flagInEnvironment, body: optionalReason },
   responses: { 200: written },
 });
 const restoreRoute = apiRoute("restore", {
   method: "post",
   path: `${ENVIRONMENT}/flags/{flag}/restore`,
   summary: "Lifts the kill",
-  request: { params: flagInEnvironment, body: { ...body(shapes.reasonBody), required: false } },
+  request: { params: flagInEnvironment, body: optionalReason },
   responses: { 200: written },
 });
 const evaluateRoute = apiRoute("read", {
@@ -133,6 +177,42 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
     c.header("etag", result.flag.configurationEtag);
     return c.json(result, 200);
   });
+  api.openapi(replaceRoute, async (c) => {
+    const { flag, ...place } = c.req.valid("param");
+    const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"] };
+    const result = await flags.replace(place, flag, c.req.valid("json"), author);
+    c.header("etag", result.flag.configurationEtag);
+    return c.json(result, 200);
+  });
+  for (const [route, archived] of [
+    [archiveRoute, true],
+    [reviveRoute, false],
+  ] as const) {
+    api.openapi(route, async (c) => {
+      const { flag, ...place } = c.req.valid("param");
+      const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"], reason: c.req.valid("json")?.reason };
+      const result = await flags.setArchived(place, flag, archived, author, mayOf(c));
+      c.header("etag", result.flag.configurationEtag);
+      return c.json(result, 200);
+    });
+  }
+  for (const [route, archived] of [
+    [archiveAllRoute, true],
+    [reviveAllRoute, false],
+  ] as const) {
+    api.openapi(route, async (c) => {
+      const { flag, project } = c.req.valid("param");
+      const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"], reason: c.req.valid("json")?.reason };
+      return c.json(await flags.setArchived({ project }, flag, archived, author, mayOf(c)), 200);
+    });
+  }
+  api.openapi(deleteRoute, async (c) => {
+    const { flag, project } = c.req.valid("param");
+    const { confirm, reason } = c.req.valid("json") ?? {};
+    const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"], reason };
+    await flags.delete(project, flag, confirm, author, mayOf(c));
+    return c.body(null, 204);
+  });
   api.openapi(killRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
     return c.json(await flags.kill(place, flag, { ...authorOf(c), reason: c.req.valid("json")?.reason }), 200);
@@ -154,6 +234,11 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
     return c.json(await flags.effect(c.req.valid("param"), flag, configuration, whom), 200);
   });
   return api;
+}
+
+function mayOf(c: Context<ApiEnv>): May {
+  const { scope } = c.var.identity;
+  return (action) => allows(scope, action);
 }
 
 /** The same, with the value as JSON of our own. */

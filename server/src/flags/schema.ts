@@ -129,6 +129,23 @@ export const rule = z.strictObject({
 export const requirement = z.strictObject({ flag: flagKey, variants: z.array(variantKey).min(1).max(32) });
 export const mode = z.enum(["off", "targeted", "on", "inherit"]);
 const flagType = z.enum(["boolean", "string", "number", "json"]);
+const flagKind = z
+  .enum(["release", "experiment", "ops", "permission"])
+  .describe("release: goes when everybody has it; experiment: goes when it is decided; ops: a switch that stays; permission: who may what");
+const link = z.strictObject({
+  title: z.string().trim().min(1).max(100),
+  url: z.url({ protocol: /^https?$/, error: "a link begins with https:// or http://" }).max(2000),
+});
+const links = z.array(link).max(20);
+const expectedDays = z
+  .number()
+  .int()
+  .min(1)
+  .max(3650)
+  .nullable()
+  .describe("days after its creation by which it should be gone; null: it stays");
+const reason = z.string().max(500).optional();
+const reuse = z.boolean().optional().describe("also a key that a deleted flag had");
 
 /** What one environment holds of a flag, without the kill. PATCH takes any of these fields; a field given replaces the old one whole. */
 export const configuration = z.strictObject({
@@ -151,11 +168,15 @@ export const createFlag = z.strictObject({
   description: z.string().max(5000).optional(),
   tags: z.array(z.string().min(1).max(50)).max(50).optional(),
   owner: z.string().max(100).optional(),
+  links: links.optional(),
+  kind: flagKind.optional().describe("release when absent"),
+  expectedDays: expectedDays.optional(),
   type: flagType.optional().describe("boolean when absent"),
   values: z.record(variantKey, json).optional().describe("for types other than boolean"),
   off: variantKey.optional(),
   on: variantKey.optional(),
   browser: z.boolean().optional().describe("visible to browser SDK keys, in every environment; false when absent"),
+  reuse,
 });
 
 export const patchFlag = z.strictObject({
@@ -164,9 +185,17 @@ export const patchFlag = z.strictObject({
   description: z.string().max(5000).optional(),
   tags: z.array(z.string().min(1).max(50)).max(50).optional(),
   owner: z.string().max(100).nullable().optional(),
+  links: links.optional(),
+  kind: flagKind.optional(),
+  expectedDays: expectedDays.optional(),
+  reuse,
 });
 
-export const reasonBody = z.strictObject({ reason: z.string().max(500).optional() });
+export const reasonBody = z.strictObject({ reason });
+export const deleteFlag = z.strictObject({
+  confirm: z.string().max(100).optional().describe("the flag's key: deletes it although it is not archived in every environment"),
+  reason,
+});
 
 export const state = z.object({
   word: z.enum(["OFF", "KILLED", "SOME", "ON", "INHERITS"]),
@@ -183,6 +212,9 @@ export const flagSummary = z.object({
   type: flagType,
   tags: z.array(z.string()),
   owner: z.string().nullable(),
+  kind: flagKind,
+  expectedDays,
+  stale: z.boolean().describe("past its expected life"),
   archived: z.boolean(),
   browser: z.boolean(),
   state,
@@ -195,6 +227,7 @@ export const flagSummary = z.object({
 
 export const flag = flagSummary.extend({
   aliases: z.array(z.string()),
+  links,
   createdAt: z.number(),
   createdBy: z.string(),
   environment: z.string(),
@@ -209,7 +242,9 @@ export const flag = flagSummary.extend({
     .object({ at: z.number(), app: z.string() })
     .nullable()
     .describe("a browser asked for it although it is hidden from browsers"),
-  environments: z.array(z.object({ environment: z.string(), production: z.boolean(), state })),
+  environments: z.array(
+    z.object({ environment: z.string(), production: z.boolean(), state, archived: z.boolean(), configurationEtag: z.string() }),
+  ),
 });
 
 export const flagList = z.object({ environment: z.string(), revision: z.number(), flags: z.array(flagSummary) });

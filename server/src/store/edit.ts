@@ -30,6 +30,14 @@ export type Edit =
   /** `key` is the one that the flag had before; absent for a new flag, whose configurations follow as edits of their own. */
   | { readonly kind: "identity"; readonly key?: string; readonly identity: FlagIdentity }
   | { readonly kind: "flag"; readonly environmentId: number; readonly flag: FlagRecord }
+  /** Gone from every environment. `keys` are its own and its old ones: each gets a tombstone. */
+  | {
+      readonly kind: "flag-gone";
+      readonly identity: FlagIdentity;
+      readonly keys: readonly string[];
+      readonly at: number;
+      readonly by: string;
+    }
   | { readonly kind: "group"; readonly environmentId: number; readonly group: GroupRecord }
   | { readonly kind: "group-gone"; readonly environmentId: number; readonly group: GroupRecord }
   | { readonly kind: "settings"; readonly environmentId: number; readonly settings: EnvironmentSettings }
@@ -55,13 +63,13 @@ export interface Applied {
 
 /**
  * Applies edits to the model: pure, and only the entries that they touch are computed anew. Each environment that an edit
- * belongs to goes up by one revision; an identity belongs to all of them.
+ * belongs to goes up by one revision; the identity of a flag belongs to all of them.
  */
 export function applyEdits(project: ProjectModel, edits: readonly Edit[]): Applied {
   const changes = new Map<number, Record<Projection, ProjectedChange>>();
   const facts = new Map<number, FactRows>();
   const environments = project.environments.map((environment) => {
-    const own = edits.filter((edit) => edit.kind === "identity" || edit.environmentId === environment.info.id);
+    const own = edits.filter((edit) => !("environmentId" in edit) || edit.environmentId === environment.info.id);
     if (own.length === 0) return environment;
     const after = applyTo(environment, own);
     changes.set(environment.info.id, after.changes);
@@ -94,6 +102,12 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
         flags.set(edit.flag.identity.key, edit.flag);
         touchFlag(touched, edit.flag);
         break;
+      case "flag-gone": {
+        const gone = flags.get(edit.identity.key);
+        if (gone) touchFlag(touched, gone);
+        flags.delete(edit.identity.key);
+        break;
+      }
       case "group":
       case "group-gone":
         if (edit.kind === "group") groups.set(edit.group.key, edit.group);

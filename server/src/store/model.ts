@@ -1,6 +1,6 @@
 import type { Condition, Hex64, Projection } from "@signalbox/core";
 import type { EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
-import type { StoredConfiguration, StoredKill } from "./define.ts";
+import type { FlagKind, FlagLink, StoredConfiguration, StoredKill } from "./define.ts";
 
 /**
  * What the store holds in memory of its rows. Everything is immutable: a write makes new objects that share what did not
@@ -16,6 +16,10 @@ export interface FlagIdentity {
   readonly type: "boolean" | "string" | "number" | "json";
   readonly tags: readonly string[];
   readonly owner: string | null;
+  readonly links: readonly FlagLink[];
+  readonly kind: FlagKind;
+  /** Days after its creation by which it should be gone; null for one that stays. */
+  readonly expectedDays: number | null;
   readonly version: number;
   readonly createdAt: number;
   readonly createdBy: string;

@@ -183,6 +183,20 @@ export function writeEdit(tx: Tx, projectId: number, edit: Edit): void {
         .run();
       return;
     }
+    case "flag-gone": {
+      const { flag, flagAlias, flagConfiguration, flagTombstone } = tables;
+      const { identity, keys, at, by } = edit;
+      tx.delete(flagConfiguration).where(eq(flagConfiguration.flagId, identity.id)).run();
+      tx.delete(flagAlias).where(eq(flagAlias.flagId, identity.id)).run();
+      tx.delete(flag).where(eq(flag.id, identity.id)).run();
+      const stone = { deletedAt: at, deletedBy: by };
+      for (const key of keys)
+        tx.insert(flagTombstone)
+          .values({ projectId, key, ...stone })
+          .onConflictDoUpdate({ target: [flagTombstone.projectId, flagTombstone.key], set: stone })
+          .run();
+      return;
+    }
     case "group":
       writeGroup(tx, edit.environmentId, edit.group);
       return;

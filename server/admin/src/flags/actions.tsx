@@ -21,8 +21,27 @@ export function takeFlag(client: QueryClient, place: Place, flag: Flag, oldKey =
 }
 
 function summaryOf(flag: Flag): FlagSummary {
-  const { key, name, description, type, tags, owner, archived, browser, state, killed, seen, perMinute, updatedAt, updatedBy } = flag;
-  return { key, name, description, type, tags, owner, archived, browser, state, killed, seen, perMinute, updatedAt, updatedBy };
+  const { key, name, description, type, tags, owner, kind, expectedDays, stale, archived, browser, state, killed, seen, perMinute } = flag;
+  const { updatedAt, updatedBy } = flag;
+  return {
+    key,
+    name,
+    description,
+    type,
+    tags,
+    owner,
+    kind,
+    expectedDays,
+    stale,
+    archived,
+    browser,
+    state,
+    killed,
+    seen,
+    perMinute,
+    updatedAt,
+    updatedBy,
+  };
 }
 
 /** The writes on one flag, each of which says what it did and offers Undo. */
