@@ -29,7 +29,7 @@ export {
 export { type Call, CONDITION_DEPTH_READ_MAX, type RegexEngine } from "./conditions.ts";
 export { SAMPLED_ATTRIBUTES_MAX, SAMPLED_MAX, SAMPLED_VALUE_LENGTH_MAX } from "./context-sample.ts";
 export { instantOf, msOfDay, parseDate, type WrittenDate } from "./dates.ts";
-export { digestOf, xor64, ZERO64 } from "./digest.ts";
+export { digestOf, xor64, xorAll, ZERO64 } from "./digest.ts";
 export { ARRIVAL_MS_MAX, askEarlyAccess, type EarlyAccessGroup, type Membership, readGroups, readMembership } from "./early-access.ts";
 export { type Difference, type EffectOf, effect, sampleContexts } from "./effect.ts";
 export { type EvaluateOptions, evaluate, type Override, typeMatches, unreadableBecause } from "./evaluate.ts";

@@ -24,6 +24,7 @@ import type {
   ProjectModel,
 } from "./model.ts";
 import { type BrowserView, browserFlag, browserView, flagsUsing, serverFlag, serverGroup, signed } from "./project.ts";
+import type { Turn } from "./queue.ts";
 
 /** What a decision asks the store to write: plain data, applied to the model in memory and to rows alike. */
 export type Edit =
@@ -66,20 +67,42 @@ export interface Applied {
  * belongs to goes up by one revision; the identity of a flag belongs to all of them.
  */
 export function applyEdits(project: ProjectModel, edits: readonly Edit[]): Applied {
+  const steps = applying(project, edits);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** The same for thousands of edits: others get their turn in between. */
+export async function applyEditsInTurns(project: ProjectModel, edits: readonly Edit[], turn: Turn): Promise<Applied> {
+  const steps = applying(project, edits);
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    await turn();
+  }
+}
+
+/** Stops after each entry. */
+function* applying(project: ProjectModel, edits: readonly Edit[]): Generator<undefined, Applied> {
   const changes = new Map<number, Record<Projection, ProjectedChange>>();
   const facts = new Map<number, FactRows>();
-  const environments = project.environments.map((environment) => {
+  const environments: EnvironmentModel[] = [];
+  for (const environment of project.environments) {
     const own = edits.filter((edit) => !("environmentId" in edit) || edit.environmentId === environment.info.id);
-    if (own.length === 0) return environment;
-    const after = applyTo(environment, own);
-    changes.set(environment.info.id, after.changes);
-    if (after.facts.added.length > 0) facts.set(environment.info.id, after.facts);
-    return after.environment;
-  });
+    if (own.length === 0) environments.push(environment);
+    else {
+      const after = yield* applyTo(environment, own);
+      changes.set(environment.info.id, after.changes);
+      if (after.facts.added.length > 0) facts.set(environment.info.id, after.facts);
+      environments.push(after.environment);
+    }
+  }
   return { project: { ...project, environments }, changes, facts };
 }
 
-function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
+function* applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
   let { settings } = before;
   const flags = new Map(before.flags);
   const groups = new Map(before.groups);
@@ -88,6 +111,7 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
   let facts: FactsChange | undefined;
 
   for (const edit of edits) {
+    yield;
     switch (edit.kind) {
       case "identity": {
         const was = edit.key === undefined ? undefined : flags.get(edit.key);
@@ -135,7 +159,7 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
     if (flag) touchFlag(touched, flag);
   }
 
-  const rows = { flags, groups };
+  const rows = { flags, groups, owners: aliasOwners(flags) };
   const revision = before.revision + 1;
   const members: ListStep[] = [];
   for (const [key, { add, remove }] of lists.changed()) {
@@ -149,8 +173,8 @@ function applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
   const view = browserView({ groups, settings, factNumbers: before.factNumbers });
   const flagFacts = new FactsByFlag(before.flagFacts);
   const position = { generation: before.generation, revision, factsAt };
-  const server = step(before, "server", position, touched, (id) => serverEntry(id, rows), members);
-  const browser = step(before, "browser", position, touched, (id) => browserEntry(id, flags, view, flagFacts), []);
+  const server = yield* step(before, "server", position, touched, (id) => serverEntry(id, rows), members);
+  const browser = yield* step(before, "browser", position, touched, (id) => browserEntry(id, rows, view, flagFacts), []);
   const forgotten = view.facts.forget(flagFacts.all);
   const environment: EnvironmentModel = {
     ...before,
@@ -175,10 +199,21 @@ function touchFlag(touched: Set<EntryId>, { identity }: FlagRecord): void {
 }
 
 type Rows = Pick<EnvironmentModel, "flags" | "groups">;
+/** Whose old keys they are. */
+type Owners = ReadonlyMap<string, FlagRecord>;
+interface OwnedRows extends Rows {
+  readonly owners: Owners;
+}
 
-function serverEntry(id: EntryId, { flags, groups }: Rows): Entry | undefined {
+function aliasOwners(flags: Rows["flags"]): Owners {
+  const owners = new Map<string, FlagRecord>();
+  for (const flag of flags.values()) for (const alias of flag.identity.aliases) owners.set(alias, flag);
+  return owners;
+}
+
+function serverEntry(id: EntryId, { flags, groups, owners }: OwnedRows): Entry | undefined {
   const [kind, key] = splitId(id);
-  if (kind === "alias") return aliasEntry(key, flags, () => true);
+  if (kind === "alias") return aliasEntry(key, owners, () => true);
   if (kind === "group") {
     const group = groups.get(key);
     return group && signed(serverGroup(group));
@@ -187,9 +222,9 @@ function serverEntry(id: EntryId, { flags, groups }: Rows): Entry | undefined {
   return flag && signed(serverFlag(flag));
 }
 
-function browserEntry(id: EntryId, flags: Rows["flags"], view: BrowserView, flagFacts: FactsByFlag): Entry | undefined {
+function browserEntry(id: EntryId, { flags, owners }: OwnedRows, view: BrowserView, flagFacts: FactsByFlag): Entry | undefined {
   const [kind, key] = splitId(id);
-  if (kind === "alias") return aliasEntry(key, flags, (flag) => browserFlag(flag, view) !== undefined);
+  if (kind === "alias") return aliasEntry(key, owners, (flag) => browserFlag(flag, view) !== undefined);
   if (kind !== "flag") return undefined;
   const flag = flags.get(key);
   const seen = flag && browserFlag(flag, view);
@@ -216,11 +251,9 @@ class FactsByFlag {
   }
 }
 
-function aliasEntry(key: string, flags: ReadonlyMap<string, FlagRecord>, visible: (flag: FlagRecord) => boolean): Entry | undefined {
-  for (const flag of flags.values()) {
-    if (flag.identity.aliases.includes(key)) return visible(flag) ? signed({ kind: "alias", key, flag: flag.identity.key }) : undefined;
-  }
-  return undefined;
+function aliasEntry(key: string, owners: Owners, visible: (flag: FlagRecord) => boolean): Entry | undefined {
+  const flag = owners.get(key);
+  return flag && visible(flag) ? signed({ kind: "alias", key, flag: flag.identity.key }) : undefined;
 }
 
 function splitId(id: EntryId): [kind: string, key: string] {
@@ -241,14 +274,14 @@ function listStep(before: GroupEntry, group: GroupRecord, add: readonly Hex64[],
 }
 
 /** Replaces the touched entries whose fingerprint differs, and the lists that changed. */
-function step(
+function* step(
   before: EnvironmentModel,
   projection: Projection,
   position: Pick<ProjectedState, "generation" | "revision" | "factsAt">,
   touched: Iterable<EntryId>,
   entryOf: (id: EntryId) => Entry | undefined,
   lists: readonly ListStep[],
-): { state: ProjectedState; bytes: number; change: ProjectedChange } {
+): Generator<undefined, { state: ProjectedState; bytes: number; change: ProjectedChange }> {
   const state = before.states[projection];
   const put: Entry[] = [];
   const remove: EntryId[] = [];
@@ -259,6 +292,7 @@ function step(
     bytes += (entry ? entryBytes(entry) : 0) - (old ? entryBytes(old) : 0);
   };
   for (const id of touched) {
+    yield;
     const old = state.entries.get(id);
     const entry = entryOf(id);
     if (old?.fp === entry?.fp) continue;
@@ -322,7 +356,8 @@ export function projectAll(
     }
     return { ...position, digest, entries };
   };
-  const server = all([...ids, ...[...rows.groups.keys()].map((key) => `group:${key}`)], (id) => serverEntry(id, rows));
-  const browser = all(ids, (id) => browserEntry(id, rows.flags, view, flagFacts));
+  const owned = { ...rows, owners: aliasOwners(rows.flags) };
+  const server = all([...ids, ...[...rows.groups.keys()].map((key) => `group:${key}`)], (id) => serverEntry(id, owned));
+  const browser = all(ids, (id) => browserEntry(id, owned, view, flagFacts));
   return { states: { server, browser }, flagFacts: flagFacts.all, newFacts: view.facts.added };
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Entry, type Hex64, xor64, ZERO64 } from "@signalbox/core";
+import { type Entry, type Hex64, xor64, xorAll } from "@signalbox/core";
 
 type Unsigned<E> = E extends Entry ? Omit<E, "fp"> : never;
 /** An entry before its fingerprint. */
@@ -12,12 +12,12 @@ export type EntryBody = Unsigned<Entry>;
 export function fingerprint(body: EntryBody): Hex64 {
   if (body.kind !== "group" || !body.list) return hash64(body.kind, body.key, canonicalJson(body));
   const { members, ...list } = body.list;
-  return members.reduce(xor64, hash64(body.kind, body.key, canonicalJson({ ...body, list })));
+  return xor64(xorAll(members), hash64(body.kind, body.key, canonicalJson({ ...body, list })));
 }
 
 /** The fingerprint of a list group after its members changed, from the one before: `changes` are the hashes that came or went. */
 export function fingerprintAfter(before: Hex64, changes: readonly Hex64[]): Hex64 {
-  return xor64(before, changes.reduce(xor64, ZERO64));
+  return xor64(before, xorAll(changes));
 }
 
 function hash64(kind: string, key: string, json: string): Hex64 {

@@ -11,17 +11,29 @@ const BUSY_RETRY_MS = 50;
 /** A kill goes ahead of every edit, and an edit ahead of those who join and leave, who come in floods. */
 export type Lane = "kill" | "edit" | "join";
 
+/** A write of many rows calls this between them, inside its transaction. */
+export type Turn = () => Promise<void> | undefined;
+
 export interface WriteQueue {
   /**
    * Runs `job` when all earlier ones of its lane have run, and all of the lanes above it. One that fails because another process holds
    * the lock is tried again, without holding up anything but the writes behind it, until it has waited 5 s.
+   * `turn` lets streams and requests go on after 10 ms of work. If a kill waits by then it throws: the transaction is undone, the kill
+   * goes, and the job runs once more, so that no kill waits behind 100,000 rows. Ten times at most, then the job is refused (503).
    */
-  run<T>(job: () => T | Promise<T>, lane?: Lane): Promise<T>;
+  run<T>(job: (turn: Turn) => T | Promise<T>, lane?: Lane): Promise<T>;
   /** Refuses what comes from now on and resolves when everything before has run. */
   close(): Promise<void>;
 }
 
-type Outcome = "done" | "again";
+type Outcome = "done" | "again" | "gave way";
+
+/** How long a write of many rows holds the event loop, and how often it lets a kill go first. */
+const TURN_MS = 10;
+const GIVE_WAY_MAX = 10;
+
+/** Undoes the transaction of a long write because a kill waits. Nobody but the queue sees it. */
+class GaveWay extends Error {}
 
 /** One writer: jobs run one at a time, each in a turn of its own, so that streams are served between them. */
 export function createWriteQueue(): WriteQueue {
@@ -35,6 +47,19 @@ export function createWriteQueue(): WriteQueue {
     const outcome = await job?.();
     scheduled = false;
     schedule(outcome === "again" ? BUSY_RETRY_MS : 0);
+  }
+  function turnOf(lane: Lane): Turn {
+    let since = performance.now();
+    return () => {
+      if (performance.now() - since < TURN_MS) return undefined;
+      return new Promise((resolve, reject) => {
+        setImmediate(() => {
+          since = performance.now();
+          if (lane !== "kill" && lanes.kill.length > 0) reject(new GaveWay());
+          else resolve();
+        });
+      });
+    };
   }
   function schedule(afterMs = 0): void {
     if (lanes.kill.length + lanes.edit.length + lanes.join.length > 0) {
@@ -61,10 +86,24 @@ export function createWriteQueue(): WriteQueue {
           });
         }
         const until = performance.now() + BUSY_MS_MAX;
+        let gaveWay = 0;
         const attempt = async (): Promise<Outcome> => {
           try {
-            resolve(await job());
+            resolve(await job(turnOf(name)));
           } catch (error) {
+            if (error instanceof GaveWay) {
+              gaveWay += 1;
+              if (gaveWay < GIVE_WAY_MAX) {
+                lane.unshift(attempt);
+                return "gave way";
+              }
+              reject(
+                problem("OVERLOADED", `This long write let ${gaveWay} kills go first and was not stored; try again when there are fewer.`, {
+                  headers: { "retry-after": "10" },
+                }),
+              );
+              return "done";
+            }
             if (isBusy(error) && performance.now() < until) {
               lane.unshift(attempt);
               return "again";

@@ -5,6 +5,7 @@ import type { SqliteHandle } from "./driver.ts";
 import { type Edit, entryBytes, projectAll } from "./edit.ts";
 import type { FactRows, NewFact } from "./facts.ts";
 import type { EnvironmentModel, EnvironmentSettings, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
+import type { Turn } from "./queue.ts";
 import { tables } from "./schema.sqlite.ts";
 
 /** The database as drizzle sees it, and a transaction on it. Both are synchronous. */
@@ -162,8 +163,9 @@ export function writeFacts(tx: Tx, environmentId: number, { added, forgotten }: 
       .run();
 }
 
-/** Writes the rows of one edit. Everything is inside the caller's transaction. */
-export function writeEdit(tx: Tx, projectId: number, edit: Edit): void {
+/** Writes the rows of one edit. Everything is inside the caller's transaction; `turn` may end it, to be begun anew. */
+export async function writeEdit(tx: Tx, projectId: number, edit: Edit, turn: Turn): Promise<void> {
+  await turn();
   switch (edit.kind) {
     case "identity": {
       const { aliases, ...row } = edit.identity;
@@ -209,14 +211,14 @@ export function writeEdit(tx: Tx, projectId: number, edit: Edit): void {
       return;
     case "members": {
       writeGroup(tx, edit.environmentId, edit.group);
-      writeMembers(tx, edit.group.id, edit.put, edit.drop);
+      await writeMembers(tx, edit.group.id, edit.put, edit.drop, turn);
       return;
     }
   }
 }
 
 /** Prepared once for all rows: building ten thousand statements would hold up a kill for half a second. */
-function writeMembers(tx: Tx, group: number, put: readonly Member[], drop: readonly string[]): void {
+async function writeMembers(tx: Tx, group: number, put: readonly Member[], drop: readonly string[], turn: Turn): Promise<void> {
   const { groupId, unit, state, at, by } = tables.groupMember;
   const upsert = tx
     .insert(tables.groupMember)
@@ -236,12 +238,18 @@ function writeMembers(tx: Tx, group: number, put: readonly Member[], drop: reado
       },
     })
     .prepare();
-  for (const member of put) upsert.run({ ...member });
+  for (const member of put) {
+    await turn();
+    upsert.run({ ...member });
+  }
   const remove = tx
     .delete(tables.groupMember)
     .where(and(eq(groupId, group), eq(unit, sql.placeholder("unit"))))
     .prepare();
-  for (const gone of drop) remove.run({ unit: gone });
+  for (const gone of drop) {
+    await turn();
+    remove.run({ unit: gone });
+  }
 }
 
 function writeGroup(tx: Tx, environmentId: number, group: GroupRecord): void {

@@ -11,7 +11,7 @@ import { migrateDatabase } from "./migrate.ts";
 import type { EnvironmentModel, EnvironmentSettings, ProjectModel } from "./model.ts";
 import type { Author, Origin } from "./origin.ts";
 import type { Current, Outcome } from "./outcome.ts";
-import { createWriteQueue, type Lane } from "./queue.ts";
+import { createWriteQueue, type Lane, type Turn } from "./queue.ts";
 import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX } from "./ring.ts";
 import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit, writeFacts } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
@@ -191,7 +191,7 @@ function createStore({ writer, db, directory, secret, now, log }: Opened, releas
     }
   }
 
-  async function writeNow(request: WriteRequest, decide: Decide, startedAt: number): Promise<Written> {
+  async function writeNow(request: WriteRequest, decide: Decide, startedAt: number, turn: Turn): Promise<Written> {
     const project = projects.find(({ key, hidden }) => key === request.project && (!hidden || request.hidden === true));
     if (!project) throw new RangeError(`there is no project "${request.project}"`);
     const at = now();
@@ -203,7 +203,7 @@ function createStore({ writer, db, directory, secret, now, log }: Opened, releas
       const decided = refuseTooLarge(project, await decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
       if (decided.kind !== "changed") return decided;
       if (request.idempotent) await claimKey(tx, request.idempotent, at);
-      for (const edit of decided.edits) writeEdit(tx, project.id, edit);
+      for (const edit of decided.edits) await writeEdit(tx, project.id, edit, turn);
       for (const [environmentId, facts] of decided.applied.facts) writeFacts(tx, environmentId, facts);
       for (const [environmentId, projections] of decided.applied.changes) {
         const environment = decided.applied.project.environments.find(({ info }) => info.id === environmentId);
@@ -267,7 +267,7 @@ function createStore({ writer, db, directory, secret, now, log }: Opened, releas
 
   const write: Store["write"] = (request, decide) => {
     const startedAt = performance.now();
-    return queue.run(() => guard.run(() => writeNow(request, decide, startedAt), request.lane === "kill"), request.lane);
+    return queue.run((turn) => guard.run(() => writeNow(request, decide, startedAt, turn), request.lane === "kill"), request.lane);
   };
   const project: Store["project"] = (key) => projects.find((each) => each.key === key && !each.hidden);
 
