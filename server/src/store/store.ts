@@ -6,6 +6,7 @@ import type { Log } from "../log.ts";
 import { type AuditRow, appendAudit } from "./audit.ts";
 import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
+import { environmentName, type HighWater, openHighWater, raiseGenerations } from "./high-water.ts";
 import { claimKey, isDone } from "./idempotency.ts";
 import { migrateDatabase } from "./migrate.ts";
 import type { EnvironmentModel, EnvironmentSettings, ProjectModel } from "./model.ts";
@@ -100,10 +101,17 @@ export async function openStore({ directory, driver, heartbeat = false, now = Da
       seedDatabase(db, secret, now());
       upgradeProjections(db, now());
       if (heartbeat) seedHeartbeat(db, secret, now());
+      const highWater = openHighWater(directory, log);
+      for (const environment of await handle.transaction((tx) => raiseGenerations(tx, highWater.marks, now()))) {
+        log?.warn(
+          { environment },
+          "the database is an older one than this folder has seen: its generation is raised, and programs take the state as it is here",
+        );
+      }
       // From now on the queue waits for another process's lock, and the event loop does not.
       handle.raw.pragma(`busy_timeout = ${LOCK_MS_MAX}`);
       const reader = await openSqlite(file, driver ? { driver } : {});
-      return createStore({ writer: handle, db: reader.db, directory, secret, now, log }, () => {
+      return createStore({ writer: handle, db: reader.db, directory, secret, highWater, now, log }, () => {
         reader.close();
         handle.close();
         unlock();
@@ -153,11 +161,12 @@ interface Opened {
   readonly db: Database;
   readonly directory: string;
   readonly secret: Buffer;
+  readonly highWater: HighWater;
   readonly now: () => number;
   readonly log: Pick<Log, "warn"> | undefined;
 }
 
-function createStore({ writer, db, directory, secret, now, log }: Opened, release: () => void): Store {
+function createStore({ writer, db, directory, secret, highWater, now, log }: Opened, release: () => void): Store {
   let projects: readonly ProjectModel[] = loadProjects(db);
   const environments = () => projects.flatMap((project) => project.environments);
   const infosOf = (of: readonly ProjectModel[]) => of.flatMap((project) => project.environments.map(({ info }) => info));
@@ -175,8 +184,16 @@ function createStore({ writer, db, directory, secret, now, log }: Opened, releas
     throw new RangeError(`there is no environment with the id ${id}`);
   }
 
+  function noteHead(environment: EnvironmentModel): void {
+    const { id, projectKey, key } = environment.info;
+    if (shownInfos.some((info) => info.id === id)) highWater.note(environmentName(projectKey, key), environment);
+  }
+
   function publish(commits: readonly Commit[]): void {
-    for (const commit of commits) rings.get(commit.environmentId)?.push(commit);
+    for (const commit of commits) {
+      rings.get(commit.environmentId)?.push(commit);
+      noteHead(environmentById(commit.environmentId));
+    }
     for (const commit of commits) {
       for (const listener of listeners) {
         try {
@@ -263,6 +280,7 @@ function createStore({ writer, db, directory, secret, now, log }: Opened, releas
       environments: project.environments.map((each) => (each === environment ? after : each)),
     }));
     rings.set(environmentId, createRing(revision));
+    noteHead(after);
   }
 
   const write: Store["write"] = (request, decide) => {
@@ -298,6 +316,7 @@ function createStore({ writer, db, directory, secret, now, log }: Opened, releas
     async close() {
       await queue.close();
       guard.close();
+      highWater.close();
       release();
     },
   };
