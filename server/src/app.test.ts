@@ -31,7 +31,7 @@ describe("startServer", () => {
   it("names the first account by the printed link, and keeps it over a restart", async () => {
     const data = folder();
     const server = await start({ SIGNALBOX_DATA: data });
-    const [, token = ""] = server.setupUrl()?.split("#token=") ?? [];
+    const [, token = ""] = (await server.setupUrl())?.split("#token=") ?? [];
     const send = (body: object) =>
       fetch(`${server.url}/api/v1/setup`, {
         method: "POST",
@@ -44,13 +44,13 @@ describe("startServer", () => {
     const made = await send({ token, name: NAME, password: PASSWORD });
     expect(await made.json()).toMatchObject({ user: { name: NAME }, version: "1.2.3" });
     expect((await send({ token, name: "eve", password: PASSWORD })).status).toBe(409);
-    expect(server.setupUrl()).toBeUndefined();
+    expect(await server.setupUrl()).toBeUndefined();
 
     const session = await fetch(`${server.url}/api/v1/session`, { headers: { cookie: cookieOf(made) } });
     expect(await session.json()).toMatchObject({ user: { name: NAME } });
     await started.pop()?.close();
     const again = await start({ SIGNALBOX_DATA: data });
-    expect(again.setupUrl()).toBeUndefined();
+    expect(await again.setupUrl()).toBeUndefined();
   });
 
   it("refuses a setup from a page of another origin", async () => {

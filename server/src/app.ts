@@ -28,7 +28,7 @@ export interface RunningServer {
   /** Which SQLite is open: "better-sqlite3 12.9.0 (SQLite 3.53.0)". */
   readonly driver: string;
   /** The link that names the first account; undefined once it exists. */
-  setupUrl(): string | undefined;
+  setupUrl(): Promise<string | undefined>;
   /** Takes no more requests, says goodbye to streams, lets answers finish, writes what is open. */
   close(): Promise<void>;
 }
@@ -55,6 +55,7 @@ export async function startServer(settings: Settings, { log, version }: { log: L
     try {
       const url = settings.publicUrl ?? localUrl(settings.host, port);
       const app = wire({ store, url, port, settings, log, version, descriptors });
+      await app.auth.prepare();
       const { firstAccount } = settings;
       if (firstAccount) await app.auth.ensureFirstAccount(firstAccount.name, firstAccount.password);
       answer = app.answer;

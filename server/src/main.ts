@@ -17,7 +17,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
     const stopped = stopSignal();
     const server = await startServer(settings, { log: createLog(), version });
     const sqlite = server.driver.replace(/ \(.*\)$/, "");
-    const setupUrl = server.setupUrl();
+    const setupUrl = await server.setupUrl();
     const ready = `Signalbox is ready: ${server.url} (SQLite by ${sqlite}, data in ${shown(settings.data)})`;
     // In one write, so that a program that waits for the first line has the second too.
     console.log(setupUrl ? `${ready}\nName the first account: ${setupUrl}` : ready);

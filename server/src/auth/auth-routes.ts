@@ -40,7 +40,7 @@ export function authRoutes({ auth, version, sqlite, addressOf }: AuthRoutesDeps)
       summary: "Whether the first account is still to be named",
       responses: { 200: answer(schema.setupStatus, "the status") },
     }),
-    (c) => c.json({ needed: auth.setupNeeded() }, 200),
+    async (c) => c.json({ needed: await auth.setupNeeded() }, 200),
   );
 
   api.openapi(

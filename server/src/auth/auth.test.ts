@@ -45,11 +45,15 @@ async function ana(): Promise<Identity> {
 
 describe("the first account", () => {
   it("is made once, by the token of this start, and is signed in", async () => {
-    expect(auth.setupUrl()).toBe("http://localhost:7070/setup#token=the-token-of-this-start");
+    expect(await auth.setupUrl()).toBe("http://localhost:7070/setup#token=the-token-of-this-start");
     await expect(auth.setUp("wrong", "eve", PASSWORD)).rejects.toThrow(failing("SETUP_TOKEN_WRONG"));
     const { secret } = await auth.setUp("the-token-of-this-start", "ana", PASSWORD);
-    expect((await bySession(secret)).identity).toMatchObject({ name: "ana", via: "session", scope: "admin" });
-    expect(auth.setupUrl()).toBeUndefined();
+    expect((await bySession(secret)).identity).toMatchObject({
+      name: "ana",
+      via: "session",
+      grants: [{ role: "admin", projectId: null, environmentId: null }],
+    });
+    expect(await auth.setupUrl()).toBeUndefined();
     await expect(auth.setUp("the-token-of-this-start", "eve", PASSWORD)).rejects.toThrow(failing("SETUP_DONE"));
     expect(actions()).toEqual([
       { action: "account.create", by: "ana" },
@@ -197,7 +201,8 @@ describe("a token", () => {
       name: "runbook (token of ana)",
       accountId: me.accountId,
       via: "token",
-      scope: "kill",
+      grants: [{ role: "admin", projectId: null, environmentId: null }],
+      limit: { role: "kill", projectId: null, environmentId: null, flags: null },
       selector: expect.stringMatching(/^[0-9a-f]{12}$/),
     });
     expect(JSON.stringify(store.db.select().from(tables.token).all())).not.toContain(made.token.slice(-43));

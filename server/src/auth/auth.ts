@@ -2,17 +2,20 @@ import { eq } from "drizzle-orm";
 import type { SignInLink } from "../api-types.ts";
 import { asProblem, type Problem, problem } from "../errors.ts";
 import type { Identity } from "../http/route.ts";
+import type { Database } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import { createAttempts } from "./attempts.ts";
 import type { AuthStore } from "./auth-store.ts";
 import { type SessionCookie, sessionCookie } from "./cookie.ts";
+import { grantOld, grantsOf } from "./grants.ts";
 import { crossOriginRefusal, type Header } from "./origin.ts";
 import { createPasswords } from "./passwords.ts";
+import { ADMIN_OF_EVERYTHING } from "./permissions.ts";
 import { hashOf, newSecret, sameHash } from "./secrets.ts";
 import { createSessions, type SessionAccount } from "./sessions.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 
-const { account } = tables;
+const { account, grant } = tables;
 
 export interface AuthOptions {
   readonly store: AuthStore;
@@ -33,10 +36,12 @@ export interface Auth {
   readonly cookie: SessionCookie;
   readonly tokens: Tokens;
   readonly publicUrl: string;
+  /** Once, before anything else: accounts of versions without roles become what they were, admins of everything. */
+  prepare(): Promise<void>;
   /** Whether the first account is still to be named. */
-  setupNeeded(): boolean;
+  setupNeeded(): Promise<boolean>;
   /** The link that names the first account; undefined once it exists. */
-  setupUrl(): string | undefined;
+  setupUrl(): Promise<string | undefined>;
   /** Makes the first account and signs in. SETUP_DONE when there is one, SETUP_TOKEN_WRONG for a wrong token. */
   setUp(token: string, name: string, password: string): Promise<SignedIn>;
   /** Makes the first account from the settings, unless there is one. */
@@ -66,17 +71,20 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
   const sessions = createSessions(store, now);
   const tokens = createTokens(store, now);
   const setupHash = hashOf(setupToken);
-  const setupNeeded = () => store.db.select({ id: account.id }).from(account).limit(1).get() === undefined;
+  const isThereOne = async (db: Database) => (await db.select({ id: account.id }).from(account).limit(1)).length > 0;
+  const setupNeeded = async () => !(await isThereOne(store.db));
 
   /** The check and the insert share one transaction: of two set-ups at once, one wins. Undefined when an account exists. */
   async function createFirst(name: string, password: string, via: "setup" | "settings"): Promise<SignedIn | undefined> {
     const passwordHash = await passwords.hash(password);
-    return store.transaction((tx) => {
-      if (tx.select({ id: account.id }).from(account).limit(1).get()) return undefined;
-      const [made] = tx.insert(account).values({ name, passwordHash, createdAt: now() }).returning({ id: account.id }).all();
+    return store.transaction(async (tx) => {
+      if (await isThereOne(tx)) return undefined;
+      const at = now();
+      const [made] = await tx.insert(account).values({ name, passwordHash, createdAt: at, passwordAt: at }).returning({ id: account.id });
       if (!made) throw new Error("the insert of an account returned no row");
-      store.audit(tx, { by: name, action: "account.create", target: name, after: { via } });
-      return { name, secret: via === "setup" ? sessions.start(tx, { id: made.id, name }, "setup") : "" };
+      await tx.insert(grant).values({ ...ADMIN_OF_EVERYTHING, accountId: made.id, at, by: name });
+      await store.audit(tx, { by: name, action: "account.create", target: name, after: { via, grants: [ADMIN_OF_EVERYTHING] } });
+      return { name, secret: via === "setup" ? await sessions.start(tx, { id: made.id, name }, "setup") : "" };
     });
   }
 
@@ -87,19 +95,20 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
       const refusal = crossOriginRefusal(header, publicUrl);
       if (refusal) return { refusal };
     }
-    return { identity: { name: who.name, accountId: who.id, via: "session", scope: "admin" } };
+    return { identity: { name: who.name, accountId: who.id, via: "session", grants: await grantsOf(store.db, who.id) } };
   }
 
   return {
     cookie,
     tokens,
     publicUrl,
+    prepare: () => grantOld(store, now),
     setupNeeded,
-    setupUrl: () => (setupNeeded() ? `${publicUrl}/setup#token=${setupToken}` : undefined),
+    setupUrl: async () => ((await setupNeeded()) ? `${publicUrl}/setup#token=${setupToken}` : undefined),
 
     async setUp(token, name, password) {
       const done = () => problem("SETUP_DONE", "The first account exists already; sign in with it.");
-      if (!setupNeeded()) throw done();
+      if (!(await setupNeeded())) throw done();
       if (!sameHash(hashOf(token), setupHash)) {
         throw problem("SETUP_TOKEN_WRONG", "The setup token is wrong or from an earlier start; use the link that this start printed.");
       }
@@ -109,13 +118,13 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
     },
 
     async ensureFirstAccount(name, password) {
-      if (!setupNeeded()) return false;
+      if (!(await setupNeeded())) return false;
       return (await createFirst(name, password, "settings")) !== undefined;
     },
 
     async signIn(name, password, address) {
       attempts.begin(name, address);
-      const found = store.db.select().from(account).where(eq(account.name, name)).get();
+      const [found] = await store.db.select().from(account).where(eq(account.name, name)).limit(1);
       if (!(await passwords.verify(found?.passwordHash, password)) || !found) {
         throw problem("SIGN_IN_FAILED", "The name or the password is wrong.");
       }
@@ -127,9 +136,9 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
 
     async signInByLink(link, address) {
       attempts.begin(undefined, address);
-      const signedIn = await store.transaction((tx) => {
-        const who = sessions.takeLink(tx, link);
-        return who && { name: who.name, secret: sessions.start(tx, who, "link") };
+      const signedIn = await store.transaction(async (tx) => {
+        const who = await sessions.takeLink(tx, link);
+        return who && { name: who.name, secret: await sessions.start(tx, who, "link") };
       }, true);
       if (!signedIn) throw problem("SIGN_IN_FAILED", "The link was used already or is older than 15 minutes; make a new one.");
       attempts.succeeded(undefined, address);

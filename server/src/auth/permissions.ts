@@ -25,6 +25,14 @@ export interface Place {
   readonly flag?: string | undefined;
 }
 
+/** The place that an environment is. */
+export function placeOf(environment: { readonly id: number; readonly projectId: number; readonly production: boolean }): Place {
+  return { projectId: environment.projectId, environmentId: environment.id, production: environment.production };
+}
+
+/** What the first account gets. */
+export const ADMIN_OF_EVERYTHING = { role: "admin", projectId: null, environmentId: null } as const satisfies Grant;
+
 export const EVERYTHING: Place = { projectId: null, environmentId: null, production: true };
 
 interface Rights {
@@ -68,6 +76,12 @@ export function may({ grants, limit }: Holder, action: Action, place: Place): bo
 /** Whether somebody may give this to others: only an admin of all of it, so nobody gives more than they have. */
 export function mayGrant(holder: Holder, { projectId, environmentId }: Grant): boolean {
   return may(holder, "admin", { projectId, environmentId, production: true });
+}
+
+/** Whether there is anything that they may give. */
+export function mayGrantSomething(holder: Holder): boolean {
+  // Where a limit is narrower than the grants, what it leaves is the limit's own place.
+  return [...holder.grants, ...(holder.limit ? [holder.limit] : [])].some((grant) => mayGrant(holder, grant));
 }
 
 function covers(grant: Grant, place: Place): boolean {

@@ -28,32 +28,30 @@ export function createSessions(store: AuthStore, now: () => number) {
 
   return {
     /** Starts a session in the caller's transaction and returns its secret, which goes into the cookie and nowhere else. */
-    start(tx: Tx, who: SessionAccount, via: "password" | "link" | "setup"): string {
+    async start(tx: Tx, who: SessionAccount, via: "password" | "link" | "setup"): Promise<string> {
       const secret = newSecret();
       const at = now();
-      tx.delete(session)
-        .where(or(lt(session.createdAt, at - SESSION_MS_MAX), lt(session.seenAt, at - SESSION_IDLE_MS_MAX)))
-        .run();
-      tx.insert(session)
-        .values({ hash: hashOf(secret), accountId: who.id, createdAt: at, seenAt: at })
-        .run();
-      store.audit(tx, { by: who.name, action: "session.create", target: who.name, after: { via } });
+      await tx.delete(session).where(or(lt(session.createdAt, at - SESSION_MS_MAX), lt(session.seenAt, at - SESSION_IDLE_MS_MAX)));
+      await tx.insert(session).values({ hash: hashOf(secret), accountId: who.id, createdAt: at, seenAt: at });
+      await store.audit(tx, { by: who.name, action: "session.create", target: who.name, after: { via } });
       return secret;
     },
 
     /** Whose session this is; undefined when it is unknown or over. `isUse` keeps it from becoming idle. */
     async find(secret: string, isUse: boolean): Promise<SessionAccount | undefined> {
       const hash = hashOf(secret);
-      const found = store.db
+      const [found] = await store.db
         .select({ id: account.id, name: account.name, createdAt: session.createdAt, seenAt: session.seenAt })
         .from(session)
         .innerJoin(account, eq(account.id, session.accountId))
         .where(eq(session.hash, hash))
-        .get();
+        .limit(1);
       if (!found || isOver(found)) return undefined;
       if (isUse && now() - found.seenAt > SEEN_EVERY_MS) {
         // Only a note: a database that cannot be written must not keep anybody from reading or killing.
-        await store.transaction((tx) => tx.update(session).set({ seenAt: now() }).where(eq(session.hash, hash)).run()).catch(() => {});
+        await store
+          .transaction(async (tx) => void (await tx.update(session).set({ seenAt: now() }).where(eq(session.hash, hash))))
+          .catch(() => {});
       }
       return { id: found.id, name: found.name };
     },
@@ -61,11 +59,9 @@ export function createSessions(store: AuthStore, now: () => number) {
     async end(secret: string): Promise<void> {
       const who = await this.find(secret, false);
       if (!who) return;
-      await store.transaction((tx) => {
-        tx.delete(session)
-          .where(eq(session.hash, hashOf(secret)))
-          .run();
-        store.audit(tx, { by: who.name, action: "session.end", target: who.name });
+      await store.transaction(async (tx) => {
+        await tx.delete(session).where(eq(session.hash, hashOf(secret)));
+        await store.audit(tx, { by: who.name, action: "session.end", target: who.name });
       });
     },
 
@@ -73,31 +69,29 @@ export function createSessions(store: AuthStore, now: () => number) {
     async createLink(who: SessionAccount): Promise<{ secret: string; expiresAt: number }> {
       const secret = newSecret();
       const expiresAt = now() + LINK_MS_MAX;
-      await store.transaction((tx) => {
-        tx.delete(signInLink).where(lt(signInLink.expiresAt, now())).run();
-        const open = tx.select().from(signInLink).where(eq(signInLink.accountId, who.id)).orderBy(signInLink.expiresAt).all();
+      await store.transaction(async (tx) => {
+        await tx.delete(signInLink).where(lt(signInLink.expiresAt, now()));
+        const open = await tx.select().from(signInLink).where(eq(signInLink.accountId, who.id)).orderBy(signInLink.expiresAt);
         for (const old of open.slice(0, Math.max(0, open.length - LINKS_MAX + 1))) {
-          tx.delete(signInLink).where(eq(signInLink.hash, old.hash)).run();
+          await tx.delete(signInLink).where(eq(signInLink.hash, old.hash));
         }
-        tx.insert(signInLink)
-          .values({ hash: hashOf(secret), accountId: who.id, expiresAt })
-          .run();
-        store.audit(tx, { by: who.name, action: "sign-in-link.create", target: who.name });
+        await tx.insert(signInLink).values({ hash: hashOf(secret), accountId: who.id, expiresAt });
+        await store.audit(tx, { by: who.name, action: "sign-in-link.create", target: who.name });
       });
       return { secret, expiresAt };
     },
 
     /** Uses a link up, in the caller's transaction. Undefined when it is unknown, used or over. */
-    takeLink(tx: Tx, secret: string): SessionAccount | undefined {
+    async takeLink(tx: Tx, secret: string): Promise<SessionAccount | undefined> {
       const hash = hashOf(secret);
-      const found = tx
+      const [found] = await tx
         .select({ id: account.id, name: account.name, expiresAt: signInLink.expiresAt })
         .from(signInLink)
         .innerJoin(account, eq(account.id, signInLink.accountId))
         .where(eq(signInLink.hash, hash))
-        .get();
+        .limit(1);
       if (!found) return undefined;
-      tx.delete(signInLink).where(eq(signInLink.hash, hash)).run();
+      await tx.delete(signInLink).where(eq(signInLink.hash, hash));
       return found.expiresAt < now() ? undefined : { id: found.id, name: found.name };
     },
   };

@@ -4,6 +4,8 @@ import { problem } from "../errors.ts";
 import type { Identity } from "../http/route.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { AuthStore } from "./auth-store.ts";
+import { grantsOf } from "./grants.ts";
+import type { Grant } from "./permissions.ts";
 import { hashOf, newToken, parseToken, sameHash } from "./secrets.ts";
 
 const { account, token } = tables;
@@ -94,12 +96,13 @@ export function createTokens(store: AuthStore, now: () => number) {
         // Only a note: a database that cannot be written must not keep anybody from reading or killing.
         await store.transaction((tx) => tx.update(token).set({ lastUsedAt: now() }).where(eq(token.id, row.id)).run()).catch(() => {});
       }
+      const own: Grant = { role: row.scope, projectId: row.projectId, environmentId: row.environmentId, flags: row.flags };
       const owner = store.db.select({ name: account.name }).from(account).where(eq(account.id, row.accountId)).get();
       return {
         name: `${row.name} (token of ${owner?.name ?? "nobody"})`,
         accountId: row.accountId,
         via: "token",
-        scope: row.scope,
+        ...(row.kind === "service" ? { grants: [own] } : { grants: await grantsOf(store.db, row.accountId), limit: own }),
         selector: row.selector,
       };
     },

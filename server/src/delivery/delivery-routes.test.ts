@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ApiEnv } from "../http/route.ts";
+import { callerWith } from "../http/test-caller.ts";
 import { createDelivery, type Delivery } from "./delivery.ts";
 import { deliveryRoutes } from "./delivery-routes.ts";
 import { openTestStore, type TestStore } from "./test-store.ts";
@@ -16,11 +17,8 @@ beforeEach(async () => {
   clock = manualClock();
   delivery = createDelivery({ feed: parts.store.feed, clock, log: collectingLog() });
   app = new OpenAPIHono<ApiEnv>();
-  app.use(async (c, next) => {
-    c.set("requestId", "r");
-    if (c.req.header("authorization")) c.set("identity", { name: "ada", accountId: 1, via: "token", scope: "kill" });
-    await next();
-  });
+  const ada = callerWith(parts.store, "ada", [{ role: "kill", projectId: null, environmentId: null }]);
+  app.use((c, next) => (c.req.header("authorization") ? ada(c, next) : next()));
   app.route("/", deliveryRoutes({ delivery }));
 });
 afterEach(() => parts.close());
@@ -90,7 +88,7 @@ test("places that do not exist are named", async () => {
   const environment = await app.request("/api/v1/projects/default/environments/none/instances", { headers });
   expect(await environment.json()).toMatchObject({
     code: "ENVIRONMENT_NOT_FOUND",
-    detail: expect.stringContaining("development, production"),
+    detail: expect.stringContaining('"development" and "production"'),
   });
 });
 

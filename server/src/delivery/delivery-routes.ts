@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { type Holder, may, placeOf } from "../auth/permissions.ts";
 import { ENVIRONMENT, environmentParams } from "../environments/params.ts";
 import { problem } from "../errors.ts";
 import { answer, apiRoute, createApi } from "../http/route.ts";
@@ -53,8 +54,16 @@ export function noReceipt({ key }: EnvironmentInfo, revision: number) {
   );
 }
 
+/** Only the environments that somebody may read. */
+export function readableFeed(feed: Feed, holder: Holder): Pick<Feed, "environments"> {
+  return { environments: () => feed.environments().filter((environment) => may(holder, "read", placeOf(environment))) };
+}
+
 /** Throws the problem that names what there is. */
-export function find(feed: Feed, { project, environment }: { project: string; environment: string }): EnvironmentInfo {
+export function find(
+  feed: Pick<Feed, "environments">,
+  { project, environment }: { project: string; environment: string },
+): EnvironmentInfo {
   const environments = feed.environments().filter(({ projectKey }) => projectKey === project);
   if (environments.length === 0) throw problem("PROJECT_NOT_FOUND", `There is no project "${project}".`);
   const found = environments.find(({ key }) => key === environment);

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { ADMIN_OF_EVERYTHING } from "../auth/permissions.ts";
 import type { Identity } from "../http/route.ts";
 import { createUsage } from "../usage/usage.ts";
 import { createDelivery } from "./delivery.ts";
@@ -19,7 +20,7 @@ async function start() {
   const delivery = createDelivery({ feed: parts.store.feed, clock, log });
   const usage = createUsage({ store: parts.store, clock, log });
   cleanups.push(() => usage.close());
-  const sessions = new Map<string, Identity>([["ada", { name: "ada", accountId: 1, via: "session", scope: "admin" }]]);
+  const sessions = new Map<string, Identity>([["ada", { name: "ada", accountId: 1, via: "session", grants: [ADMIN_OF_EVERYTHING] }]]);
   const listener = createStreamListener({
     delivery,
     usage,

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { HEARTBEAT_MS } from "@signalbox/core";
 import type { InstancesEvent, RevisionEvent, UsageEvent } from "../api-types.ts";
+import { may, placeOf } from "../auth/permissions.ts";
 import { problem } from "../errors.ts";
-import { allows, type Identity, unauthenticated } from "../http/route.ts";
+import { type Identity, unauthenticated } from "../http/route.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { Delivery } from "./delivery.ts";
 import type { EnvironmentInfo } from "./feed.ts";
@@ -23,6 +24,8 @@ const USAGE_GATHERED_MAX = 500;
 /** An open page. */
 interface Listener {
   readonly stream: RawStream;
+  /** Who listens, as they were at the last ping: they hear only of what they may read. */
+  identity: Identity;
   send(frame: Buffer): void;
 }
 
@@ -54,20 +57,24 @@ export function createAdminEvents({
   const changedInstances = new Map<number, InstancesEvent>();
   const gatheredUsage = new Map<string, UsageEvent>();
 
-  function send(event: EventName, data: object): void {
+  function send(event: EventName, environment: EnvironmentInfo | undefined, data: object): void {
+    if (!environment) return;
+    const place = placeOf(environment);
     const frame = encode(event, data);
-    for (const listener of listeners) listener.send(frame);
+    for (const listener of listeners) if (may(listener.identity, "read", place)) listener.send(frame);
   }
+  const named = (of: { readonly project: string; readonly environment: string }) =>
+    feed.environments().find(({ projectKey, key }) => projectKey === of.project && key === of.environment);
 
   function gather(): void {
     stopGathering ??= clock.after(GATHER_MS, () => {
       stopGathering = undefined;
       for (const { environment, revision } of changedReceipts.values()) {
         const receipt = receipts.of(environment.id, revision);
-        if (receipt) send("receipt", { project: environment.projectKey, ...receipt });
+        if (receipt) send("receipt", environment, { project: environment.projectKey, ...receipt });
       }
-      for (const event of changedInstances.values()) send("instances", event);
-      for (const event of gatheredUsage.values()) send("usage", event);
+      for (const event of changedInstances.values()) send("instances", named(event), event);
+      for (const event of gatheredUsage.values()) send("usage", named(event), event);
       changedReceipts.clear();
       changedInstances.clear();
       gatheredUsage.clear();
@@ -78,9 +85,10 @@ export function createAdminEvents({
     moved.set(environment.id, environment);
     stopMoving ??= clock.after(MOVED_GATHER_MS, () => {
       stopMoving = undefined;
-      for (const { id, projectKey: project, key } of moved.values()) {
+      for (const environment of moved.values()) {
+        const { id, projectKey: project, key } = environment;
         const event: InstancesEvent = { project, environment: key, connected: instances.connected(id), app: null, joined: false };
-        send("instances", event);
+        send("instances", environment, event);
       }
       moved.clear();
     });
@@ -100,7 +108,7 @@ export function createAdminEvents({
         action,
         target,
       };
-      send("revision", event);
+      send("revision", environment, event);
     }),
     receipts.listen((environment, revision) => {
       if (listeners.size === 0) return;
@@ -137,15 +145,15 @@ export function createAdminEvents({
   async function identify(req: IncomingMessage): Promise<Identity> {
     const identity = await authenticate(req);
     if (!identity) throw unauthenticated();
-    if (!allows(identity.scope, "read")) throw problem("FORBIDDEN", `A token with the scope "${identity.scope}" may not read events.`);
     return identity;
   }
 
-  function listen(stream: RawStream, req: IncomingMessage): void {
+  function listen(stream: RawStream, req: IncomingMessage, identity: Identity): void {
     let unread: Buffer[] = [];
     let unreadBytes = 0;
     const listener: Listener = {
       stream,
+      identity,
       send(frame) {
         if (stream.idle) stream.write(frame);
         else {
@@ -159,8 +167,9 @@ export function createAdminEvents({
     const ping = () => {
       // Whoever signs out or loses a token stops hearing within one heartbeat.
       identify(req).then(
-        () => {
+        (now) => {
           if (stream.destroyed) return;
+          listener.identity = now;
           listener.send(encode("ping", { at: clock.now() }));
           stopPing = clock.after(HEARTBEAT_MS, ping);
         },
@@ -193,9 +202,9 @@ export function createAdminEvents({
       }
       opening += 1;
       identify(req)
-        .then(() => {
+        .then((identity) => {
           const stream = RawStream.open(req, res, clock, {});
-          if (stream) listen(stream, req);
+          if (stream) listen(stream, req, identity);
         })
         .catch((error: unknown) => writeProblem({ req, res, log }, error))
         .finally(() => {

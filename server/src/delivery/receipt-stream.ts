@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { problem } from "../errors.ts";
-import { allows, type Identity, unauthenticated } from "../http/route.ts";
+import { type Identity, unauthenticated } from "../http/route.ts";
 import type { Delivery } from "./delivery.ts";
-import { find, noReceipt } from "./delivery-routes.ts";
+import { find, noReceipt, readableFeed } from "./delivery-routes.ts";
 import { writeProblem } from "./raw-problem.ts";
 import { RawStream } from "./raw-stream.ts";
 
@@ -35,9 +35,8 @@ export function createReceiptStreams({
   async function answer(req: IncomingMessage, res: ServerResponse, path: string): Promise<void> {
     const identity = await authenticate(req);
     if (!identity) throw unauthenticated();
-    if (!allows(identity.scope, "read")) throw problem("FORBIDDEN", `A token with the scope "${identity.scope}" may not read receipts.`);
     const [, project = "", key = "", digits] = PATH.exec(path) ?? [];
-    const environment = find(feed, { project: decoded(project), environment: decoded(key) });
+    const environment = find(readableFeed(feed, identity), { project: decoded(project), environment: decoded(key) });
     const revision = Number(digits);
     if (!receipts.of(environment.id, revision)) throw noReceipt(environment, revision);
     const stream = RawStream.open(req, res, clock, {});

@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Project } from "../api-types.ts";
+import type { Access } from "../auth/access.ts";
 import { problem } from "../errors.ts";
 import { type ApiEnv, answer, apiRoute, createApi } from "../http/route.ts";
 import type { ProjectModel } from "../store/model.ts";
@@ -14,11 +15,11 @@ export interface EnvironmentDeps {
   readonly publicUrl: string;
 }
 
-const listRoute = apiRoute("read", {
+const listRoute = apiRoute("list", {
   method: "get",
   path: "/api/v1/projects",
   summary: "Projects with their environments",
-  responses: { 200: answer(projectList, "all projects") },
+  responses: { 200: answer(projectList, "those that the caller may read") },
 });
 const keysRoute = apiRoute("admin", {
   method: "get",
@@ -30,7 +31,7 @@ const keysRoute = apiRoute("admin", {
 
 export function environmentRoutes({ store, publicUrl }: EnvironmentDeps): OpenAPIHono<ApiEnv> {
   const api = createApi();
-  api.openapi(listRoute, (c) => c.json({ projects: store.projects().map(projectOf) }, 200));
+  api.openapi(listRoute, (c) => c.json({ projects: c.var.access.projects().map((project) => projectOf(project, c.var.access)) }, 200));
   api.openapi(keysRoute, (c) => {
     const { project, environment } = c.req.valid("param");
     const { info } = environmentIn(projectAt(store, project), environment);
@@ -48,9 +49,10 @@ export function environmentRoutes({ store, publicUrl }: EnvironmentDeps): OpenAP
   return api;
 }
 
-function projectOf(project: ProjectModel): Project {
+function projectOf(project: ProjectModel, access: Access): Project {
   const environments = inOrder(project).map(({ info, color, generation, revision }) => {
-    return { key: info.key, name: info.name, production: info.production, color, generation, revision };
+    const may = access.actions({ project: project.key, environment: info.key });
+    return { key: info.key, name: info.name, production: info.production, color, generation, revision, may };
   });
-  return { key: project.key, name: project.name, environments };
+  return { key: project.key, name: project.name, environments, may: access.actions({ project: project.key }) };
 }

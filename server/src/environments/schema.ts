@@ -1,5 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import { ACTIONS } from "../auth/permissions.ts";
 
+const may = z.array(z.enum(ACTIONS)).describe("what the caller may do here");
 export const environment = z.object({
   key: z.string(),
   name: z.string(),
@@ -7,8 +9,9 @@ export const environment = z.object({
   color: z.string(),
   generation: z.number(),
   revision: z.number(),
+  may,
 });
-export const project = z.object({ key: z.string(), name: z.string(), environments: z.array(environment) });
+export const project = z.object({ key: z.string(), name: z.string(), environments: z.array(environment), may });
 export const projectList = z.object({ projects: z.array(project) });
 export const sdkKeys = z.object({
   server: z.string(),

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Context, Evaluation } from "@signalbox/core";
 import type { BrowserView, Flag, FlagList, FlagWritten } from "../api-types.ts";
+import type { Action } from "../auth/permissions.ts";
 import { environmentIn, flagIn, problemOf, projectAt } from "../environments/located.ts";
 import { problem } from "../errors.ts";
-import type { Action } from "../http/route.ts";
 import { type EnvironmentModel, type FlagIdentity, findFlag, type ProjectModel } from "../store/model.ts";
 import type { Author } from "../store/origin.ts";
 import type { Current, Outcome } from "../store/outcome.ts";

@@ -8,6 +8,7 @@ import { environmentRoutes } from "../environments/routes.ts";
 import { createMembers } from "../groups/members.ts";
 import { groupRoutes } from "../groups/routes.ts";
 import type { ApiEnv } from "../http/route.ts";
+import { callerWith } from "../http/test-caller.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { NO_USAGE } from "../store/test-project.ts";
 import { flagRoutes } from "./routes.ts";
@@ -25,11 +26,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "signalbox-routes-"));
   store = await openStore({ directory });
   app = new OpenAPIHono<ApiEnv>();
-  app.use(async (c, next) => {
-    c.set("requestId", "request-1");
-    c.set("identity", { name: "ann", accountId: 1, via: "session", scope: "admin" });
-    await next();
-  });
+  app.use(callerWith(store, "ann"));
   const seen = { at: 5, app: "shop", variant: "off" };
   const usage = { ...NO_USAGE, seen: (_: number, key: string) => (key === "seen" ? seen : null) };
   app.route("/", flagRoutes({ store, usage }));

@@ -3,7 +3,7 @@ import type { Evaluation } from "@signalbox/core";
 import type { Context } from "hono";
 import type { EvaluationAnswer } from "../api-types.ts";
 import { ENVIRONMENT, environmentParams, ifMatchHeader, PROJECT, projectParams } from "../environments/params.ts";
-import { type ApiEnv, allows, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
+import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
 import * as explaining from "./explain-schema.ts";
 import { createFlags, type FlagsDeps, type May } from "./flags.ts";
 import * as shapes from "./schema.ts";
@@ -237,8 +237,7 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
 }
 
 function mayOf(c: Context<ApiEnv>): May {
-  const { scope } = c.var.identity;
-  return (action) => allows(scope, action);
+  return (action, { projectKey: project, key: environment }, flag) => c.var.access.may(action, { project, environment, flag });
 }
 
 /** The same, with the value as JSON of our own. */

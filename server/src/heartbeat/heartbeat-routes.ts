@@ -2,7 +2,7 @@ import { answer, apiRoute, createApi } from "../http/route.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import { heartbeat as shape } from "./schema.ts";
 
-const show = apiRoute("read", {
+const show = apiRoute("list", {
   method: "get",
   path: "/api/v1/heartbeat",
   summary: "Whether a kill would work now: the last change of the heartbeat switch, and how long it took",

@@ -1,13 +1,13 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { problem as problemSchema } from "../auth/schema.ts";
 import { IDEMPOTENCY_HEADER } from "./idempotency.ts";
-import { ACTION_FIELD, type Action, type ApiEnv } from "./route.ts";
+import { ACTION_FIELD, type ApiEnv, ROUTE_ACTIONS, type RouteAction } from "./route.ts";
 
 interface DeclaredRoute {
   readonly method: string;
   /** As in the OpenAPI document: `/api/v1/tokens/{id}`. */
   readonly path: string;
-  readonly action: Action;
+  readonly action: RouteAction;
 }
 
 /** Every route that was made with `apiRoute`. */
@@ -76,6 +76,6 @@ function isOperation(value: unknown): value is { responses: Record<string, unkno
   return typeof value === "object" && value !== null && "responses" in value;
 }
 
-function isAction(value: unknown): value is Action {
-  return typeof value === "string" && ["none", "read", "edit", "kill", "restore", "admin"].includes(value);
+function isAction(value: unknown): value is RouteAction {
+  return ROUTE_ACTIONS.some((action) => action === value);
 }

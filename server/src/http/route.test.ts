@@ -1,16 +1,19 @@
 import { z } from "@hono/zod-openapi";
 import { describe, expect, it } from "vitest";
-import type { TokenScope } from "../api-types.ts";
+import type { Grant } from "../auth/permissions.ts";
 import { problem } from "../errors.ts";
-import { type Action, apiRoute, createApi } from "./route.ts";
+import { apiRoute, createApi, type RouteAction } from "./route.ts";
+import { callerWith } from "./test-caller.ts";
 
-function api(action: Action, scope?: TokenScope) {
+const NO_PROJECTS = { projects: () => [] };
+
+function api(action: RouteAction, role?: Grant["role"]) {
   const app = createApi();
   app.use(async (c, next) => {
     c.set("requestId", "r1");
-    if (scope) c.set("identity", { name: "ana", accountId: 1, via: "token", scope });
     await next();
   });
+  if (role) app.use(callerWith(NO_PROJECTS, "ana", [{ role, projectId: null, environmentId: null }]));
   app.openapi(
     apiRoute(action, {
       method: "post",
@@ -40,19 +43,25 @@ const code = async (answer: Response | Promise<Response>) => {
 };
 
 describe("apiRoute", () => {
-  it.each<[Action, TokenScope, boolean]>([
+  it.each<[RouteAction, Grant["role"], boolean]>([
     ["read", "kill", true],
     ["kill", "kill", true],
     ["restore", "kill", false],
     ["edit", "kill", false],
     ["admin", "kill", false],
+    ["own", "kill", true],
+    ["list", "kill", true],
+    ["grant", "releaser", false],
+    ["grant", "admin", true],
+    ["edit", "editor", false],
+    ["edit", "releaser", true],
     ["restore", "operator", true],
     ["edit", "operator", false],
     ["admin", "operator", false],
     ["edit", "admin", true],
     ["admin", "admin", true],
-  ])("for the action %s and the scope %s allows: %s", async (action, scope, allowed) => {
-    const answer = await api(action, scope)('{"size":1}');
+  ])("for the action %s and the role %s everywhere allows: %s", async (action, role, allowed) => {
+    const answer = await api(action, role)('{"size":1}');
     expect(answer.status).toBe(allowed ? 200 : 403);
   });
 

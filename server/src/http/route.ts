@@ -3,7 +3,8 @@ import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { HTTPException } from "hono/http-exception";
 import type { z } from "zod";
-import type { TokenScope } from "../api-types.ts";
+import type { Access, Named } from "../auth/access.ts";
+import type { Holder } from "../auth/permissions.ts";
 import { type Problem, problem, problemResponse } from "../errors.ts";
 import type { IdempotentWrite } from "../store/idempotency.ts";
 import type { Author } from "../store/origin.ts";
@@ -11,25 +12,31 @@ import { type Idempotency, idempotent } from "./idempotency.ts";
 import { validationProblem } from "./validation.ts";
 import { hasHalfCharacter } from "./whole-characters.ts";
 
-/** What a route needs of its caller. `none` is open to everybody. */
-export type Action = "none" | "read" | "edit" | "kill" | "restore" | "admin";
+/**
+ * What a route needs of its caller. `none`: open to everybody. `own`: whoever is signed in, for what is theirs. `list`: whoever is
+ * signed in, and the handler shows only what they may read. `grant`: an admin of something, and the handler asks whether of the place
+ * that the body names. The others are asked for the project and the environment that the path names, the whole server where it names none.
+ */
+export const ROUTE_ACTIONS = ["none", "own", "list", "grant", "read", "edit", "kill", "restore", "admin"] as const;
+export type RouteAction = (typeof ROUTE_ACTIONS)[number];
 
-export interface Identity {
+/** Who calls: `grants` are the account's or the service token's own, `limit` is what a personal token keeps of them. */
+export interface Identity extends Holder {
   readonly name: string;
   readonly accountId: number;
   readonly via: "session" | "token";
-  readonly scope: TokenScope;
   /** Of the token that was sent: for the audit. */
   readonly selector?: string;
 }
 
 /**
- * What middleware tells routes. `identity` is set before any route when the request carries valid credentials; a route with an
- * action other than `none` runs only when it is. `refusal` says why credentials that were sent are not valid.
+ * What middleware tells routes. `identity` and `access` are set before any route when the request carries valid credentials; a route
+ * with an action other than `none` runs only when they are. `refusal` says why credentials that were sent are not valid.
  */
 export type ApiEnv = {
   Variables: {
     identity: Identity;
+    access: Access;
     requestId: string;
     refusal: Problem;
     address: string;
@@ -37,19 +44,6 @@ export type ApiEnv = {
     idempotentWrite: IdempotentWrite;
   };
 };
-
-const ALLOWED: Readonly<Record<TokenScope, readonly Action[]>> = {
-  admin: ["none", "read", "edit", "kill", "restore", "admin"],
-  releaser: ["none", "read", "edit", "kill", "restore"],
-  editor: ["none", "read", "edit", "kill", "restore"],
-  operator: ["none", "read", "kill", "restore"],
-  viewer: ["none", "read"],
-  kill: ["none", "read", "kill"],
-};
-
-export function allows(scope: TokenScope, action: Action): boolean {
-  return ALLOWED[scope].includes(action);
-}
 
 /** Who sent this request, and from where, for what it writes. Only in routes with an action other than `none`. */
 export function authorOf(c: Context<ApiEnv>): Author {
@@ -76,7 +70,7 @@ export function createApi(): OpenAPIHono<ApiEnv> {
 }
 
 /** `createRoute` with the action that the caller needs, checked before the input is. A body is required unless `required: false`. */
-export function apiRoute<const R extends RouteConfig>(action: Action, config: R) {
+export function apiRoute<const R extends RouteConfig>(action: RouteAction, config: R) {
   const body = config.request?.body;
   const request = body ? { ...config.request, body: { required: true, ...body } } : config.request;
   const route = createRoute({ ...config, [ACTION_FIELD]: action, middleware: [authorize(action), jsonOnly, idempotent] as const });
@@ -94,17 +88,25 @@ export function body<S extends z.ZodType>(schema: S) {
   return { content: { "application/json": { schema } } };
 }
 
-function authorize(action: Action) {
+function authorize(action: RouteAction) {
   return createMiddleware<ApiEnv>(async (c, next) => {
     if (action !== "none") {
       const identity: Identity | undefined = c.get("identity");
       if (!identity) throw c.get("refusal") ?? unauthenticated();
-      if (!allows(identity.scope, action)) {
-        throw problem("FORBIDDEN", `A token with the scope "${identity.scope}" may not do this: the action "${action}" is needed.`);
-      }
+      const project = c.req.param("project");
+      demand(c.get("access"), action, project === undefined ? undefined : { ...c.req.param(), project });
     }
     await next();
   });
+}
+
+function demand(access: Access, action: Exclude<RouteAction, "none">, at: Named | undefined): void {
+  if (action === "own") return;
+  if (action === "grant") access.demandGrant();
+  else if (action === "list") {
+    if (at) access.demandSight(at);
+  } else if (at) access.demand(action, at);
+  else access.demandEverywhere(action);
 }
 
 export function unauthenticated(): Problem {

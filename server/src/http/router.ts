@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { accessOf } from "../auth/access.ts";
 import type { Auth } from "../auth/auth.ts";
 import { authRoutes } from "../auth/auth-routes.ts";
 import type { Delivery } from "../delivery/delivery.ts";
@@ -80,7 +81,10 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
 
   app.use("/api/v1/*", async (c, next) => {
     const { identity, refusal } = await auth.identify(c.req.method, (name) => c.req.header(name));
-    if (identity) c.set("identity", identity);
+    if (identity) {
+      c.set("identity", identity);
+      c.set("access", accessOf(identity, store));
+    }
     if (refusal) c.set("refusal", refusal);
     c.set("address", addressOf(c));
     c.set("idempotency", idempotency);
@@ -147,7 +151,7 @@ function describe(app: OpenAPIHono<ApiEnv>, cookieName: string, version: string)
     }),
   );
   app.openAPIRegistry.registerPath(
-    apiRoute("read", {
+    apiRoute("list", {
       method: "get",
       path: "/api/v1/events",
       summary: "Server-sent events for the admin UI: revision, usage, instances, receipt, ping",

@@ -203,10 +203,10 @@ export function killPage({ auth, api, addressOf }: KillPageDeps) {
     return c.redirect("/kill", 303);
   });
 
-  function askToSignIn(c: Context<ApiEnv>): Response | Promise<Response> {
+  async function askToSignIn(c: Context<ApiEnv>): Promise<Response> {
     const { pathname, search } = new URL(c.req.url);
     const next = c.req.method === "GET" ? ownPath(pathname + search) : "/kill";
-    return show(c, { title: "Sign in" }, signInPage({ name: "", next, setupNeeded: auth.setupNeeded() }));
+    return show(c, { title: "Sign in" }, signInPage({ name: "", next, setupNeeded: await auth.setupNeeded() }));
   }
 
   function checkForm(c: Context<ApiEnv>, session: Session, csrf: string): void {

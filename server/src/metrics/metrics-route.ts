@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Hono } from "hono";
 import type { Auth } from "../auth/auth.ts";
+import { EVERYTHING, may } from "../auth/permissions.ts";
 import { problem } from "../errors.ts";
-import { type ApiEnv, allows, unauthenticated } from "../http/route.ts";
+import { type ApiEnv, unauthenticated } from "../http/route.ts";
 import type { Metrics } from "./metrics.ts";
 
 interface MetricsRouteDeps {
@@ -20,7 +21,12 @@ export function metricsRoute({ metrics, auth, token }: MetricsRouteDeps): Hono<A
     if (token === undefined || bearer === undefined || !isSame(bearer, token)) {
       const { identity, refusal } = await auth.identify("GET", (name) => c.req.header(name));
       if (!identity) throw refusal ?? unauthenticated();
-      if (!allows(identity.scope, "read")) throw problem("FORBIDDEN", `A token with the scope "${identity.scope}" may not read metrics.`);
+      if (!may(identity, "read", EVERYTHING)) {
+        throw problem(
+          "FORBIDDEN",
+          `${identity.name} may not read metrics: they are of the whole server, all of which one must be allowed to read.`,
+        );
+      }
     }
     c.header("cache-control", "no-store");
     return c.body(await metrics.text(), 200, { "content-type": metrics.contentType });
