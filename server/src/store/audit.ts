@@ -22,8 +22,8 @@ export interface AuditRow extends Origin {
 /** What the first row's `previousHash` is. */
 const GENESIS = "0".repeat(64);
 
-/** Appends a row, chained by hash to the one before: a row cannot be changed or taken out without all later hashes telling. */
-export function appendAudit(tx: Tx, row: AuditRow & { readonly at: number }): void {
+/** Appends a row, chained by hash to the one before: a row cannot be changed or taken out without all later hashes telling. Returns its id. */
+export function appendAudit(tx: Tx, row: AuditRow & { readonly at: number }): number {
   const last = tx.select({ hash: tables.audit.hash }).from(tables.audit).orderBy(desc(tables.audit.id)).limit(1).get();
   const previousHash = last?.hash ?? GENESIS;
   const content = {
@@ -41,9 +41,11 @@ export function appendAudit(tx: Tx, row: AuditRow & { readonly at: number }): vo
     address: row.address ?? null,
     requestId: row.requestId ?? null,
   };
-  tx.insert(tables.audit)
+  return tx
+    .insert(tables.audit)
     .values({ ...content, previousHash, hash: hashOf(previousHash, content) })
-    .run();
+    .returning({ id: tables.audit.id })
+    .get().id;
 }
 
 /** The id of the first audit row that does not fit the chain; undefined if all do. */

@@ -230,6 +230,20 @@ export function define(c: typeof columns) {
     (t) => [c.primaryKey({ columns: [t.groupId, t.unit] })],
   );
 
+  /** Clear units of rows that are no more in `group_member`, so that a revert can bring them back. Erasing a unit takes it out of both. */
+  const formerMember = c.table(
+    "former_member",
+    {
+      /** Of a group that may be deleted. */
+      groupId: c.int("group_id").notNull(),
+      unit: c.string("unit").notNull(),
+      state: c.string("state").$type<"member" | "left">().notNull(),
+      at: c.time("at").notNull(),
+      by: c.string("by").notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.groupId, t.unit] })],
+  );
+
   /** The change log: one row per revision, contiguous, written in the transaction that raised the head. */
   const changeSet = c.table(
     "change_set",
@@ -251,6 +265,18 @@ export function define(c: typeof columns) {
       writeId: c.int("write_id"),
     },
     (t) => [c.primaryKey({ columns: [t.environmentId, t.revision] })],
+  );
+
+  /** Which changes are about a flag or a group: one row for each that a change touched. */
+  const changeItem = c.table(
+    "change_item",
+    {
+      environmentId: ofEnvironment(),
+      kind: c.string("kind").$type<"flag" | "group" | "settings">().notNull(),
+      itemId: c.int("item_id").notNull(),
+      revision: c.int("revision").notNull(),
+    },
+    (t) => [c.primaryKey({ columns: [t.environmentId, t.kind, t.itemId, t.revision] })],
   );
 
   /** The whole of an environment's rows at a revision, so that the past is read from the nearest one and not from the beginning. */
@@ -501,7 +527,9 @@ export function define(c: typeof columns) {
     flagConfiguration,
     group,
     groupMember,
+    formerMember,
     changeSet,
+    changeItem,
     checkpoint,
     audit,
     actor,

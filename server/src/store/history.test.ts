@@ -19,10 +19,12 @@ import { patchSettings } from "../environments/settings.ts";
 import { configure, createFlag, patchIdentity, setKilled } from "../flags/decide.ts";
 import { committedState, preview } from "../flags/preview.ts";
 import { changeMembers, createGroup, deleteGroup, patchGroup } from "../groups/decide.ts";
+import { Fold } from "../history/fold.ts";
 import { projectAll } from "./edit.ts";
 import { fingerprint } from "./fingerprint.ts";
 import type { EnvironmentModel, Member, ProjectModel } from "./model.ts";
 import type { Current, Outcome } from "./outcome.ts";
+import { type ChangeRecord, checkpointOf, recordOf } from "./record.ts";
 import { currentOf, development, emptyProject } from "./test-project.ts";
 
 // Hundreds of histories take a second alone, and several beside a full test run.
@@ -149,6 +151,8 @@ interface Step {
   readonly action: string;
   readonly project: ProjectModel;
   readonly changes: { readonly [P in Projection]: ProjectedChange } | undefined;
+  /** As the database gives it back; absent where the step does not concern the environment. */
+  readonly record: ChangeRecord | undefined;
 }
 
 function historyOf(edits: readonly Decide[]): Step[] {
@@ -163,9 +167,16 @@ function historyOf(edits: readonly Decide[]): Step[] {
       const touched = outcome.applied.changes.has(i + 1);
       expect(revision - (before[i]?.revision ?? 0)).toBe(touched ? 1 : 0);
     }
-    steps.push({ project, action: outcome.action, changes: outcome.applied.changes.get(1) });
+    const changes = outcome.applied.changes.get(1);
+    const [was] = before;
+    const record = changes && was && stored(recordOf(was, development(project), outcome.edits));
+    steps.push({ project, action: outcome.action, changes, record });
   }
   return steps;
+}
+
+function stored<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value));
 }
 
 function commitOf(from: number, projections: Step["changes"]): Commit {
@@ -379,4 +390,32 @@ test("a rename changes nothing that any flag serves, under its new key and every
     { numRuns: 300 },
   );
   expect(renames).toBeGreaterThan(30);
+});
+
+test("every past state is its checkpoint and the records after it: rows, digests and entries", () => {
+  let lists = 0;
+  let gone = 0;
+  fc.assert(
+    fc.property(history, fc.nat(60), (edits, checkpointAt) => {
+      const steps = historyOf(edits).filter(({ record }) => record !== undefined);
+      for (const [to, { project }] of steps.entries()) {
+        const from = Math.min(checkpointAt, to);
+        const base = steps[from - 1]?.project;
+        const fold = new Fold(base && stored(checkpointOf(development(base))));
+        for (const { record = {} } of steps.slice(base ? from : 0, to + 1)) fold.push(record);
+        const live = development(project);
+        const rows = fold.rows();
+        expect(new Map([...rows.flags].sort())).toEqual(new Map([...live.flags].sort()));
+        expect(new Map([...rows.groups].sort())).toEqual(new Map([...live.groups].sort()));
+        expect(rows.settings).toEqual(live.settings);
+        const { states } = projectAll({ ...rows, factNumbers: live.factNumbers }, live.states.server);
+        expect([states.server.digest, states.browser.digest]).toEqual([live.states.server.digest, live.states.browser.digest]);
+      }
+      lists += steps.filter(({ record }) => record?.lists).length;
+      gone += steps.filter(({ record }) => record?.goneGroups).length;
+    }),
+    { numRuns: process.env.LONG ? 1_000 : 100 },
+  );
+  expect(lists).toBeGreaterThan(30);
+  expect(gone).toBeGreaterThan(3);
 });

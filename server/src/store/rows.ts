@@ -1,5 +1,5 @@
 import { type Projection, sipHash } from "@signalbox/core";
-import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
 import type { Commit, EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
 import type { SqliteHandle } from "./driver.ts";
 import { type Edit, entryBytes, projectAll } from "./edit.ts";
@@ -125,6 +125,8 @@ function stateBytes(state: ProjectedState): number {
 
 const COMMITS_PER_QUERY = 50;
 
+const { record: _record, writeId: _writeId, ...COMMIT } = getTableColumns(tables.changeSet);
+
 /**
  * The newest commits of an environment, oldest first: at most `limit`, and none older than what makes them `bytesMax` long, since a
  * group that is put whole holds its list. How long they took is not kept.
@@ -135,7 +137,7 @@ export function loadCommits(db: Database, environmentId: number, limit: number, 
   for (let bytes = 0, last = false; !last && commits.length < limit && bytes <= bytesMax; ) {
     const before = commits.at(-1)?.to;
     const rows = db
-      .select()
+      .select(COMMIT)
       .from(changeSet)
       .where(and(eq(changeSet.environmentId, environmentId), before === undefined ? undefined : lt(changeSet.revision, before)))
       .orderBy(desc(changeSet.revision))

@@ -3,7 +3,9 @@ import { type Projection, STATE_BYTES_MAX } from "@signalbox/core";
 import { and, asc, eq, lte, sql } from "drizzle-orm";
 import type { Commit, Feed, SdkKeyInfo } from "../delivery/feed.ts";
 import type { Log } from "../log.ts";
+import { createActors } from "./actors.ts";
 import { type AuditRow, appendAudit } from "./audit.ts";
+import { needsCheckpoint, openChangeLog } from "./change-log.ts";
 import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
 import { environmentName, type HighWater, openHighWater, raiseGenerations } from "./high-water.ts";
@@ -13,6 +15,7 @@ import type { EnvironmentModel, EnvironmentSettings, ProjectModel } from "./mode
 import type { Author, Origin } from "./origin.ts";
 import type { Current, Outcome } from "./outcome.ts";
 import { createWriteQueue, type Lane, type Turn } from "./queue.ts";
+import { recordOf } from "./record.ts";
 import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX } from "./ring.ts";
 import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit, writeFacts } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
@@ -111,7 +114,7 @@ export async function openStore({ directory, driver, heartbeat = false, now = Da
       // From now on the queue waits for another process's lock, and the event loop does not.
       handle.raw.pragma(`busy_timeout = ${LOCK_MS_MAX}`);
       const reader = await openSqlite(file, driver ? { driver } : {});
-      return createStore({ writer: handle, db: reader.db, directory, secret, highWater, now, log }, () => {
+      return await createStore({ writer: handle, db: reader.db, directory, secret, highWater, now, log }, () => {
         reader.close();
         handle.close();
         unlock();
@@ -166,7 +169,7 @@ interface Opened {
   readonly log: Pick<Log, "warn"> | undefined;
 }
 
-function createStore({ writer, db, directory, secret, highWater, now, log }: Opened, release: () => void): Store {
+async function createStore({ writer, db, directory, secret, highWater, now, log }: Opened, release: () => void): Promise<Store> {
   let projects: readonly ProjectModel[] = loadProjects(db);
   const environments = () => projects.flatMap((project) => project.environments);
   const infosOf = (of: readonly ProjectModel[]) => of.flatMap((project) => project.environments.map(({ info }) => info));
@@ -176,6 +179,10 @@ function createStore({ writer, db, directory, secret, highWater, now, log }: Ope
   const guard = createWriteGuard(directory, log);
   const listeners = new Set<(commit: Commit) => void>();
   const rings = new Map(environments().map((environment) => [environment.info.id, loadRing(db, environment)]));
+  const actors = createActors();
+  const changeLog = await openChangeLog(db, actors);
+  /** The environments of which a checkpoint is being kept. */
+  const checkpointing = new Set<number>();
   const newIds = { flag: nextId(db, "flag"), group: nextId(db, "flag_group") };
 
   function environmentById(id: number): EnvironmentModel {
@@ -208,19 +215,49 @@ function createStore({ writer, db, directory, secret, highWater, now, log }: Ope
     }
   }
 
+  async function transact<T>(run: (tx: Tx) => T | Promise<T>): Promise<T> {
+    try {
+      const result = await writer.transaction(run);
+      actors.settle(true);
+      return result;
+    } catch (error) {
+      actors.settle(false);
+      throw error;
+    }
+  }
+
+  /** Behind every other write, since nobody waits for it. Without it the past is read from the one before, so a failure is told and no more. */
+  function keepCheckpoint(environmentId: number): void {
+    const environment = environmentById(environmentId);
+    if (isHidden(environment) || !changeLog.isDue(environmentId, environment.revision) || checkpointing.has(environmentId)) return;
+    checkpointing.add(environmentId);
+    queue
+      .run(() => guard.run(() => transact((tx) => changeLog.checkpoint(tx, environment, now())), false), "join")
+      .catch((error: unknown) => log?.warn({ err: error, environment: environment.info.key }, "no checkpoint of the history was kept"))
+      .finally(() => checkpointing.delete(environmentId));
+  }
+
+  function isHidden({ info }: EnvironmentModel): boolean {
+    return projects.some(({ id, hidden }) => id === info.projectId && hidden === true);
+  }
+
   async function writeNow(request: WriteRequest, decide: Decide, startedAt: number, turn: Turn): Promise<Written> {
     const project = projects.find(({ key, hidden }) => key === request.project && (!hidden || request.hidden === true));
     if (!project) throw new RangeError(`there is no project "${request.project}"`);
     const at = now();
     const commits: Commit[] = [];
-    const outcome = await writer.transaction(async (tx) => {
+    const outcome = await transact(async (tx) => {
       checkHeads(tx, project);
       // Compared first: what an earlier request has written would make this one look stale.
       if (request.idempotent && (await isDone(tx, request.idempotent, at))) return UNCHANGED;
       const decided = refuseTooLarge(project, await decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
       if (decided.kind !== "changed") return decided;
       if (request.idempotent) await claimKey(tx, request.idempotent, at);
-      for (const edit of decided.edits) await writeEdit(tx, project.id, edit, turn);
+      for (const edit of decided.edits) {
+        await changeLog.keepUnits(tx, edit, turn);
+        await writeEdit(tx, project.id, edit, turn);
+      }
+      let writeId: number | null = null;
       for (const [environmentId, facts] of decided.applied.facts) writeFacts(tx, environmentId, facts);
       for (const [environmentId, projections] of decided.applied.changes) {
         const environment = decided.applied.project.environments.find(({ info }) => info.id === environmentId);
@@ -229,15 +266,20 @@ function createStore({ writer, db, directory, secret, highWater, now, log }: Ope
         const { action, target, before, after } = decided;
         const event = { environmentId, at, by: request.by, action, target, reason: request.reason ?? null };
         const kill = action === "flag.kill";
-        tx.insert(tables.changeSet)
-          .values({ ...event, generation, revision, kill, ...projections })
-          .run();
+        if (!project.hidden) {
+          const id = appendAudit(tx, { ...event, ...originOf(request), projectId: project.id, revision, before, after });
+          writeId ??= id;
+        }
+        const was = project.environments.find(({ info }) => info.id === environmentId);
+        const record = was && !project.hidden ? recordOf(was, environment, decided.edits) : undefined;
+        const kept = { record: record ? await changeLog.stored(tx, record) : null, writeId };
+        await tx.insert(tables.changeSet).values({ ...event, generation, revision, kill, ...projections, ...kept });
+        if (record) await changeLog.index(tx, environmentId, revision, record);
         tx.update(tables.environment)
           .set({ revision, factsAt, serverDigest: states.server.digest, browserDigest: states.browser.digest })
           .where(eq(tables.environment.id, environmentId))
           .run();
         if (project.hidden) cutLog(tx, environmentId, revision);
-        else appendAudit(tx, { ...event, ...originOf(request), projectId: project.id, revision, before, after });
         commits.push({ ...event, generation, from: revision - 1, to: revision, storedMs: 0, kill, projections });
       }
       return decided;
@@ -249,6 +291,7 @@ function createStore({ writer, db, directory, secret, highWater, now, log }: Ope
       if (edit.kind === "identity") newIds.flag = Math.max(newIds.flag, edit.identity.id + 1);
       if (edit.kind === "group") newIds.group = Math.max(newIds.group, edit.group.id + 1);
     }
+    for (const environmentId of outcome.applied.changes.keys()) keepCheckpoint(environmentId);
     const storedMs = performance.now() - startedAt;
     publish(commits.map((commit) => ({ ...commit, storedMs })));
     return { outcome, project: after };
@@ -260,7 +303,7 @@ function createStore({ writer, db, directory, secret, highWater, now, log }: Ope
     const { info, revision, states } = environment;
     const at = now();
     const generation = Math.max(environment.generation + 1, above + 1, Math.floor(at / 1_000));
-    await writer.transaction((tx) => {
+    await transact((tx) => {
       tx.update(tables.environment).set({ generation }).where(eq(tables.environment.id, environmentId)).run();
       const row = {
         at,
@@ -281,6 +324,12 @@ function createStore({ writer, db, directory, secret, highWater, now, log }: Ope
     }));
     rings.set(environmentId, createRing(revision));
     noteHead(after);
+  }
+
+  for (const { hidden, environments } of projects) {
+    for (const environment of hidden ? [] : environments) {
+      if (await needsCheckpoint(db, environment.info.id)) await transact((tx) => changeLog.checkpoint(tx, environment, now()));
+    }
   }
 
   const write: Store["write"] = (request, decide) => {
@@ -307,7 +356,7 @@ function createStore({ writer, db, directory, secret, highWater, now, log }: Ope
     project,
     hiddenProject: (key) => projects.find((each) => each.key === key && each.hidden),
     write,
-    transaction: (run, urgent = false) => queue.run(() => guard.run(() => writer.transaction(run), urgent), urgent ? "kill" : "edit"),
+    transaction: (run, urgent = false) => queue.run(() => guard.run(() => transact(run), urgent), urgent ? "kill" : "edit"),
     audit: (tx, row) => appendAudit(tx, { ...row, at: row.at ?? now() }),
     sdkKey: keys.find,
     showSdkKey: keys.show,

@@ -46,7 +46,7 @@ function upgrade(tx: Tx, { model, head, newFacts }: ReadEnvironment, at: number)
   const event = { environmentId, at, by: BY, action: "environment.upgrade", target: key, reason: null };
   const server: ProjectedChange = { digest: head.serverDigest, put: [], remove: [] };
   tx.insert(tables.changeSet)
-    .values({ ...event, generation, revision, kill: false, server, browser: { digest, put, remove } })
+    .values({ ...event, generation, revision, kill: false, server, browser: { digest, put, remove }, record: {} })
     .run();
   tx.update(tables.environment).set({ revision, browserDigest: digest }).where(eq(tables.environment.id, environmentId)).run();
   const flags = put.map((entry) => entry.key);
