@@ -2,7 +2,7 @@ import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { type Socket, connect as tcp } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { folder, type Server, startServer, until } from "../world.ts";
+import { folder, run, type Server, startServer, until } from "../world.ts";
 import { descriptors, freeze, has, LONG, live, residentMib, startWorld, thaw, type World } from "./processes.ts";
 import { startFaultProxy } from "./proxy.ts";
 
@@ -274,6 +274,36 @@ describe("the end of a server", { timeout: 120_000 }, () => {
       async () => flags.status.state === "live" && flags.status.revision === (await world.revision()),
       60_000,
     );
+  });
+
+  test("F67 a backup that is restored under live programs: they move to what it holds at once, twice", async () => {
+    const world = await start();
+    const own = folder("backup");
+    const file = join(own.path, "backup.db");
+    const backup = async (verb: string) => {
+      const env = { SIGNALBOX_DATA: world.data };
+      const command = run(process.execPath, ["server/bin/signalbox.js", "backup", verb, file], { env });
+      expect(await command.ended, command.output()).toBe(0);
+      return command.output();
+    };
+    // The server goes on meanwhile.
+    expect(await backup("create")).toMatch(/default\/development: \d+ flags? at revision[\s\S]*are proved/);
+    const { flags } = world.follow();
+    await live({ flags });
+    for (const round of [1, 2]) {
+      await world.turn("a", false);
+      await world.flag(`later-${round}`);
+      await until("it has the changes", () => !flags.isOn("a") && flags.isOn(`later-${round}`));
+      const before = flags.status.generation ?? 0;
+      await world.server.stop("SIGKILL");
+      await backup("restore");
+      world.server = await startServer({ data: world.data, port: world.server.port });
+      await until("it has what was restored", () => flags.isOn("a") && flags.explain(`later-${round}`).reason.kind === "ERROR", 60_000);
+      expect(flags.status.generation).toBeGreaterThan(before);
+    }
+    await world.turn("a", false);
+    await until("changes arrive as before", () => !flags.isOn("a"));
+    own.remove();
   });
 
   test.skipIf(!LONG)("F67 an older copy of the data folder under live programs: they move to what was restored", async () => {

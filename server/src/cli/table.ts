@@ -1,3 +1,4 @@
+import { backup } from "./backup.ts";
 import { killOrRestore, list, type Output, show } from "./commands.ts";
 import { effect, explain } from "./explain.ts";
 import { fleet } from "./fleet.ts";
@@ -61,6 +62,15 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ["settings signing-secret -e ENVIRONMENT", "prints the signing secrets that hold, newest first"],
     ],
     run: settings,
+  },
+  backup: {
+    words: 2,
+    help: [
+      ["backup create FILE", "the data folder (SIGNALBOX_DATA) as one file, while the server may run; proved"],
+      ["backup verify FILE", "reads a backup as a start would, and proves its digests and its audit"],
+      ["backup restore FILE", "puts it in the place of the data folder's database; the server must be stopped"],
+    ],
+    run: (options, output, _input, env) => backup(options, output, env),
   },
 };
 

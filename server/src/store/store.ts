@@ -133,7 +133,7 @@ export async function openStore({ directory, driver, heartbeat = false, now = Da
 const LOCK_MS_MAX = 20;
 
 /** SQLite keeps no checksum of its pages: this finds damage of the structure, the digests of the heads find damage of the content. */
-function checkPages({ raw }: SqliteHandle): void {
+export function checkPages({ raw }: SqliteHandle): void {
   const [found] = raw.prepare<[], [string]>("pragma quick_check(1)").raw().all();
   if (found && found[0] !== "ok") throw new DamagedFile(found[0]);
 }
@@ -141,7 +141,7 @@ function checkPages({ raw }: SqliteHandle): void {
 class DamagedFile extends Error {}
 
 /** What reading a damaged file throws, as a sentence for the person who starts it. */
-function asUnusable(error: unknown, directory: string): unknown {
+export function asUnusable(error: unknown, directory: string): unknown {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   // A SyntaxError comes from a column that holds JSON.
   const damaged = error instanceof DamagedFile || error instanceof SyntaxError || /^SQLITE_(CORRUPT|NOTADB)/.test(code);
