@@ -1,8 +1,9 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Evaluation } from "@signalbox/core";
 import type { Context } from "hono";
-import type { EvaluationAnswer } from "../api-types.ts";
+import type { EvaluationAnswer, Flag, FlagWritten } from "../api-types.ts";
 import { ENVIRONMENT, environmentParams, ifMatchHeader, PROJECT, projectParams } from "../environments/params.ts";
+import { Problem, problem } from "../errors.ts";
 import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
 import * as explaining from "./explain-schema.ts";
 import { createFlags, type FlagsDeps, type May } from "./flags.ts";
@@ -10,7 +11,7 @@ import * as shapes from "./schema.ts";
 
 const flagInProject = projectParams.extend({ flag: z.string().max(100) });
 const flagInEnvironment = environmentParams.extend({ flag: z.string().max(100) });
-const written = answer(shapes.flagWritten, "the flag as it is now, and the revision");
+const writtenAnswer = answer(shapes.flagWritten, "the flag as it is now, and the revision");
 
 const listRoute = apiRoute("read", {
   method: "get",
@@ -27,7 +28,7 @@ const createRoute = apiRoute("edit", {
   path: `${PROJECT}/flags`,
   summary: "Makes a flag, off in every environment",
   request: { params: projectParams, body: body(shapes.createFlag) },
-  responses: { 201: written },
+  responses: { 201: writtenAnswer },
 });
 const getRoute = apiRoute("read", {
   method: "get",
@@ -53,21 +54,21 @@ const patchRoute = apiRoute("edit", {
     headers: ifMatchHeader,
     body: body(shapes.patchFlag),
   },
-  responses: { 200: written },
+  responses: { 200: writtenAnswer },
 });
 const configureRoute = apiRoute("edit", {
   method: "patch",
   path: `${ENVIRONMENT}/flags/{flag}/configuration`,
   summary: "Saves fields of the configuration",
   request: { params: flagInEnvironment, headers: ifMatchHeader, body: body(shapes.configurationPatch) },
-  responses: { 200: written },
+  responses: { 200: writtenAnswer },
 });
 const replaceRoute = apiRoute("edit", {
   method: "put",
   path: `${ENVIRONMENT}/flags/{flag}`,
   summary: "Saves the configuration as a whole document",
   request: { params: flagInEnvironment, headers: ifMatchHeader, body: body(shapes.configuration) },
-  responses: { 200: written },
+  responses: { 200: writtenAnswer },
 });
 const optionalReason = { ...body(shapes.reasonBody), required: false };
 const archiveRoute = apiRoute("edit", {
@@ -75,28 +76,28 @@ const archiveRoute = apiRoute("edit", {
   path: `${ENVIRONMENT}/flags/{flag}/archive`,
   summary: "Archives it in this environment: everybody gets the off variant",
   request: { params: flagInEnvironment, headers: ifMatchHeader, body: optionalReason },
-  responses: { 200: written },
+  responses: { 200: writtenAnswer },
 });
 const reviveRoute = apiRoute("edit", {
   method: "post",
   path: `${ENVIRONMENT}/flags/{flag}/revive`,
   summary: "Takes it out of the archive of this environment, as it was configured",
   request: { params: flagInEnvironment, headers: ifMatchHeader, body: optionalReason },
-  responses: { 200: written },
+  responses: { 200: writtenAnswer },
 });
 const archiveAllRoute = apiRoute("edit", {
   method: "post",
   path: `${PROJECT}/flags/{flag}/archive`,
   summary: "Archives it in every environment; If-Match lists the ETags of all configurations that change",
   request: { params: flagInProject, headers: ifMatchHeader, body: optionalReason },
-  responses: { 200: written },
+  responses: { 200: writtenAnswer },
 });
 const reviveAllRoute = apiRoute("edit", {
   method: "post",
   path: `${PROJECT}/flags/{flag}/revive`,
   summary: "Takes it out of the archive of every environment; If-Match as for archive",
   request: { params: flagInProject, headers: ifMatchHeader, body: optionalReason },
-  responses: { 200: written },
+  responses: { 200: writtenAnswer },
 });
 const deleteRoute = apiRoute("edit", {
   method: "delete",
@@ -110,14 +111,14 @@ const killRoute = apiRoute("kill", {
   path: `${ENVIRONMENT}/flags/{flag}/kill`,
   summary: "Everybody gets the off variant, at once",
   request: { params: flagInEnvironment, body: optionalReason },
-  responses: { 200: written },
+  responses: { 200: writtenAnswer },
 });
 const restoreRoute = apiRoute("restore", {
   method: "post",
   path: `${ENVIRONMENT}/flags/{flag}/restore`,
   summary: "Lifts the kill",
   request: { params: flagInEnvironment, body: optionalReason },
-  responses: { 200: written },
+  responses: { 200: writtenAnswer },
 });
 const evaluateRoute = apiRoute("read", {
   method: "post",
@@ -157,7 +158,7 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
     const { flag: key, ...place } = c.req.valid("param");
     const flag = flags.get(place, key);
     c.header("etag", flag.configurationEtag);
-    return c.json(flag, 200);
+    return c.json(visibleTo(c, flag), 200);
   });
   api.openapi(browserViewRoute, (c) => {
     const { flag, ...place } = c.req.valid("param");
@@ -173,14 +174,14 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   api.openapi(configureRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
     const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"] };
-    const result = await flags.configure(place, flag, c.req.valid("json"), author);
+    const result = await written(c, flags.configure(place, flag, c.req.valid("json"), author));
     c.header("etag", result.flag.configurationEtag);
     return c.json(result, 200);
   });
   api.openapi(replaceRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
     const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"] };
-    const result = await flags.replace(place, flag, c.req.valid("json"), author);
+    const result = await written(c, flags.replace(place, flag, c.req.valid("json"), author));
     c.header("etag", result.flag.configurationEtag);
     return c.json(result, 200);
   });
@@ -191,7 +192,7 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
     api.openapi(route, async (c) => {
       const { flag, ...place } = c.req.valid("param");
       const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"], reason: c.req.valid("json")?.reason };
-      const result = await flags.setArchived(place, flag, archived, author, mayOf(c));
+      const result = await written(c, flags.setArchived(place, flag, archived, author, mayOf(c)));
       c.header("etag", result.flag.configurationEtag);
       return c.json(result, 200);
     });
@@ -215,11 +216,11 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   });
   api.openapi(killRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
-    return c.json(await flags.kill(place, flag, { ...authorOf(c), reason: c.req.valid("json")?.reason }), 200);
+    return c.json(await written(c, flags.kill(place, flag, { ...authorOf(c), reason: c.req.valid("json")?.reason })), 200);
   });
   api.openapi(restoreRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
-    return c.json(await flags.restore(place, flag, { ...authorOf(c), reason: c.req.valid("json")?.reason }), 200);
+    return c.json(await written(c, flags.restore(place, flag, { ...authorOf(c), reason: c.req.valid("json")?.reason })), 200);
   });
   api.openapi(evaluateRoute, (c) => {
     const { flag, context, configuration } = c.req.valid("json");
@@ -234,6 +235,23 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
     return c.json(await flags.effect(c.req.valid("param"), flag, configuration, whom), 200);
   });
   return api;
+}
+
+/** Without the states in environments that the caller may not read. */
+function visibleTo(c: Context<ApiEnv>, flag: Flag): Flag {
+  const project = c.req.param("project") ?? "";
+  return { ...flag, environments: flag.environments.filter(({ environment }) => c.var.access.may("read", { project, environment })) };
+}
+
+/** What a write answers, and the state that a refused one names, without what the caller may not read. */
+async function written(c: Context<ApiEnv>, writing: Promise<FlagWritten>): Promise<FlagWritten> {
+  try {
+    const result = await writing;
+    return { ...result, flag: visibleTo(c, result.flag) };
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== "ETAG_MISMATCH") throw error;
+    throw problem(error.code, error.message, { ...error.extra, current: visibleTo(c, error.extra.current as Flag) });
+  }
 }
 
 function mayOf(c: Context<ApiEnv>): May {

@@ -262,7 +262,7 @@ describe("every route, for everybody, everywhere", () => {
     // What one may read is the same for all roles.
     const readers = callers.filter(({ name }) => /^viewer|^service token|^an account/.test(name));
     const asked = readers.flatMap((caller) => reads.map((one) => ({ caller, ...one })));
-    await each(asked, async ({ caller, path, place }) => {
+    await each(asked, async ({ caller, path }) => {
       const { status, text } = await ask("GET", path, caller.headers);
       if (status >= 500 && status !== 503) wrong.push(`${caller.name}: ${path} is ${status}`);
       // What was asked for comes back in a refusal.
