@@ -5,6 +5,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Flag, FlagList, FlagWritten, Group, GroupWritten, MemberList, Problem, ProjectList, SdkKeys } from "../api-types.ts";
 import { environmentRoutes } from "../environments/routes.ts";
+import { createLists } from "../groups/lists.ts";
 import { createMembers } from "../groups/members.ts";
 import { groupRoutes } from "../groups/routes.ts";
 import type { ApiEnv } from "../http/route.ts";
@@ -30,7 +31,7 @@ beforeAll(async () => {
   const seen = { at: 5, app: "shop", variant: "off" };
   const usage = { ...NO_USAGE, seen: (_: number, key: string) => (key === "seen" ? seen : null) };
   app.route("/", flagRoutes({ store, usage }));
-  app.route("/", groupRoutes({ store, members: createMembers(store) }));
+  app.route("/", groupRoutes({ store, members: createMembers(store), lists: createLists(store) }));
   app.route("/", environmentRoutes({ store, publicUrl: "http://localhost:7070" }));
 });
 afterAll(async () => {

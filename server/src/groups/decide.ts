@@ -1,13 +1,14 @@
-import { type Condition, checkCondition, type Json, sipHash } from "@signalbox/core";
+import { type Condition, checkCondition, type Hex64, type Json, sipHash, unitTag } from "@signalbox/core";
 import type { Issue } from "../errors.ts";
 import { refusals } from "../flags/refusals.ts";
 import { applyEdits, type Edit } from "../store/edit.ts";
 import { tagsOf } from "../store/facts.ts";
 import { sameJson } from "../store/fingerprint.ts";
-import { changedList } from "../store/member-changes.ts";
+import { changedList, changedListInTurns } from "../store/member-changes.ts";
 import { type EnvironmentModel, findEnvironment, type GroupKind, type GroupRecord, type Member } from "../store/model.ts";
-import { type Current, guard, type Outcome, refused } from "../store/outcome.ts";
+import { type Current, guard, type Outcome, type Refusal, refused } from "../store/outcome.ts";
 import { flagsUsing, groupsIn } from "../store/project.ts";
+import type { Turn } from "../turns.ts";
 
 /** What may become of groups: pure functions of the committed state and the request. The store writes what they say. */
 
@@ -161,15 +162,10 @@ export function changeMembers(
   known: ReadonlyMap<string, Member>,
   action: MembersAction,
 ): Outcome {
-  const { project, now, by } = current;
-  const environment = findEnvironment(project, environmentKey);
+  const environment = findEnvironment(current.project, environmentKey);
   const group = environment?.groups.get(key);
   if (!environment || !group) return missingGroup(key, environmentKey);
-  if (group.kind === "conditions") {
-    return refused("GROUP_REFUSED", [
-      { path: "", message: `the group "${key}" has conditions and no list; edit its conditions, or make a group of kind "list"` },
-    ]);
-  }
+  if (group.kind === "conditions") return noList(group);
   const removed = new Set(change.remove);
   const both = change.add.find((unit) => removed.has(unit));
   if (both !== undefined) {
@@ -181,23 +177,81 @@ export function changeMembers(
   // A leave of somebody who never joined, or whom staff had taken out, is remembered too: it says that this person does not want in.
   const declined = action === "early-access.leave" ? change.remove.filter((unit) => isUndecided(known.get(unit))) : [];
   if (coming.length + going.length + declined.length === 0) return { kind: "unchanged" };
+  const full = tooMany(group, coming, going);
+  if (full) return full;
+  return saveMoves(current, environment, group, { coming, going, declined }, hashed(group, coming, going), action);
+}
+
+export function noList({ key }: GroupRecord): Refusal {
+  const message = `the group "${key}" has conditions and no list; edit its conditions, or make a group of kind "list"`;
+  return refused("GROUP_REFUSED", [{ path: "", message }]);
+}
+
+/** Refuses what would make a list too long. */
+export function tooMany(group: GroupRecord, coming: readonly string[], going: readonly string[]): Refusal | undefined {
   const size = group.list.length + coming.length - going.length;
-  if (size > MEMBERS_MAX && coming.length > 0) {
-    return refused("GROUP_REFUSED", [
-      {
-        path: "add",
-        message: `the group "${key}" would have ${size} members, the most is ${MEMBERS_MAX}; use a condition on an attribute for so many`,
-      },
-    ]);
-  }
-  const added = coming.map((unit) => sipHash(group.hashKey, unit));
-  const gone = going.map((unit) => sipHash(group.hashKey, unit));
+  if (size <= MEMBERS_MAX || coming.length === 0) return undefined;
+  const message = `the group "${group.key}" would have ${size} members, the most is ${MEMBERS_MAX}; use a condition on an attribute for so many`;
+  return refused("GROUP_REFUSED", [{ path: "add", message }]);
+}
+
+/** What a change does to the list that travels. */
+export interface HashedMoves {
+  readonly added: readonly Hex64[];
+  readonly gone: readonly Hex64[];
+  /** Afterwards. */
+  readonly list: readonly Hex64[];
+  readonly tags: readonly number[];
+}
+
+function hashed({ hashKey, list }: GroupRecord, coming: readonly string[], going: readonly string[]): HashedMoves {
+  const added = coming.map((unit) => sipHash(hashKey, unit));
+  const gone = going.map((unit) => sipHash(hashKey, unit));
+  return { added, gone, list: changedList(list, added, gone), tags: tagsOf([...coming, ...going]) };
+}
+
+/** The same for a hundred thousand units: others get their turn in between. */
+export async function hashedInTurns(
+  { hashKey, list }: GroupRecord,
+  coming: readonly string[],
+  going: readonly string[],
+  turn: Turn,
+): Promise<HashedMoves> {
+  const tags = new Set<number>();
+  const hashes = async (units: readonly string[]) => {
+    const of: Hex64[] = [];
+    for (const unit of units) {
+      of.push(sipHash(hashKey, unit));
+      tags.add(unitTag(unit));
+      await turn();
+    }
+    return of;
+  };
+  const added = await hashes(coming);
+  const gone = await hashes(going);
+  return { added, gone, list: await changedListInTurns(list, added, gone, turn), tags: [...tags].sort((a, b) => a - b) };
+}
+
+interface Moves extends Pick<MemberMoves, "coming" | "going"> {
+  /** They were not in it and do not want in. */
+  readonly declined: readonly string[];
+}
+
+/** The decision when it is known who moves: `group` is the record that `moves` and `hashes` were made from. */
+export function saveMoves(
+  { project, now, by }: Current,
+  environment: EnvironmentModel,
+  group: GroupRecord,
+  { coming, going, declined }: Moves,
+  { added, gone, list, tags }: HashedMoves,
+  action: MembersAction,
+): Outcome {
   const remembered = group.kind === "early-access" ? [...going, ...declined] : [];
   const edits: Edit[] = [
     {
       kind: "members",
       environmentId: environment.info.id,
-      group: { ...group, list: changedList(group.list, added, gone) },
+      group: { ...group, list },
       put: [
         ...coming.map((unit): Member => ({ unit, state: "member", at: now, by })),
         ...remembered.map((unit): Member => ({ unit, state: "left", at: now, by })),
@@ -205,12 +259,12 @@ export function changeMembers(
       drop: group.kind === "early-access" ? [] : going,
       added,
       removed: gone,
-      tags: tagsOf([...coming, ...going]),
+      tags,
     },
   ];
-  const after = { added, removed: [...gone, ...declined.map((unit) => sipHash(group.hashKey, unit))], members: size };
+  const after = { added, removed: [...gone, ...declined.map((unit) => sipHash(group.hashKey, unit))], members: list.length };
   const before = { members: group.list.length };
-  return { kind: "changed", action, target: key, edits, applied: applyEdits(project, edits), before, after };
+  return { kind: "changed", action, target: group.key, edits, applied: applyEdits(project, edits), before, after };
 }
 
 function isUndecided(member: Member | undefined): boolean {

@@ -1,18 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { conditionSentence } from "@signalbox/core";
+import type { Context } from "hono";
 import type { Group, GroupWritten } from "../api-types.ts";
 import { environmentIn, problemOf, projectAt } from "../environments/located.ts";
 import { ENVIRONMENT, environmentParams, ifMatchHeader } from "../environments/params.ts";
 import { problem } from "../errors.ts";
 import { fromCondition, toCondition } from "../flags/convert.ts";
 import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
-import type { EnvironmentModel, GroupRecord } from "../store/model.ts";
+import type { EnvironmentModel, GroupRecord, Member } from "../store/model.ts";
 import type { Author } from "../store/origin.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { usesOfGroups } from "../store/project.ts";
 import type { Store } from "../store/store.ts";
+import { type BadLine, readUnits, unitsFile } from "./csv.ts";
 import { createGroup, deleteGroup, groupEtag, patchGroup } from "./decide.ts";
+import type { Lists } from "./lists.ts";
 import type { Members } from "./members.ts";
 import * as shapes from "./schema.ts";
 
@@ -73,8 +76,32 @@ const changeMembersRoute = apiRoute("edit", {
   responses: { 200: answer(shapes.membersWritten, "the group as it is now, the revision, and who moved") },
 });
 
+const csvRoute = apiRoute("edit", {
+  method: "post",
+  path: `${ENVIRONMENT}/groups/{group}/members/csv`,
+  summary: "Adds, replaces or removes members by a CSV file, all or nothing, as one revision",
+  request: { params: groupParams, query: shapes.csvQuery, body: { content: { "text/csv": { schema: z.string() } } } },
+  responses: { 200: answer(shapes.csvAnswer, "who moved, or would, and which lines cannot be taken") },
+});
+const csvFileRoute = apiRoute("read", {
+  method: "get",
+  path: `${ENVIRONMENT}/groups/{group}/members.csv`,
+  summary: "Its members as a CSV file, which can be imported again",
+  request: { params: groupParams },
+  responses: {
+    200: { description: "unit, when and by whom it came in, ordered by unit", content: { "text/csv": { schema: z.string() } } },
+  },
+});
+const FIRST_MAX = 20;
+
+export interface GroupsDeps {
+  readonly store: Store;
+  readonly members: Members;
+  readonly lists: Lists;
+}
+
 /** The group routes of the admin API. */
-export function groupRoutes({ store, members }: { readonly store: Store; readonly members: Members }): OpenAPIHono<ApiEnv> {
+export function groupRoutes({ store, members, lists }: GroupsDeps): OpenAPIHono<ApiEnv> {
   const api = createApi();
   const at = (place: { project: string; environment: string }) => environmentIn(projectAt(store, place.project), place.environment);
 
@@ -165,7 +192,70 @@ export function groupRoutes({ store, members }: { readonly store: Store; readonl
     const moved = { added: [...moves.coming], removed: [...moves.going], keptOut: [...moves.keptOut] };
     return c.json({ ...writtenGroup(environment, place.group, outcome), ...moved }, 200);
   });
+  api.openapi(csvRoute, async (c) => {
+    const place = c.req.valid("param");
+    const { mode = "add", column, rejoin, dryRun, reason } = c.req.valid("query");
+    existing(at(place), place.group);
+    const { lines, units, bad, badLines } = await readUnits(bytesOf(c), column);
+    const isDry = dryRun === "true";
+    if (badLines > 0 && !isDry) throw badFile(bad, badLines);
+    const request = { ...place, mode, units, rejoin: rejoin === "true" };
+    const { moves, environment, changed, members } = isDry
+      ? await lists.preview(request)
+      : await lists.change(request, { ...authorOf(c), reason });
+    const some = (of: readonly string[]) => ({ count: of.length, first: of.slice(0, FIRST_MAX) });
+    const { coming, going, keptOut } = moves;
+    return c.json(
+      {
+        dryRun: isDry,
+        mode,
+        lines,
+        units: units.length,
+        coming: some(coming),
+        going: some(going),
+        keptOut: some(keptOut),
+        members,
+        badLines,
+        bad: [...bad],
+        changed,
+        revision: environment.revision,
+      },
+      200,
+    );
+  });
+  api.openapi(csvFileRoute, (c) => {
+    const place = c.req.valid("param");
+    const group = existing(at(place), place.group);
+    const file = unitsFile<CsvRow>(["unit", "added", "by"], async (after) => (await lists.page(group, after)).map(rowOf));
+    c.header("content-type", "text/csv; charset=utf-8");
+    c.header("content-disposition", `attachment; filename="${place.group}-${place.environment}.csv"`);
+    return c.body(ReadableStream.from(file) as ReadableStream<Uint8Array>, 200);
+  });
   return api;
+}
+
+interface CsvRow {
+  readonly unit: string;
+  readonly added: string;
+  readonly by: string;
+}
+
+function rowOf({ unit, at, by }: Member): CsvRow {
+  return { unit, added: new Date(at).toISOString(), by };
+}
+
+/** The body as it comes in; whole where something has read it already. */
+async function* bytesOf({ req }: Context<ApiEnv>): AsyncGenerator<Uint8Array> {
+  if (req.raw.bodyUsed) yield new Uint8Array(await req.arrayBuffer());
+  else if (req.raw.body) yield* req.raw.body;
+}
+
+function badFile(bad: readonly BadLine[], badLines: number) {
+  const [first] = bad;
+  const more = badLines > 1 ? ` ${badLines} lines cannot be taken.` : "";
+  return problem("GROUP_REFUSED", `Nothing was changed: line ${first?.line} ${first?.message}.${more}`, {
+    issues: bad.map(({ line, message }) => ({ path: `lines.${line}`, message: `line ${line} ${message}` })),
+  });
 }
 
 function existing(environment: EnvironmentModel, key: string): GroupRecord {

@@ -50,6 +50,33 @@ export const membersWritten = groupWritten.extend({
   removed: z.array(z.string()).describe("who went out"),
   keptOut: z.array(z.string()).describe("who was not added, because they have left early access by themselves"),
 });
+/** `first` of them, 20 at most. */
+const some = z.object({ count: z.number(), first: z.array(z.string()) });
+export const listMode = z.enum(["add", "replace", "remove"]);
+export const csvQuery = z.object({
+  mode: listMode
+    .optional()
+    .describe("add (when absent): its units come in; replace: it is the whole list afterwards; remove: its units go"),
+  column: z.string().min(1).max(200).optional().describe("the name of the column of units in the first line; the first column when absent"),
+  rejoin: z.enum(["true", "false"]).optional().describe("adds also those who have left early access by themselves"),
+  dryRun: z.enum(["true", "false"]).optional().describe("true: says what it would do and changes nothing"),
+  reason: z.string().max(500).optional(),
+});
+export const csvAnswer = z.object({
+  dryRun: z.boolean(),
+  mode: listMode,
+  lines: z.number().describe("lines with a unit"),
+  units: z.number().describe("different units"),
+  coming: some.describe("who came in, or would"),
+  going: some.describe("who went out, or would"),
+  keptOut: some.describe("who is not added, because they have left early access by themselves"),
+  members: z.number().describe("how many are in it afterwards"),
+  badLines: z.number().describe("lines that cannot be taken: with one, nothing is changed"),
+  bad: z.array(z.object({ line: z.number(), message: z.string() })).describe("the first 100 of them"),
+  changed: z.boolean(),
+  revision: z.number(),
+});
+
 export const member = z.object({ unit, state: z.enum(["member", "left"]), at: z.number(), by: z.string() });
 /** Ordered by unit; `next` is the cursor of the following page, null at the end. */
 export const memberList = z.object({ members: z.array(member), next: z.string().nullable() });

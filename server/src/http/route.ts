@@ -69,11 +69,15 @@ export function createApi(): OpenAPIHono<ApiEnv> {
   return api;
 }
 
-/** `createRoute` with the action that the caller needs, checked before the input is. A body is required unless `required: false`. */
+/**
+ * `createRoute` with the action that the caller needs, checked before the input is. A body is required unless `required: false`, and is JSON
+ * unless another content type is declared: then the handler reads it.
+ */
 export function apiRoute<const R extends RouteConfig>(action: RouteAction, config: R) {
   const body = config.request?.body;
   const request = body ? { ...config.request, body: { required: true, ...body } } : config.request;
-  const route = createRoute({ ...config, [ACTION_FIELD]: action, middleware: [authorize(action), jsonOnly, idempotent] as const });
+  const mediaType = Object.keys(body?.content ?? {})[0] ?? JSON_TYPE;
+  const route = createRoute({ ...config, [ACTION_FIELD]: action, middleware: [authorize(action), onlyOf(mediaType), idempotent] as const });
   // Only `required` is filled in, which is no part of the types that createRoute infers.
   return request ? Object.assign(route, { request }) : route;
 }
@@ -115,16 +119,24 @@ export function unauthenticated(): Problem {
   });
 }
 
-/** A body that is not declared as JSON is refused: the validator would otherwise skip it, and a form of another site could send it. */
-const jsonOnly = createMiddleware<ApiEnv>(async (c, next) => {
-  const hasBody = Number(c.req.header("content-length") ?? 0) > 0 || c.req.header("transfer-encoding") !== undefined;
-  const type = c.req.header("content-type");
-  if (hasBody && !isJson(type)) {
-    throw problem("UNSUPPORTED_CONTENT_TYPE", `The body has the content type ${JSON.stringify(type ?? "")}, expected "application/json".`);
-  }
-  if (hasBody) checkText(await c.req.text());
-  await next();
-});
+const JSON_TYPE = "application/json";
+
+/**
+ * A body that is not declared as what the route takes is refused: the validator would otherwise skip it, and a form of another site could
+ * send it.
+ */
+function onlyOf(mediaType: string) {
+  return createMiddleware<ApiEnv>(async (c, next) => {
+    const hasBody = Number(c.req.header("content-length") ?? 0) > 0 || c.req.header("transfer-encoding") !== undefined;
+    const type = c.req.header("content-type");
+    if (hasBody && type?.split(";", 1)[0]?.trim().toLowerCase() !== mediaType) {
+      const sent = JSON.stringify(type ?? "");
+      throw problem("UNSUPPORTED_CONTENT_TYPE", `The body has the content type ${sent}, expected "${mediaType}".`);
+    }
+    if (hasBody && mediaType === JSON_TYPE) checkText(await c.req.text());
+    await next();
+  });
+}
 
 /** What no schema sees. Throws VALIDATION_FAILED. */
 export function checkText(json: string): void {
@@ -155,10 +167,6 @@ function isDeep(json: string): boolean {
     } else if (character === "}" || character === "]") depth -= 1;
   }
   return false;
-}
-
-function isJson(type: string | undefined): boolean {
-  return type !== undefined && /^application\/json\s*(;|$)/i.test(type);
 }
 
 /** Turns what a bad request makes hono and node:http throw into a problem; leaves everything else as it is. */

@@ -14,6 +14,8 @@ import { settingsRoutes } from "../environments/settings-routes.ts";
 import { asProblem, problem, problemResponse } from "../errors.ts";
 import { createFacts } from "../facts/facts.ts";
 import { flagRoutes } from "../flags/routes.ts";
+import { CSV_BYTES_MAX } from "../groups/csv.ts";
+import { createLists } from "../groups/lists.ts";
 import { createMembers } from "../groups/members.ts";
 import { groupRoutes } from "../groups/routes.ts";
 import type { Heartbeat } from "../heartbeat/heartbeat.ts";
@@ -50,6 +52,7 @@ export interface RouterDeps {
 const BODY_BYTES_MAX = 1024 * 1024;
 /** Of `effect`, which takes 10,000 contexts: 800 bytes for each. Only for whoever is signed in. */
 const EFFECT_BYTES_MAX = 8 * 1024 * 1024;
+const CSV_PATH = /^\/api\/v1\/projects\/[^/]+\/environments\/[^/]+\/groups\/[^/]+\/members\/csv$/;
 const EFFECT_PATH = /^\/api\/v1\/projects\/[^/]+\/environments\/[^/]+\/effect$/;
 
 /** Every route but the two endless ones. Throws if one under /api/v1 declares no action. */
@@ -92,14 +95,20 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
     await next();
   });
   const limit = limited(BODY_BYTES_MAX);
-  const effectLimit = limited(EFFECT_BYTES_MAX);
-  app.use("/api/*", (c, next) => (c.get("identity") && EFFECT_PATH.test(c.req.path) ? effectLimit : limit)(c, next));
+  const longer = [
+    { path: EFFECT_PATH, limit: limited(EFFECT_BYTES_MAX) },
+    { path: CSV_PATH, limit: limited(CSV_BYTES_MAX) },
+  ];
+  app.use("/api/*", (c, next) => {
+    const own = c.get("identity") && longer.find(({ path }) => path.test(c.req.path));
+    return (own?.limit ?? limit)(c, next);
+  });
   app.route("/", authRoutes({ auth, version, sqlite: store.driver, addressOf }));
   app.route("/", environmentRoutes({ store, publicUrl }));
   app.route("/", settingsRoutes({ store }));
   app.route("/", flagRoutes({ store, usage }));
   app.route("/", usageRoutes({ store, usage }));
-  app.route("/", groupRoutes({ store, members }));
+  app.route("/", groupRoutes({ store, members, lists: createLists(store) }));
   app.route("/", deliveryRoutes({ delivery }));
   app.route("/", heartbeatRoutes({ heartbeat }));
   describe(app, auth.cookie.name, version);

@@ -1,9 +1,9 @@
 import type { Json } from "@signalbox/core";
 import { and, desc, eq, gt, inArray, isNull, max, type SQL, sql } from "drizzle-orm";
+import type { Turn } from "../turns.ts";
 import type { Actors, NameOf } from "./actors.ts";
 import type { Edit } from "./edit.ts";
 import type { EnvironmentModel } from "./model.ts";
-import type { Turn } from "./queue.ts";
 import { type ChangeRecord, checkpointOf, itemsOf, namesOf, renamed } from "./record.ts";
 import type { Database, Tx } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";

@@ -10,6 +10,7 @@ import {
   ZERO64,
 } from "@signalbox/core";
 import type { FactsChange, ProjectedChange, ProjectedState } from "../delivery/feed.ts";
+import type { Turn } from "../turns.ts";
 import { bothChanges, type FactRows, factsChange, groupHash, type NewFact } from "./facts.ts";
 import { fingerprintAfter, sameJson } from "./fingerprint.ts";
 import { MemberChanges } from "./member-changes.ts";
@@ -24,7 +25,6 @@ import type {
   ProjectModel,
 } from "./model.ts";
 import { type BrowserView, browserFlag, browserView, flagsUsing, serverFlag, serverGroup, signed } from "./project.ts";
-import type { Turn } from "./queue.ts";
 
 /** What a decision asks the store to write: plain data, applied to the model in memory and to rows alike. */
 export type Edit =

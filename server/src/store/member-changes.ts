@@ -1,4 +1,5 @@
 import type { Hex64 } from "@signalbox/core";
+import type { Turn } from "../turns.ts";
 
 /** What came to and what left one list. No hash is in both. */
 export interface ListChange {
@@ -52,6 +53,53 @@ export function changedList(list: readonly Hex64[], added: readonly Hex64[], rem
     if (parts.length >= PARTS_TOGETHER_MAX) whole = whole.concat(...parts.splice(0));
   }
   return whole.concat(...parts, list.slice(copied));
+}
+
+/** Sorted at once, in a few milliseconds. */
+const SORTED_TOGETHER_MAX = 5_000;
+
+/** The same when half of a long list or more comes and goes: others get their turn in between. */
+export async function changedListInTurns(
+  list: readonly Hex64[],
+  added: readonly Hex64[],
+  removed: readonly Hex64[],
+  turn: Turn,
+): Promise<readonly Hex64[]> {
+  let runs: (readonly Hex64[])[] = [];
+  for (let i = 0; i < added.length; i += SORTED_TOGETHER_MAX) {
+    runs.push(added.slice(i, i + SORTED_TOGETHER_MAX).sort());
+    await turn();
+  }
+  while (runs.length > 1) {
+    const longer: (readonly Hex64[])[] = [];
+    for (let i = 0; i < runs.length; i += 2) {
+      longer.push(merged(runs[i] ?? [], runs[i + 1] ?? []));
+      await turn();
+    }
+    runs = longer;
+  }
+  const gone = new Set(removed);
+  const kept = gone.size === 0 ? list : list.filter((hash) => !gone.has(hash));
+  await turn();
+  return merged(kept, runs[0] ?? []);
+}
+
+function merged(a: readonly Hex64[], b: readonly Hex64[]): readonly Hex64[] {
+  if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
+  const all: Hex64[] = [];
+  let [i, j] = [0, 0];
+  for (let [x, y] = [a[0], b[0]]; x !== undefined && y !== undefined; ) {
+    if (x <= y) {
+      all.push(x);
+      x = a[++i];
+    } else {
+      all.push(y);
+      y = b[++j];
+    }
+  }
+  for (; i < a.length; i++) all.push(a[i] as Hex64);
+  for (; j < b.length; j++) all.push(b[j] as Hex64);
+  return all;
 }
 
 /** Where a hash is in a sorted list, or would be. */

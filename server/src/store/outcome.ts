@@ -35,8 +35,10 @@ export type Outcome =
   | { readonly kind: "missing"; readonly code: ProblemCode; readonly detail: string }
   | { readonly kind: "invalid"; readonly code: ProblemCode; readonly detail: string; readonly issues?: readonly Issue[] };
 
+export type Refusal = Extract<Outcome, { readonly kind: "invalid" }>;
+
 /** Refuses with issues; the detail is the first of them. */
-export function refused(code: ProblemCode, issues: readonly Issue[]): Outcome {
+export function refused(code: ProblemCode, issues: readonly Issue[]): Refusal {
   const [first] = issues;
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
   return { kind: "invalid", code, detail: `${first?.message ?? "refused"}${more}`, issues };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createWriteQueue, type Turn } from "./queue.ts";
+import type { Turn } from "../turns.ts";
+import { createWriteQueue } from "./queue.ts";
 
 /** Calls `turn` until it had to wait once: 10 ms of work. */
 async function workOn(turn: Turn): Promise<void> {

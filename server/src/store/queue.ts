@@ -1,4 +1,5 @@
 import { databaseProblem, problem } from "../errors.ts";
+import { TURN_MS, type Turn } from "../turns.ts";
 import { isBusy } from "./write-guard.ts";
 
 /** Writes that wait for their turn. Past this the next one is refused (503), which is kinder than an answer after many seconds. */
@@ -10,9 +11,6 @@ const BUSY_RETRY_MS = 50;
 
 /** A kill goes ahead of every edit, and an edit ahead of those who join and leave, who come in floods. */
 export type Lane = "kill" | "edit" | "join";
-
-/** A write of many rows calls this between them, inside its transaction. */
-export type Turn = () => Promise<void> | undefined;
 
 export interface WriteQueue {
   /**
@@ -28,8 +26,7 @@ export interface WriteQueue {
 
 type Outcome = "done" | "again" | "gave way";
 
-/** How long a write of many rows holds the event loop, and how often it lets a kill go first. */
-const TURN_MS = 10;
+/** How often a write of many rows lets kills go first. */
 const GIVE_WAY_MAX = 10;
 
 /** Undoes the transaction of a long write because a kill waits. Nobody but the queue sees it. */

@@ -1,11 +1,11 @@
 import { type Projection, sipHash } from "@signalbox/core";
 import { and, asc, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
 import type { Commit, EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
+import type { Turn } from "../turns.ts";
 import type { SqliteHandle } from "./driver.ts";
 import { type Edit, entryBytes, projectAll } from "./edit.ts";
 import type { FactRows, NewFact } from "./facts.ts";
 import type { EnvironmentModel, EnvironmentSettings, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
-import type { Turn } from "./queue.ts";
 import { tables } from "./schema.sqlite.ts";
 
 /** The database as drizzle sees it, and a transaction on it. Both are synchronous. */
