@@ -21,6 +21,11 @@ export const deliveryGoals = {
   "state-304": { must: 0.9, unit: "× floor", least: true },
   "storm-converged": { must: 60, unit: "s" },
   "storm-admin-p99": { must: 500, unit: "ms" },
+  "toggle-p50": { must: 1, unit: "ms" },
+  "toggle-p99": { must: 3, unit: "ms" },
+  "list-5000": { must: 20, unit: "ms" },
+  "start-5000": { must: 500, unit: "ms" },
+  "idle-rss": { must: 100, unit: "MB" },
 } as const satisfies Record<string, DeliveryGoal>;
 
 /** "broadcast-last: 1.10 × floor, must be at most 1.2: reached". */

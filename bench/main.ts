@@ -9,6 +9,7 @@ import { storm } from "./storm.ts";
 import { streaming } from "./stream.ts";
 import { peers } from "./subjects.ts";
 import { workloads } from "./workloads.ts";
+import { writing } from "./write.ts";
 
 const USAGE = `npm run bench -- eval          what an answer costs, against floors and peers (about five minutes)
 npm run bench -- load          what 10,000 flags cost to load and to hold (about two minutes)
@@ -16,12 +17,13 @@ npm run bench -- stream        a change to 10,000 streams, memory, slow readers,
 npm run bench -- kill          from the answer to a kill to the programs: one, 100, 10,000; and Unleash (five minutes)
 npm run bench -- http          the state by GET, against bare node:http and Unleash (two minutes)
 npm run bench -- storm         the server of 10,000 streams is killed and started again (two minutes)
+npm run bench -- write         a durable toggle, against append and fdatasync; 5,000 flags: list, start, memory (one minute)
 npm run bench -- eval load     several
   --quick                      without peers, shorter, 1,000 streams: for a look while working
   --json FILE                  the figures for programs
 `;
 
-const words = ["eval", "load", "stream", "kill", "http", "storm"];
+const words = ["eval", "load", "stream", "kill", "http", "storm", "write"];
 
 interface DeliveryFigures {
   readonly figures: Readonly<Record<string, number>>;
@@ -37,6 +39,7 @@ const DELIVERY: Readonly<Record<string, (options: { quick: boolean }) => Promise
   kill: killing,
   http: httpState,
   storm,
+  write: writing,
 };
 
 async function main(): Promise<void> {

@@ -64,8 +64,8 @@ export async function startBenchServer(env: Record<string, string> = {}, core = 
         () => false,
       );
       if (answers) return;
-      if (child.exitCode !== null || tries > 1_000) throw new Error(`the server did not start: ${said}`);
-      await sleep(20);
+      if (child.exitCode !== null || tries > 4_000) throw new Error(`the server did not start: ${said}`);
+      await sleep(5);
     }
   }
 
