@@ -19,6 +19,7 @@ export type BrowserView = z.infer<typeof flags.browserView>;
 export type FlagSummary = z.infer<typeof flags.flagSummary>;
 export type FlagList = z.infer<typeof flags.flagList>;
 export type FlagWritten = z.infer<typeof flags.flagWritten>;
+export type FlagsWritten = z.infer<typeof flags.flagsWritten>;
 export type FlagState = z.infer<typeof flags.state>;
 export type CreateFlag = z.input<typeof flags.createFlag>;
 export type PatchFlag = z.input<typeof flags.patchFlag>;

@@ -70,6 +70,11 @@ export function accessOf(holder: Holder & { readonly name: string }, store: Pick
   function allowed(action: Action, found: Found, flag: string | undefined): boolean {
     const { project, environment } = found;
     if (!environment) return may(holder, action, wholeOf(project));
+    // Several flags are killed at once: enough that one of them may be; each is then asked for by its key.
+    if (action === "kill" && flag === undefined) {
+      const flags = [...environment.flags.keys(), ""];
+      return flags.some((key) => may(holder, action, { ...placeOf(environment.info), flag: key }));
+    }
     // A token for killing goes by the keys that the flag has and had, so that renaming the flag does not void it.
     const identity = flag === undefined ? undefined : findFlag(environment, flag)?.identity;
     const keys = identity ? [identity.key, ...identity.aliases] : [flag];

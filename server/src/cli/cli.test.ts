@@ -210,6 +210,20 @@ describe("signalbox kill and restore", () => {
     expect(told.err).toContain("who has applied it is not known");
   });
 
+  it("take several flags, or all with a tag, as one revision, and say which key no flag has", async () => {
+    await server.flag("second");
+    const cookie = await server.signIn();
+    for (const key of ["tag-a", "tag-b"]) await server.send("POST", "/api/v1/projects/default/flags", cookie, { key, tags: ["pay"] });
+    const killed = await signalbox("kill new-search second typo -e production -m burns --json");
+    expect(killed).toMatchObject({ code: 1, err: '"typo" was not killed: no flag has this key.' });
+    expect(JSON.parse(killed.out)).toMatchObject({ changed: true, flags: [{ key: "new-search" }, { key: "second" }], missing: ["typo"] });
+    const restored = await signalbox("restore new-search second -e production");
+    expect(restored).toMatchObject({ code: 0, err: "" });
+    expect(restored.out).toMatch(/^restored new-search, second in production \(revision \d+\)/);
+    expect((await signalbox("kill --tag pay -e production")).out).toMatch(/^killed tag-a, tag-b in production/);
+    expect((await signalbox("restore --tag pay -e production")).code).toBe(0);
+  });
+
   it("does not let a kill token restore", async () => {
     const kill = { SIGNALBOX_TOKEN: await server.token("kill") };
     expect((await signalbox("kill new-search -e production", kill)).code).toBe(0);
@@ -220,10 +234,10 @@ describe("signalbox kill and restore", () => {
 
 describe("signalbox list", () => {
   it("prints an aligned table", async () => {
-    expect((await signalbox("list -e production")).out).toMatch(/^KEY {9}STATE {2}SEEN\nnew-search {2}ON {5}never$/);
+    expect((await signalbox("list -e production")).out).toMatch(/^KEY {9}STATE {2}SEEN\nnew-search {2}ON {5}never$/m);
     expect(JSON.parse((await signalbox("list -e production --json")).out)).toMatchObject({
       environment: "production",
-      flags: [{ key: "new-search" }],
+      flags: expect.arrayContaining([expect.objectContaining({ key: "new-search" })]),
     });
   });
 });
@@ -385,7 +399,9 @@ describe("signalbox", () => {
     ["list -e production --url nonsense", /^The URL "nonsense" is none/],
     ["list -e production --wat", /^Unknown option '--wat'/],
     ["explode -e production", /^"explode" is no command/],
-    ["kill a b c -e production", /^"b" is one word too many/],
+    ["show a b -e production", /^"b" is one word too many/],
+    ["kill a --tag b -e production", /^Either keys or --tag/],
+    ["kill --tag none -e production", /no flag.*tag "none"/i],
   ])("answers %s with one sentence", async (line, sentence) => {
     const { code, out, err } = await signalbox(line);
     expect([code, out]).toEqual([1, ""]);
@@ -398,7 +414,7 @@ describe("signalbox", () => {
   });
 
   it("has help and a version", async () => {
-    expect((await signalbox("--help")).out).toContain("signalbox kill KEY -e ENVIRONMENT -m TEXT");
+    expect((await signalbox("--help")).out).toContain("signalbox kill KEY... -e ENVIRONMENT -m TEXT");
     expect((await signalbox("--version")).out).toMatch(/^\d+\.\d+\.\d+/);
     expect((await signalbox("")).code).toBe(1);
   });

@@ -1,5 +1,5 @@
 import { type Names, ruleTitle } from "@signalbox/core";
-import type { Flag, FlagList, FlagWritten, GroupList, Receipt, Rule } from "../api-types.ts";
+import type { Flag, FlagList, FlagsWritten, FlagWritten, GroupList, Receipt, Rule } from "../api-types.ts";
 import { worded } from "../flags/convert.ts";
 import { type Client, createClient, OutcomeUnknown, Refused } from "./client.ts";
 import { type Options, UsageProblem } from "./options.ts";
@@ -19,7 +19,9 @@ const RECEIPT_WAIT_MS = 10_000;
 const LIVE_MS = 200;
 /** Of fewer programs the slowest says it all. */
 const PERCENTILES_FROM = 20;
-export const EXIT = { done: 0, lagging: 3, unknown: 4 } as const;
+/** Of several flags so many are named. */
+const NAMED_MAX = 20;
+export const EXIT = { done: 0, partly: 1, lagging: 3, unknown: 4 } as const;
 
 export async function list(options: Options, { out }: Output): Promise<number> {
   const { client, at } = createClient(options);
@@ -66,10 +68,9 @@ export async function killOrRestore(verb: "kill" | "restore", options: Options, 
 async function storeAndWait(verb: "kill" | "restore", options: Options, output: Output): Promise<number> {
   const { out, err } = output;
   const { client, at } = createClient(options);
-  const path = `${at}/flags/${encodeURIComponent(flagOf(options))}/${verb}`;
-  const written = await client.post<FlagWritten>(path, options.reason ? { reason: options.reason } : {});
   const past = verb === "kill" ? "killed" : "restored";
-  const where = `${written.flag.key} in ${options.environment}`;
+  const { written, keys, missing } = await store(verb, options, client, at);
+  const where = `${keys} in ${options.environment}`;
   const { revision, changed } = written;
   const done = changed
     ? `${past} ${where} (revision ${revision})`
@@ -89,7 +90,8 @@ async function storeAndWait(verb: "kill" | "restore", options: Options, output: 
     if (receipt.acknowledged >= PERCENTILES_FROM)
       out(`half within ${receipt.p50Ms} ms, 95 % within ${receipt.p95Ms} ms, 99 % within ${receipt.p99Ms} ms`);
   }
-  if (receipt.complete) return EXIT.done;
+  for (const key of missing) err(`"${key}" was not ${past}: no flag has this key.`);
+  if (receipt.complete) return missing.length > 0 ? EXIT.partly : EXIT.done;
   for (const { app, instance, host, counted, why } of receipt.missing) {
     if (counted) err(`${app} (${host === null ? instance : `${instance} on ${host}`}): ${why}`);
   }
@@ -97,6 +99,28 @@ async function storeAndWait(verb: "kill" | "restore", options: Options, output: 
   const more = receipt.connected - receipt.acknowledged - named;
   if (more > 0) err(`and ${more} more`);
   return EXIT.lagging;
+}
+
+interface Stored {
+  readonly written: FlagWritten | FlagsWritten;
+  readonly keys: string;
+  readonly missing: readonly string[];
+}
+
+async function store(verb: "kill" | "restore", options: Options, client: Client, at: string): Promise<Stored> {
+  const { key, rest, tag } = options;
+  const reason = options.reason ? { reason: options.reason } : {};
+  if (tag === undefined && rest.length === 0) {
+    const written = await client.post<FlagWritten>(`${at}/flags/${encodeURIComponent(flagOf(options))}/${verb}`, reason);
+    return { written, keys: written.flag.key, missing: [] };
+  }
+  if (tag !== undefined && key !== undefined) throw new UsageProblem(`Either keys or --tag says which flags are meant, not both.`);
+  const chosen = tag === undefined ? { flags: [flagOf(options), ...rest] } : { tag };
+  const written = await client.post<FlagsWritten>(`${at}/${verb}`, { ...chosen, ...reason });
+  const { flags, missing } = written;
+  const keys = flags.slice(0, NAMED_MAX).map((flag) => flag.key);
+  const more = flags.length > keys.length ? ` and ${flags.length - keys.length} more` : "";
+  return { written, keys: keys.join(", ") + more, missing };
 }
 
 /** The receipt when it is complete, or as it is after 10 s. */

@@ -19,6 +19,7 @@ export interface Options {
   readonly contexts: string | undefined;
   readonly set: string | undefined;
   readonly percent: string | undefined;
+  readonly tag: string | undefined;
   readonly url: string;
   readonly token: string | undefined;
   readonly project: string;
@@ -34,6 +35,7 @@ const OPTIONS = {
   contexts: { type: "string" },
   set: { type: "string" },
   percent: { type: "string" },
+  tag: { type: "string" },
   url: { type: "string" },
   token: { type: "string" },
   project: { type: "string" },
@@ -60,6 +62,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     contexts: values.contexts,
     set: values.set,
     percent: values.percent,
+    tag: values.tag,
     url: new URL(url).origin,
     token: values.token ?? (env.SIGNALBOX_TOKEN || undefined),
     project: values.project ?? "default",

@@ -15,6 +15,9 @@ export interface Command {
   run(options: Options, output: Output, input: Input, env: NodeJS.ProcessEnv): Promise<number>;
 }
 
+/** Flags in one command line. */
+const SEVERAL = 1_000;
+
 /** Every command, in the order of the help. */
 export const COMMANDS: Readonly<Record<string, Command>> = {
   serve: {
@@ -42,13 +45,16 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     run: effect,
   },
   kill: {
-    words: 1,
-    help: [["kill KEY -e ENVIRONMENT -m TEXT", "everybody gets the off variant at once; waits for the receipt"]],
+    words: SEVERAL,
+    help: [
+      ["kill KEY... -e ENVIRONMENT -m TEXT", "everybody gets the off variant at once; waits for the receipt"],
+      ["kill --tag TAG -e ENVIRONMENT -m TEXT", "the same for all flags with a tag, as one change"],
+    ],
     run: (options, output) => killOrRestore("kill", options, output),
   },
   restore: {
-    words: 1,
-    help: [["restore KEY -e ENVIRONMENT -m TEXT", "lifts the kill; waits for the receipt"]],
+    words: SEVERAL,
+    help: [["restore KEY... -e ENVIRONMENT -m TEXT", "lifts the kill, also by --tag; waits for the receipt"]],
     run: (options, output) => killOrRestore("restore", options, output),
   },
   settings: {

@@ -5,7 +5,8 @@ import { findFlag, type ProjectModel } from "../store/model.ts";
 import type { Current, Outcome } from "../store/outcome.ts";
 import { after, currentOf, development, emptyProject } from "../store/test-project.ts";
 import type { StoredPatch } from "./convert.ts";
-import { configurationEtag, configure, createFlag, identityEtag, patchIdentity, setKilled } from "./decide.ts";
+import { configurationEtag, configure, createFlag, identityEtag, patchIdentity } from "./decide.ts";
+import { setKilled } from "./kills.ts";
 import { preview } from "./preview.ts";
 
 const ON = { kind: "variant", variant: "on" } as const;

@@ -1,6 +1,6 @@
 import { colonParent, type Json } from "@signalbox/core";
 import type { Issue } from "../errors.ts";
-import type { FlagKind, FlagLink, StoredConfiguration, StoredKill } from "../store/define.ts";
+import type { FlagKind, FlagLink, StoredConfiguration } from "../store/define.ts";
 import { applyEdits, type Edit } from "../store/edit.ts";
 import { sameJson } from "../store/fingerprint.ts";
 import { type EnvironmentModel, type FlagIdentity, type FlagRecord, findEnvironment, findFlag, type ProjectModel } from "../store/model.ts";
@@ -200,25 +200,6 @@ export function configure(
     applied,
     before: pick(flag.body, changed),
     after: pick(body, changed),
-  };
-}
-
-/** Kill and restore: the configuration and its version stay, so that neither voids an open form. */
-export function setKilled(current: Current, environmentKey: string, key: string, killed: StoredKill | null): Outcome {
-  const { project } = current;
-  const environment = findEnvironment(project, environmentKey);
-  const flag = environment && findFlag(environment, key);
-  if (!environment || !flag) return missingFlag(key, environmentKey);
-  if ((flag.killed === null) === (killed === null)) return { kind: "unchanged" };
-  const edits: Edit[] = [{ kind: "flag", environmentId: environment.info.id, flag: { ...flag, killed } }];
-  return {
-    kind: "changed",
-    action: killed ? "flag.kill" : "flag.restore",
-    target: flag.identity.key,
-    edits,
-    applied: applyEdits(project, edits),
-    before: { killed: flag.killed && { ...flag.killed } },
-    after: { killed: killed && { ...killed } },
   };
 }
 

@@ -5,6 +5,7 @@ import type { EnvironmentModel, FlagRecord, ProjectModel } from "../store/model.
 import { serverFlag } from "../store/project.ts";
 import { fromRule } from "./convert.ts";
 import { configurationEtag, identityEtag } from "./decide.ts";
+import { isEdited } from "./kills.ts";
 import { obstaclesOf } from "./refusals.ts";
 
 /** What flag routes ask of the usage reports. */
@@ -32,7 +33,7 @@ export function summaryOf(environment: EnvironmentModel, flag: FlagRecord, usage
     archived: body.archived,
     browser: body.browser,
     state: stateWord(flag),
-    killed,
+    killed: killed && { at: killed.at, by: killed.by, reason: killed.reason, edited: isEdited(flag) },
     seen: usage.seen(environment.info.id, identity.key),
     perMinute: usage.perMinute(environment.info.id, identity.key),
     // A kill is a change too, and the last one is the one that people ask about.
@@ -86,6 +87,6 @@ function isStale({ identity: { createdAt, expectedDays }, body }: FlagRecord, no
   return expectedDays !== null && !body.archived && now > createdAt + expectedDays * DAY_MS;
 }
 
-function stateWord(flag: FlagRecord): FlagState {
+export function stateWord(flag: FlagRecord): FlagState {
   return { ...stateOf(serverFlag(flag), Date.now()) };
 }

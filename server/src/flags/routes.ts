@@ -1,12 +1,11 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Evaluation } from "@signalbox/core";
 import type { Context } from "hono";
-import type { EvaluationAnswer, Flag, FlagWritten } from "../api-types.ts";
+import type { EvaluationAnswer } from "../api-types.ts";
 import { ENVIRONMENT, environmentParams, ifMatchHeader, PROJECT, projectParams } from "../environments/params.ts";
-import { Problem, problem } from "../errors.ts";
 import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
 import * as explaining from "./explain-schema.ts";
-import { createFlags, type FlagsDeps, type May } from "./flags.ts";
+import { createFlags, type FlagAuthor, type FlagsDeps, type May } from "./flags.ts";
 import * as shapes from "./schema.ts";
 
 const flagInProject = projectParams.extend({ flag: z.string().max(100) });
@@ -120,6 +119,21 @@ const restoreRoute = apiRoute("restore", {
   request: { params: flagInEnvironment, body: optionalReason },
   responses: { 200: writtenAnswer },
 });
+const severalWritten = answer(shapes.flagsWritten, "the flags that were meant, and the revision");
+const killAllRoute = apiRoute("kill", {
+  method: "post",
+  path: `${ENVIRONMENT}/kill`,
+  summary: "Kills several flags, or all with a tag, as one revision",
+  request: { params: environmentParams, body: body(shapes.chosenFlags) },
+  responses: { 200: severalWritten },
+});
+const restoreAllRoute = apiRoute("restore", {
+  method: "post",
+  path: `${ENVIRONMENT}/restore`,
+  summary: "Restores several flags, or all with a tag, as one revision",
+  request: { params: environmentParams, body: body(shapes.chosenFlags) },
+  responses: { 200: severalWritten },
+});
 const evaluateRoute = apiRoute("read", {
   method: "post",
   path: `${ENVIRONMENT}/evaluate`,
@@ -152,13 +166,13 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   });
   api.openapi(createRoute, async (c) => {
     const { project } = c.req.valid("param");
-    return c.json(await flags.create(project, c.req.valid("json"), authorOf(c)), 201);
+    return c.json(await flags.create(project, c.req.valid("json"), callerOf(c)), 201);
   });
   api.openapi(getRoute, (c) => {
     const { flag: key, ...place } = c.req.valid("param");
-    const flag = flags.get(place, key);
+    const flag = flags.get(place, key, mayOf(c));
     c.header("etag", flag.configurationEtag);
-    return c.json(visibleTo(c, flag), 200);
+    return c.json(flag, 200);
   });
   api.openapi(browserViewRoute, (c) => {
     const { flag, ...place } = c.req.valid("param");
@@ -166,22 +180,22 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   });
   api.openapi(patchRoute, async (c) => {
     const { project, flag } = c.req.valid("param");
-    const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"] };
+    const author = { ...callerOf(c), ifMatch: c.req.valid("header")["if-match"] };
     const result = await flags.patch(project, c.req.valid("query").environment, flag, c.req.valid("json"), author);
     c.header("etag", result.flag.identityEtag);
     return c.json(result, 200);
   });
   api.openapi(configureRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
-    const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"] };
-    const result = await written(c, flags.configure(place, flag, c.req.valid("json"), author));
+    const author = { ...callerOf(c), ifMatch: c.req.valid("header")["if-match"] };
+    const result = await flags.configure(place, flag, c.req.valid("json"), author);
     c.header("etag", result.flag.configurationEtag);
     return c.json(result, 200);
   });
   api.openapi(replaceRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
-    const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"] };
-    const result = await written(c, flags.replace(place, flag, c.req.valid("json"), author));
+    const author = { ...callerOf(c), ifMatch: c.req.valid("header")["if-match"] };
+    const result = await flags.replace(place, flag, c.req.valid("json"), author);
     c.header("etag", result.flag.configurationEtag);
     return c.json(result, 200);
   });
@@ -191,8 +205,8 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   ] as const) {
     api.openapi(route, async (c) => {
       const { flag, ...place } = c.req.valid("param");
-      const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"], reason: c.req.valid("json")?.reason };
-      const result = await written(c, flags.setArchived(place, flag, archived, author, mayOf(c)));
+      const author = { ...callerOf(c), ifMatch: c.req.valid("header")["if-match"], reason: c.req.valid("json")?.reason };
+      const result = await flags.setArchived(place, flag, archived, author);
       c.header("etag", result.flag.configurationEtag);
       return c.json(result, 200);
     });
@@ -203,25 +217,35 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   ] as const) {
     api.openapi(route, async (c) => {
       const { flag, project } = c.req.valid("param");
-      const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"], reason: c.req.valid("json")?.reason };
-      return c.json(await flags.setArchived({ project }, flag, archived, author, mayOf(c)), 200);
+      const author = { ...callerOf(c), ifMatch: c.req.valid("header")["if-match"], reason: c.req.valid("json")?.reason };
+      return c.json(await flags.setArchived({ project }, flag, archived, author), 200);
     });
   }
   api.openapi(deleteRoute, async (c) => {
     const { flag, project } = c.req.valid("param");
     const { confirm, reason } = c.req.valid("json") ?? {};
-    const author = { ...authorOf(c), ifMatch: c.req.valid("header")["if-match"], reason };
-    await flags.delete(project, flag, confirm, author, mayOf(c));
+    const author = { ...callerOf(c), ifMatch: c.req.valid("header")["if-match"], reason };
+    await flags.delete(project, flag, confirm, author);
     return c.body(null, 204);
   });
   api.openapi(killRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
-    return c.json(await written(c, flags.kill(place, flag, { ...authorOf(c), reason: c.req.valid("json")?.reason })), 200);
+    return c.json(await flags.kill(place, flag, { ...callerOf(c), reason: c.req.valid("json")?.reason }), 200);
   });
   api.openapi(restoreRoute, async (c) => {
     const { flag, ...place } = c.req.valid("param");
-    return c.json(await written(c, flags.restore(place, flag, { ...authorOf(c), reason: c.req.valid("json")?.reason })), 200);
+    return c.json(await flags.restore(place, flag, { ...callerOf(c), reason: c.req.valid("json")?.reason }), 200);
   });
+  for (const [route, verb] of [
+    [killAllRoute, "killAll"],
+    [restoreAllRoute, "restoreAll"],
+  ] as const) {
+    api.openapi(route, async (c) => {
+      const { flags: keys = [], tag, reason } = c.req.valid("json");
+      const chosen = tag === undefined ? { keys } : { tag };
+      return c.json(await flags[verb](c.req.valid("param"), chosen, { ...callerOf(c), reason }), 200);
+    });
+  }
   api.openapi(evaluateRoute, (c) => {
     const { flag, context, configuration } = c.req.valid("json");
     return c.json(answerOf(flags.evaluate(c.req.valid("param"), flag, context, configuration)), 200);
@@ -237,25 +261,12 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   return api;
 }
 
-/** Without the states in environments that the caller may not read. */
-function visibleTo(c: Context<ApiEnv>, flag: Flag): Flag {
-  const project = c.req.param("project") ?? "";
-  return { ...flag, environments: flag.environments.filter(({ environment }) => c.var.access.may("read", { project, environment })) };
-}
-
-/** What a write answers, and the state that a refused one names, without what the caller may not read. */
-async function written(c: Context<ApiEnv>, writing: Promise<FlagWritten>): Promise<FlagWritten> {
-  try {
-    const result = await writing;
-    return { ...result, flag: visibleTo(c, result.flag) };
-  } catch (error) {
-    if (!(error instanceof Problem) || error.code !== "ETAG_MISMATCH") throw error;
-    throw problem(error.code, error.message, { ...error.extra, current: visibleTo(c, error.extra.current as Flag) });
-  }
-}
-
 function mayOf(c: Context<ApiEnv>): May {
   return (action, { projectKey: project, key: environment }, flag) => c.var.access.may(action, { project, environment, flag });
+}
+
+function callerOf(c: Context<ApiEnv>): FlagAuthor {
+  return { ...authorOf(c), may: mayOf(c) };
 }
 
 /** The same, with the value as JSON of our own. */

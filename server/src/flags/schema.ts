@@ -192,6 +192,16 @@ export const patchFlag = z.strictObject({
 });
 
 export const reasonBody = z.strictObject({ reason });
+/** Which flags: `flags`, their keys, or `tag`. One of the two. */
+export const chosenFlags = z
+  .strictObject({
+    flags: z.array(z.string()).min(1).max(10_000).optional().describe("their keys"),
+    tag: z.string().max(50).optional().describe("instead of the keys: all flags that have it"),
+    reason,
+  })
+  .refine(({ flags, tag }) => (flags === undefined) !== (tag === undefined), {
+    error: 'either "flags" or "tag" says which flags are meant, and one of the two is needed',
+  });
 export const deleteFlag = z.strictObject({
   confirm: z.string().max(100).optional().describe("the flag's key: deletes it although it is not archived in every environment"),
   reason,
@@ -202,7 +212,12 @@ export const state = z.object({
   percentage: z.number().nullable(),
   text: z.string().describe('as shown: "SOME 12 %"'),
 });
-export const killed = z.object({ at: z.number(), by: z.string(), reason: z.string().nullable() });
+export const killed = z.object({
+  at: z.number(),
+  by: z.string(),
+  reason: z.string().nullable(),
+  edited: z.boolean().describe("its configuration was edited after the kill: to restore it then needs the right to edit"),
+});
 export const seen = z.object({ at: z.number(), app: z.string(), variant: z.string() });
 
 export const flagSummary = z.object({
@@ -250,6 +265,15 @@ export const flag = flagSummary.extend({
 export const flagList = z.object({ environment: z.string(), revision: z.number(), flags: z.array(flagSummary) });
 /** Answer of every write on a flag. `revision` is the one that this write made in the environment of the path, or the head if nothing changed. */
 export const flagWritten = z.object({ flag, revision: z.number(), changed: z.boolean() });
+
+/** Answer of a kill or restore of several. */
+export const flagsWritten = z.object({
+  environment: z.string(),
+  revision: z.number().describe("the one that this made, or the head if nothing changed"),
+  changed: z.boolean(),
+  flags: z.array(z.object({ key: z.string(), state })).describe("those that were meant, as they are now"),
+  missing: z.array(z.string()).describe("keys that no flag has"),
+});
 
 export const evaluateBody = z.strictObject({
   flag: flagKey,

@@ -19,10 +19,11 @@ import type { Current, Outcome } from "../store/outcome.ts";
 import { serverFlag } from "../store/project.ts";
 import { refuseTooLarge, type Store } from "../store/store.ts";
 import { type ConfigurationPatch, toStored } from "./convert.ts";
-import { configure, setKilled } from "./decide.ts";
+import { configure } from "./decide.ts";
 import { effectSentence } from "./effect-sentence.ts";
 import { CONTEXTS_MAX } from "./explain-schema.ts";
 import type { Place } from "./flags.ts";
+import { setKilled } from "./kills.ts";
 import type { SeenFlags } from "./present.ts";
 import { committedState, editedState } from "./preview.ts";
 

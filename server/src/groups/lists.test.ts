@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Group, GroupWritten, MembersImported, Problem } from "../api-types.ts";
 import { openTestStore, type TestStore } from "../delivery/test-store.ts";
-import { setKilled } from "../flags/decide.ts";
+import { setKilled } from "../flags/kills.ts";
 import { startTestServer, type TestServer } from "../http/test-server.ts";
 import type { Store } from "../store/store.ts";
 import { createGroup } from "./decide.ts";

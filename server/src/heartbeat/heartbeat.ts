@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { type Client, createClient, isNewer, type Position, SILENT } from "@signalbox/core";
 import type { Delivery } from "../delivery/delivery.ts";
-import { createFlag, setKilled } from "../flags/decide.ts";
+import { createFlag } from "../flags/decide.ts";
+import { setKilled } from "../flags/kills.ts";
 import type { Log } from "../log.ts";
 import { HEARTBEAT_PROJECT } from "../store/seed.ts";
 import type { Store, Written } from "../store/store.ts";

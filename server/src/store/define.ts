@@ -21,6 +21,8 @@ export interface StoredKill {
   readonly at: number;
   readonly by: string;
   readonly reason: string | null;
+  /** Of the configuration that it was laid over; kills of older versions of Signalbox have none. */
+  readonly version?: number;
 }
 
 /** What people may be: see docs/roles.md. */

@@ -2,7 +2,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { createFlag, setKilled } from "../flags/decide.ts";
+import { createFlag } from "../flags/decide.ts";
+import { setKilled } from "../flags/kills.ts";
 import { brokenAuditRow } from "./audit.ts";
 import { openStore, type Store } from "./store.ts";
 

@@ -27,6 +27,8 @@ export type Outcome =
       /** For the audit: what was there and what is there now. */
       readonly before: Json;
       readonly after: Json;
+      /** Of a write that does the same to several: the audit then has a row for each instead, so that the story of each is whole. */
+      readonly each?: readonly { readonly target: string; readonly before: Json; readonly after: Json }[];
     }
   /** Nothing would change: no revision is made. */
   | { readonly kind: "unchanged" }

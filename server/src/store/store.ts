@@ -268,8 +268,10 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
         const event = { environmentId, at, by: request.by, action, target, reason: request.reason ?? null };
         const kill = action === "flag.kill";
         if (!project.hidden) {
-          const id = appendAudit(tx, { ...event, ...originOf(request), projectId: project.id, revision, before, after });
-          writeId ??= id;
+          for (const row of decided.each ?? [{ target, before, after }]) {
+            const id = appendAudit(tx, { ...event, ...originOf(request), projectId: project.id, revision, ...row });
+            writeId ??= id;
+          }
         }
         const was = project.environments.find(({ info }) => info.id === environmentId);
         const record = was && !project.hidden ? recordOf(was, environment, decided.edits) : undefined;

@@ -61,7 +61,7 @@ export function createKills(store: Pick<Store, "db" | "feed">): Kills {
       if (kill) killed.set(nameOf(id, entry.key), { ...kill, apps: new Map(), untold: 0 });
     }
   }
-  const stop = store.feed.onCommit(({ environmentId, action, target, to, at, projections }) => {
+  const stop = store.feed.onCommit(({ environmentId, action, to, at, projections }) => {
     // A flag is found by the key that it has now.
     for (const entry of projections.server.put) {
       const watched = entry.kind === "alias" ? killed.get(nameOf(environmentId, entry.key)) : undefined;
@@ -69,8 +69,13 @@ export function createKills(store: Pick<Store, "db" | "feed">): Kills {
       killed.delete(nameOf(environmentId, entry.key));
       killed.set(nameOf(environmentId, entry.flag), watched);
     }
-    if (action === "flag.kill") killed.set(nameOf(environmentId, target), { revision: to, at, apps: new Map(), untold: 0 });
-    if (action === "flag.restore") killed.delete(nameOf(environmentId, target));
+    if (action !== "flag.kill" && action !== "flag.restore") return;
+    // Of several at once each is in what is put.
+    for (const entry of projections.server.put) {
+      if (entry.kind !== "flag") continue;
+      if (entry.killed) killed.set(nameOf(environmentId, entry.key), { revision: to, at, apps: new Map(), untold: 0 });
+      else killed.delete(nameOf(environmentId, entry.key));
+    }
   });
 
   return {
