@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { createDelivery } from "../server/src/delivery/delivery.ts";
 import { createStreamListener } from "../server/src/delivery/stream.ts";
-import { booleanFlag, collectingLog, createTestFeed, PRODUCTION } from "../server/src/delivery/test-support.ts";
+import { anyKey, booleanFlag, collectingLog, createTestFeed } from "../server/src/delivery/test-support.ts";
 import { now, serveCalls } from "./remote.ts";
 import { FRAME_BYTES } from "./stream-frame.ts";
 
@@ -37,7 +37,7 @@ serveCalls({
     const delivery = createDelivery({ feed, log: collectingLog() });
     const listener = createStreamListener({
       delivery,
-      keys: { sdkKey: () => ({ environment: PRODUCTION, projection: "server" }) },
+      keys: anyKey("server"),
       usage: { onUsage: () => () => {} },
       authenticate: async () => undefined,
       limits: { openMax: ANY_NUMBER, newPerSecondMax: ANY_NUMBER },

@@ -102,7 +102,7 @@ function wire({ store, url, port, settings, log, version, descriptors }: WireDep
   const clientAddress = createClientAddress(settings.trustedProxies);
   const streams = createStreamListener({
     delivery,
-    keys: store,
+    keys: store.sdkKeys,
     usage,
     authenticate: (req) => identityOf(auth, req),
     limits: settings.limits.streams,

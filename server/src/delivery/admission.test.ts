@@ -1,7 +1,7 @@
 import type { Projection } from "@signalbox/core";
 import { describe, expect, test } from "vitest";
 import { createAdmission, network, type StreamLimits } from "./admission.ts";
-import { manualClock, PRODUCTION } from "./test-support.ts";
+import { keyOf, manualClock, PRODUCTION } from "./test-support.ts";
 
 function start(limits: StreamLimits) {
   const clock = manualClock();
@@ -14,7 +14,7 @@ function start(limits: StreamLimits) {
     watch: { shed: (_what, reason) => shed.push(reason) },
   });
   const enter = (address = "10.0.0.1", projection: Projection = "server", environment = PRODUCTION) =>
-    admission.enter({ environment, projection }, address);
+    admission.enter(keyOf(projection, environment), address);
   return { clock, shed, enter };
 }
 

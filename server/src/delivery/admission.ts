@@ -84,8 +84,8 @@ export function createAdmission({ limits, clock, eventLoop, descriptors, watch }
   }
 
   return {
-    enter({ environment, projection }, address) {
-      const key = `${environment.id}:${projection}`;
+    enter({ id, projection }, address) {
+      const key = String(id);
       const from = network(address);
       const isBrowser = projection === "browser";
       if (eventLoop.overloaded) throw refuse("event-loop", "The server is overloaded and takes no new streams");

@@ -4,6 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { createDelivery } from "./delivery.ts";
 import { createStreamListener } from "./stream.ts";
 import {
+  anyKey,
   booleanFlag,
   collectingLog,
   createTestFeed,
@@ -92,7 +93,7 @@ test.each<Projection>(["server", "browser"])(
           const delivery = createDelivery({ feed, clock, log: collectingLog() });
           const listener = createStreamListener({
             delivery,
-            keys: { sdkKey: () => ({ environment: PRODUCTION, projection }) },
+            keys: anyKey(projection),
             usage: { onUsage: () => () => {} },
             authenticate: async () => undefined,
           });

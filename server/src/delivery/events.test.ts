@@ -24,7 +24,7 @@ async function start() {
   const listener = createStreamListener({
     delivery,
     usage,
-    keys: parts.store,
+    keys: parts.store.sdkKeys,
     authenticate: async (req) => sessions.get(req.headers.cookie ?? ""),
   });
   const server = await serve(listener);

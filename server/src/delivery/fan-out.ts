@@ -14,7 +14,7 @@ import type { EnvironmentSettings } from "../store/model.ts";
 import { createAheadWatch } from "./ahead.ts";
 import type { Clock } from "./clock.ts";
 import { encodeFrame } from "./encode-frame.ts";
-import type { EnvironmentInfo, Feed } from "./feed.ts";
+import type { EnvironmentInfo, Feed, SdkKeyInfo } from "./feed.ts";
 import { LEASE_MS } from "./instances.ts";
 import type { RawStream } from "./raw-stream.ts";
 import type { States } from "./state-bytes.ts";
@@ -39,6 +39,10 @@ const TICK_MS = HEARTBEAT_MS / PING_SLOTS;
 /** After `bye`, how long a client may take to read it. */
 const CLOSE_MS_MAX = 2_000;
 
+/** A stream whose key was revoked is gone after this long, read or not; its program comes back within the spread, to be refused. */
+const REVOKED_MS_MAX = 1_000;
+const REVOKED_SPREAD_MS = 5_000;
+
 /** Brings every open stream from where it stands to the head, and keeps it there. */
 export interface FanOut {
   readonly open: number;
@@ -50,7 +54,9 @@ export interface FanOut {
    * Takes a stream whose head is written. `basis` is what the client holds, undefined when it holds nothing; `ackSample` the part of the
    * pages that is asked to acknowledge.
    */
-  add(stream: RawStream, environment: EnvironmentInfo, projection: Projection, basis: Position | undefined, ackSample?: number): void;
+  add(stream: RawStream, key: SdkKeyInfo, basis: Position | undefined, ackSample?: number): void;
+  /** Says `bye` on every stream that came with this key and ends it: the key holds no more. Their programs learn the rest when they come back. */
+  end(key: SdkKeyInfo): void;
   /** Says `bye` on every stream and ends it; resolves when all are closed. Clients come back after a random part of `spreadMs`. */
   close(bye: { spreadMs: number; afterMs?: number }): Promise<void>;
 }
@@ -64,6 +70,7 @@ export interface StreamCount {
 /** A cursor, not a queue: all that is kept for a connection is where it stands. */
 interface Connection {
   readonly stream: RawStream;
+  readonly sdkKeyId: number;
   readonly channel: Channel;
   readonly steps: Steps;
   position: Position | undefined;
@@ -242,7 +249,7 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
         (["server", "browser"] as const).map((projection) => ({ environment, projection, open: connections[projection].size })),
       ),
 
-    add(stream, environment, projection, basis, ackSample) {
+    add(stream, { id: sdkKeyId, environment, projection }, basis, ackSample) {
       const channel = channelOf(environment);
       const steps = channel.steps[projection];
       const head = steps.refresh();
@@ -251,6 +258,7 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
       if (isAhead && projection === "server") ahead(environment, basis);
       const connection: Connection = {
         stream,
+        sdkKeyId,
         channel,
         steps,
         position: isAhead ? undefined : basis,
@@ -289,6 +297,20 @@ export function createFanOut({ feed, states, clock, log, watch, acknowledging }:
           : hello,
       );
       deliver(connection, clock.monotonic(), { atOnce: true });
+    },
+
+    end({ id, environment, projection }) {
+      const frame: ByeFrame = { reason: "key-revoked", afterMs: 0, spreadMs: REVOKED_SPREAD_MS };
+      const bye = encodeFrame("bye", frame);
+      const ended = [...(channels.get(environment.id)?.connections[projection] ?? [])].filter(({ sdkKeyId }) => sdkKeyId === id);
+      for (const { stream } of ended) {
+        sent.bye += 1;
+        stream.end(bye);
+      }
+      // Who does not read would hold on to it.
+      clock.after(REVOKED_MS_MAX, () => {
+        for (const { stream } of ended) stream.destroy();
+      });
     },
 
     async close({ spreadMs, afterMs = 500 }) {

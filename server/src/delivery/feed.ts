@@ -69,6 +69,9 @@ export interface Feed {
 
 /** What an SDK key stands for. */
 export interface SdkKeyInfo {
+  readonly id: number;
   readonly environment: EnvironmentInfo;
   readonly projection: Projection;
+  /** Of a browser key: the origins of pages that may use it; every page may where it is empty. */
+  readonly origins: readonly string[];
 }

@@ -242,7 +242,7 @@ export function createInstances(clock: Clock): Instances {
 
 /** Field by field: an object that is made by spreading another keeps a description of its form for itself, 500 bytes for each stream. */
 function createEntry(arrival: Arrival, transport: Instance["transport"], clock: Clock): Entry {
-  const { instance, app, appVersion, sdk, host, kind, environment, acks, basis, ackSample = 1 } = arrival;
+  const { instance, app, appVersion, sdk, host, kind, environment, sdkKeyId, acks, basis, ackSample = 1 } = arrival;
   const now = clock.now();
   const isStream = transport === "stream";
   return {
@@ -254,6 +254,7 @@ function createEntry(arrival: Arrival, transport: Instance["transport"], clock: 
     host,
     kind,
     environment,
+    sdkKeyId,
     acks,
     transport,
     connections: isStream ? 1 : 0,

@@ -20,7 +20,7 @@ async function run(parts: TestStore) {
   const log = collectingLog();
   const delivery = createDelivery({ feed: parts.store.feed, log });
   const usage = createUsage({ store: parts.store, log });
-  const streams = createStreamListener({ delivery, keys: parts.store, usage, authenticate: async () => undefined });
+  const streams = createStreamListener({ delivery, keys: parts.store.sdkKeys, usage, authenticate: async () => undefined });
   const respond = getRequestListener(
     sdkRoutes({
       delivery,

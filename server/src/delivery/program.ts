@@ -1,5 +1,5 @@
 import type { Projection } from "@signalbox/core";
-import type { EnvironmentInfo } from "./feed.ts";
+import type { EnvironmentInfo, SdkKeyInfo } from "./feed.ts";
 
 /** What a program says of itself when it connects or polls. Names are for people to read, nothing depends on their being true. */
 export interface Program {
@@ -10,6 +10,8 @@ export interface Program {
   readonly host: string | null;
   readonly kind: Projection;
   readonly environment: EnvironmentInfo;
+  /** With which key it came. */
+  readonly sdkKeyId: number;
   /**
    * What it acknowledges. `all`: every revision, by its own word; `kills`: older SDKs; `none`: it did not name its instance, so it could
    * not even say who acknowledges.
@@ -20,8 +22,7 @@ export interface Program {
 /** Reads the query of `stream` and `state`. A name that is too long or not clean is mended, not refused: no program goes without its flags for it. */
 export function readProgram(
   query: URLSearchParams,
-  environment: EnvironmentInfo,
-  kind: Projection,
+  { id: sdkKeyId, environment, projection: kind }: SdkKeyInfo,
 ): Omit<Program, "instance"> & { instance: string | undefined } {
   const instance = named(query.get("instance"), 64);
   return {
@@ -32,6 +33,7 @@ export function readProgram(
     host: named(query.get("host"), 100) ?? null,
     kind,
     environment,
+    sdkKeyId,
     acks: instance === undefined ? "none" : query.get("acks") === "all" ? "all" : "kills",
   };
 }

@@ -9,7 +9,7 @@ let sdkKey: string;
 beforeAll(async () => {
   server = await startTestServer();
   authorization = `Bearer ${await server.token("operator")}`;
-  sdkKey = ((await (await server.send("GET", `${AT}/sdk-keys`, await server.signIn())).json()) as SdkKeys).server;
+  sdkKey = ((await (await server.send("GET", `${AT}/sdk-keys`, await server.signIn())).json()) as SdkKeys).server ?? "";
   await server.flag("search");
 });
 afterAll(() => server.close());

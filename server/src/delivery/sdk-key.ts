@@ -1,11 +1,25 @@
 import { problem } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { SdkKeys } from "../store/sdk-keys.ts";
 import type { Clock } from "./clock.ts";
 import type { SdkKeyInfo } from "./feed.ts";
 
 /** What delivery asks the store about SDK keys. */
-export interface SdkKeys {
-  sdkKey(text: string): SdkKeyInfo | undefined;
+export type KnownKeys = Pick<SdkKeys, "find" | "ended">;
+
+/** What a page of any origin may read. It sends no credentials, and what it is answered is meant for everybody with its key. */
+export const READABLE = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers": "etag, retry-after",
+  "cross-origin-resource-policy": "cross-origin",
+};
+
+/** The headers with which the page that asks may read an answer. A key with a list of origins names the one, and never those that send credentials. */
+export function readableBy(key: SdkKeyInfo, origin: string | undefined): Readonly<Record<string, string>> {
+  if (key.origins.length === 0) return READABLE;
+  const { "access-control-allow-origin": _everyone, ...others } = READABLE;
+  // Without an Origin it is no page of another origin: nobody needs to be allowed.
+  return { ...others, vary: "origin", ...(origin !== undefined && { "access-control-allow-origin": origin }) };
 }
 
 /** The parts of a request that say who asks. */
@@ -24,7 +38,7 @@ export type CheckKey = (request: KeyRequest) => SdkKeyInfo;
  * Makes the check of SDK keys: `Authorization: Bearer` for servers, `?key=` for browsers (a header would cost a preflight).
  * Throws the problem that says what to do. A server key is refused where it can be read by others: in a page, in an address.
  */
-export function createKeyCheck({ keys, clock, log }: { keys: SdkKeys; clock: Clock; log: Log }): CheckKey {
+export function createKeyCheck({ keys, clock, log }: { keys: KnownKeys; clock: Clock; log: Log }): CheckKey {
   const leaks = new Map<number, { count: number; loggedAt: number }>();
   return ({ authorization, origin, query }) => {
     const bearer = authorization === undefined ? undefined : bearerOf(authorization);
@@ -35,13 +49,8 @@ export function createKeyCheck({ keys, clock, log }: { keys: SdkKeys; clock: Clo
         'Send a server SDK key as "Authorization: Bearer sb_server_…", or a browser SDK key as "?key=sb_browser_…".',
       );
     }
-    const info = keys.sdkKey(text);
-    if (!info) {
-      throw problem(
-        "SDK_KEY_INVALID",
-        `The SDK key ${shown(text)} is not one of this server's; copy the key of the environment from the admin UI, and check that the URL names the right server.`,
-      );
-    }
+    const info = keys.find(text);
+    if (!info) throw problem("SDK_KEY_INVALID", refusalOf(text, keys.ended(text)));
     if (info.projection === "server" && origin !== undefined) {
       logLeak(info, origin);
       throw problem(
@@ -53,6 +62,12 @@ export function createKeyCheck({ keys, clock, log }: { keys: SdkKeys; clock: Clo
       throw problem(
         "SDK_KEY_KIND",
         'A server SDK key does not belong into an address, which proxies write to their logs; send it as "Authorization: Bearer …".',
+      );
+    }
+    if (origin !== undefined && info.origins.length > 0 && !info.origins.includes(origin)) {
+      throw problem(
+        "SDK_KEY_ORIGIN",
+        `This browser SDK key of ${info.environment.key} is for pages of ${info.origins.join(", ").slice(0, 500)}, not of ${origin.slice(0, 200)}; add that origin to the key under Keys and tokens.`,
       );
     }
     return info;
@@ -70,6 +85,14 @@ export function createKeyCheck({ keys, clock, log }: { keys: SdkKeys; clock: Clo
     leak.loggedAt = clock.monotonic();
     leak.count = 0;
   }
+}
+
+function refusalOf(text: string, ended: "revoked" | "expired" | undefined): string {
+  if (ended !== undefined) {
+    const what = ended === "revoked" ? "was revoked" : "has expired";
+    return `The SDK key ${shown(text)} ${what}; give the program a key that holds, from the admin UI under Keys and tokens.`;
+  }
+  return `The SDK key ${shown(text)} is not one of this server's; copy the key of the environment from the admin UI, and check that the URL names the right server.`;
 }
 
 /** As every SDK writes it, without an expression; in every other form that HTTP allows with one. */

@@ -15,12 +15,12 @@ import type { Delivery } from "./delivery.ts";
 import type { SdkKeyInfo } from "./feed.ts";
 import { acknowledgementBody, contextBody, factsBody, membershipBody, readBody, SDK_BODY_BYTES_MAX, usageBody } from "./sdk-body.ts";
 import { sdkFileRoutes } from "./sdk-files.ts";
-import { createKeyCheck } from "./sdk-key.ts";
+import { createKeyCheck, READABLE, readableBy } from "./sdk-key.ts";
 import { createTokenBuckets } from "./token-bucket.ts";
 
 export interface SdkRoutesDeps {
   readonly delivery: Delivery;
-  readonly store: Pick<Store, "sdkKey" | "settings" | "signingSecrets">;
+  readonly store: Pick<Store, "sdkKeys" | "settings" | "signingSecrets">;
   readonly members: Members;
   readonly usage: Usage;
   readonly facts: Facts;
@@ -73,20 +73,23 @@ export function sdkRoutes({
   knownAddressOf,
 }: SdkRoutesDeps): Hono<SdkEnv> {
   const { feed, clock, log, instances } = delivery;
-  const checkKey = createKeyCheck({ keys: store, clock, log });
+  const checkKey = createKeyCheck({ keys: store.sdkKeys, clock, log });
   const routes = new Hono<SdkEnv>();
 
   routes.onError((error, c) => {
     const response = problemResponse(asHttpProblem(error), c.get("requestId") ?? "none");
-    response.headers.set("access-control-allow-origin", "*");
+    const key: SdkKeyInfo | undefined = c.get("key");
+    // Before the key is known there is nothing to keep from any page.
+    for (const [name, value] of Object.entries(key ? readableBy(key, c.req.header("origin")) : READABLE)) response.headers.set(name, value);
     return response;
   });
   routes.route("/", sdkFileRoutes(sdkDirectory));
 
   routes.use("/sdk/v1/*", async (c, next) => {
-    c.header("access-control-allow-origin", "*");
-    c.header("access-control-expose-headers", "etag, retry-after");
-    c.set("key", checkKey({ authorization: c.req.header("authorization"), origin: c.req.header("origin"), query: c.req.query("key") }));
+    const origin = c.req.header("origin");
+    const key = checkKey({ authorization: c.req.header("authorization"), origin, query: c.req.query("key") });
+    c.set("key", key);
+    for (const [name, value] of Object.entries(readableBy(key, origin))) c.header(name, value);
     await next();
   });
   routes.use(
@@ -103,8 +106,7 @@ export function sdkRoutes({
     const limits = LIMITS[kind];
     const buckets = createTokenBuckets(clock, limits);
     return createMiddleware<SdkEnv>(async (c, next) => {
-      const { environment, projection } = c.get("key");
-      if (!buckets.take(`${environment.id}:${projection}`)) {
+      if (!buckets.take(String(c.get("key").id))) {
         throw problem("RATE_LIMITED", `More than ${limits.perSecond} requests in a second with this SDK key; try again in 1 s.`, {
           headers: { "retry-after": "1" },
         });

@@ -20,7 +20,7 @@ beforeEach(async () => {
   const delivery = createDelivery({ feed: parts.store.feed, clock, log });
   usage = createUsage({ store: parts.store, clock, log });
   server = await serve(
-    createStreamListener({ delivery, keys: parts.store, usage, authenticate: async () => undefined, statePerSecond: 5 }),
+    createStreamListener({ delivery, keys: parts.store.sdkKeys, usage, authenticate: async () => undefined, statePerSecond: 5 }),
   );
 });
 afterEach(async () => {

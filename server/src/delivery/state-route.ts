@@ -1,20 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isNewer, type Position, type Projection, parsePosition } from "@signalbox/core";
+import { isNewer, type Position, parsePosition } from "@signalbox/core";
 import { problem } from "../errors.ts";
 import type { Delivery } from "./delivery.ts";
 import type { SdkKeyInfo } from "./feed.ts";
 import type { Instances } from "./instances.ts";
 import { readProgram } from "./program.ts";
-import type { CheckKey } from "./sdk-key.ts";
+import { type CheckKey, READABLE, readableBy } from "./sdk-key.ts";
 import { acceptsGzip, matchesEtag, type StateBytes } from "./state-bytes.ts";
 import { createTokenBuckets } from "./token-bucket.ts";
-
-/** What a page of any origin may read. It sends no credentials, and what it is answered is meant for everybody with its key. */
-export const READABLE = {
-  "access-control-allow-origin": "*",
-  "access-control-expose-headers": "etag, retry-after",
-  "cross-origin-resource-policy": "cross-origin",
-};
 
 export interface StateRouteDeps {
   readonly delivery: Pick<Delivery, "states" | "instances" | "clock" | "watch">;
@@ -46,7 +39,7 @@ export function createStateRoute({ delivery: { states, instances, clock, watch }
     }
     const bytes = states.head(key.environment, key.projection);
     if (asked) notePoll(instances, asked, key, headers["if-none-match"], bytes.position);
-    const head = headOf(bytes, key.projection);
+    const head = headOf(bytes, key, headers.origin);
     if (matchesEtag(headers["if-none-match"], bytes.etag)) {
       res.writeHead(304, head.unchanged).end();
       return undefined;
@@ -64,14 +57,8 @@ export function createStateRoute({ delivery: { states, instances, clock, watch }
 }
 
 /** A program that polls is known by its polls, and holds what its ETag names. */
-function notePoll(
-  instances: Instances,
-  query: URLSearchParams,
-  { environment, projection }: SdkKeyInfo,
-  held: string | undefined,
-  head: Position,
-): void {
-  const program = readProgram(query, environment, projection);
+function notePoll(instances: Instances, query: URLSearchParams, key: SdkKeyInfo, held: string | undefined, head: Position): void {
+  const program = readProgram(query, key);
   const { instance } = program;
   if (instance === undefined) return;
   const basis = parsePosition(held?.replace(/^(?:W\/)?"|"$/g, "") ?? "");
@@ -86,20 +73,23 @@ interface Head {
 /** Goes with the bytes. */
 const heads = new WeakMap<StateBytes, Head>();
 
-function headOf(bytes: StateBytes, projection: Projection): Head {
+const VARY = "authorization, accept-encoding";
+
+function headOf(bytes: StateBytes, key: SdkKeyInfo, origin: string | undefined): Head {
+  // Of a key with a list of origins the head depends on who asks.
+  if (key.origins.length > 0) return newHead(bytes, { ...readableBy(key, origin), vary: `${VARY}, origin` });
   const known = heads.get(bytes);
   if (known) return known;
-  const unchanged = {
-    etag: bytes.etag,
-    "cache-control": "no-cache",
-    vary: "authorization, accept-encoding",
-    // A server key is refused in a page.
-    ...(projection === "browser" && READABLE),
-  };
-  const head = {
+  // A server key is refused in a page.
+  const head = newHead(bytes, key.projection === "browser" ? READABLE : {});
+  heads.set(bytes, head);
+  return head;
+}
+
+function newHead(bytes: StateBytes, readable: Readonly<Record<string, string>>): Head {
+  const unchanged = { etag: bytes.etag, "cache-control": "no-cache", vary: VARY, ...readable };
+  return {
     unchanged,
     plain: { ...unchanged, "x-content-type-options": "nosniff", "content-type": "application/json", "content-length": bytes.json.length },
   };
-  heads.set(bytes, head);
-  return head;
 }

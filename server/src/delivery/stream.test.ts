@@ -7,10 +7,12 @@ import { createDelivery } from "./delivery.ts";
 import { guardDescriptors } from "./descriptors.ts";
 import { createStreamListener, type StreamListenerDeps } from "./stream.ts";
 import {
+  anyKey,
   booleanFlag,
   collectingLog,
   createTestFeed,
   get,
+  keyOf,
   manualClock,
   PRODUCTION,
   type RawClient,
@@ -46,9 +48,10 @@ async function start(options: Options = {}) {
   const watch: DeliveryWatch = { ...unwatched, shed: (what, why) => shed.push(`${what} ${why}`), dropped: (why) => dropped.push(why) };
   const delivery = createDelivery({ feed, clock, log, watch });
   const keys = {
-    sdkKey: (text: string) => {
+    ...anyKey("server"),
+    find(text: string) {
       const projection = KEYS[text];
-      return projection && { environment: PRODUCTION, projection };
+      return projection && keyOf(projection);
     },
   };
   const listener = createStreamListener({
@@ -206,6 +209,18 @@ describe("a change of facts", () => {
     await has(page, 4);
     expect(page.frames()[2]).toMatchObject({ event: "facts", json: { at: 2, units: [], all: true, spreadMs: 5 } });
   });
+});
+
+test("a key that holds no more ends the streams that came with it, and no other", async () => {
+  const { open, delivery } = await start();
+  const [gone, page] = [open(get("/sdk/v1/stream", SERVER_KEY)), open(get(BROWSER))];
+  await has(gone, 2);
+  await has(page, 2);
+  delivery.fanOut.end(keyOf("server"));
+  await until(() => gone.isClosed());
+  expect(gone.frames().at(-1)).toMatchObject({ event: "bye", json: { reason: "key-revoked" } });
+  expect(delivery.fanOut.open).toBe(1);
+  expect(page.isClosed()).toBe(false);
 });
 
 describe("what arrives on a stream's connection", () => {
@@ -614,6 +629,12 @@ describe("a client that does not read", () => {
     await until(() => delivery.fanOut.open === 0);
     expect(delivery.instances.all(PRODUCTION.id)).toEqual([]);
     expect(dropped).toEqual(["stalled"]);
+  });
+
+  test("is destroyed when its key holds no more", { timeout: 30_000 }, async () => {
+    const { delivery } = await stall();
+    delivery.fanOut.end(keyOf("server"));
+    await until(() => delivery.fanOut.open === 0);
   });
 
   test("gets what happened meanwhile as one frame when it reads again, and holds no one else up", { timeout: 30_000 }, async () => {

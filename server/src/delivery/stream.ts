@@ -4,6 +4,7 @@ import { isNewer, type Position, parsePosition } from "@signalbox/core";
 import { problem } from "../errors.ts";
 import { type ClientAddress, createClientAddress, NO_PROXIES } from "../http/client-address.ts";
 import type { Identity } from "../http/route.ts";
+import type { SdkKeys } from "../store/sdk-keys.ts";
 import type { Usage } from "../usage/usage.ts";
 import { createAdmission, type Descriptors, type StreamLimits } from "./admission.ts";
 import type { Delivery } from "./delivery.ts";
@@ -13,8 +14,8 @@ import { readProgram } from "./program.ts";
 import { writeProblem } from "./raw-problem.ts";
 import { RawStream } from "./raw-stream.ts";
 import { createReceiptStreams } from "./receipt-stream.ts";
-import { createKeyCheck, type SdkKeys } from "./sdk-key.ts";
-import { createStateRoute, READABLE } from "./state-route.ts";
+import { createKeyCheck, type KnownKeys, READABLE, readableBy } from "./sdk-key.ts";
+import { createStateRoute } from "./state-route.ts";
 
 /** A client past these is told when to come back. */
 const STREAMS: StreamLimits = { openMax: 20_000, newPerSecondMax: 500 };
@@ -28,7 +29,7 @@ const USAGE_PATH = "/sdk/v1/usage";
 
 export interface StreamListenerDeps {
   readonly delivery: Delivery;
-  readonly keys: SdkKeys;
+  readonly keys: KnownKeys & Pick<SdkKeys, "onEnded">;
   readonly usage: Pick<Usage, "onUsage">;
   /** Who sends this request, by session or token; undefined when nobody that we know. */
   readonly authenticate: (req: IncomingMessage) => Promise<Identity | undefined>;
@@ -73,6 +74,7 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
   /** Sockets whose answer is endless. */
   const taken = new WeakSet<object>();
   let draining = false;
+  const stopEnded = keys.onEnded(fanOut.end);
 
   function listener(req: IncomingMessage, res: ServerResponse): boolean {
     if (taken.has(req.socket)) {
@@ -132,20 +134,21 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
   }
 
   function openStream(req: IncomingMessage, res: ServerResponse, query: URLSearchParams): void {
+    const { origin } = req.headers;
     const key = checkKey({
       authorization: req.headers.authorization,
-      origin: req.headers.origin,
+      origin,
       query: query.get("key") ?? undefined,
     });
     const { environment, projection } = key;
     const leaveAdmission = admission.enter(key, addressOf(req));
     const basis = basisOf(query.get("basis")) ?? basisOf(headerOf(req, "last-event-id"));
-    const stream = RawStream.open(req, res, clock, projection === "browser" ? { "access-control-allow-origin": "*" } : {});
+    const stream = RawStream.open(req, res, clock, projection === "browser" ? readableBy(key, origin) : {});
     if (!stream) {
       leaveAdmission();
       return;
     }
-    const program = readProgram(query, environment, projection);
+    const program = readProgram(query, key);
     const ackSample = projection === "browser" ? instances.ackSample(environment.id) : 1;
     const leaveInstances = instances.join(
       // Assigned and not spread, which would cost each stream a description of its form.
@@ -164,12 +167,13 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
     // node:http keeps the request as long as its answer lasts. What it said is read by now, and would be a kilobyte for each stream.
     req.headers = {};
     req.rawHeaders = [];
-    fanOut.add(stream, environment, projection, basis, ackSample);
+    fanOut.add(stream, key, basis, ackSample);
   }
 
   return Object.assign(listener, {
     async close({ afterMs }: { afterMs?: number } = {}) {
       draining = true;
+      stopEnded();
       eventLoop.stop();
       events.close();
       receiptStreams.close();

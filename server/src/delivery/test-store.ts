@@ -37,7 +37,7 @@ export async function openTestStore(folder = mkdtempSync(join(tmpdir(), "signalb
     folder,
     development,
     sdkKey(projection, environment = development) {
-      const key = store.showSdkKey(environment.id, projection);
+      const key = store.sdkKeys.show(environment.id, projection);
       if (key === undefined) throw new Error("a new store shows its SDK keys");
       return key;
     },

@@ -4,8 +4,9 @@ import { type AddressInfo, connect, type Socket } from "node:net";
 import { digestOf, type Entry, type EntryId, entryId, type FlagEntry, type Position, type Projection } from "@signalbox/core";
 import type { Log } from "../log.ts";
 import type { Clock } from "./clock.ts";
-import type { Commit, EnvironmentInfo, FactsChange, Feed, ProjectedState } from "./feed.ts";
+import type { Commit, EnvironmentInfo, FactsChange, Feed, ProjectedState, SdkKeyInfo } from "./feed.ts";
 import type { Arrival } from "./instances.ts";
+import type { StreamListenerDeps } from "./stream.ts";
 
 export interface ManualClock extends Clock {
   /** Lets time pass, timer by timer, and lets sockets move between them. */
@@ -157,10 +158,21 @@ export function createTestFeed(ringMax = 1_000): TestFeed {
   };
 }
 
+/** A key of its own for each environment and kind. */
+export function keyOf(projection: Projection, environment = PRODUCTION): SdkKeyInfo {
+  return { id: 2 * environment.id + (projection === "server" ? 0 : 1), environment, projection, origins: [] };
+}
+
+/** A store of keys to which every text is this one key. */
+export function anyKey(projection: Projection): StreamListenerDeps["keys"] {
+  const key = keyOf(projection);
+  return { find: () => key, ended: () => undefined, onEnded: () => () => {} };
+}
+
 /** A program as it names itself when it connects. */
 export function arrival(instance: string, more: Partial<Arrival> = {}): Arrival {
   const named = { instance, app: "shop", appVersion: "1.0.0", sdk: "node/0.1.0", host: "rack-7", kind: "server", acks: "all" } as const;
-  return { ...named, environment: PRODUCTION, basis: undefined, ...more };
+  return { ...named, environment: PRODUCTION, sdkKeyId: 1, basis: undefined, ...more };
 }
 
 export interface TestServer {

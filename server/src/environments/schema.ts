@@ -13,11 +13,6 @@ export const environment = z.object({
 });
 export const project = z.object({ key: z.string(), name: z.string(), environments: z.array(environment), may });
 export const projectList = z.object({ projects: z.array(project) });
-export const sdkKeys = z.object({
-  server: z.string(),
-  browser: z.string(),
-  url: z.string().describe("the public URL of this server, for SDKs"),
-});
 
 const PRIVATE_ATTRIBUTES_MAX = 50;
 const privateAttributes = z

@@ -82,7 +82,7 @@ export function settingsRoutes({ store }: { readonly store: Store }): OpenAPIHon
   });
   api.openapi(secretsRoute, (c) => {
     const { info } = at(c.req.valid("param"));
-    if (store.showSdkKey(info.id, "server") === undefined) {
+    if (!store.sdkKeys.isOwnSecret(info.id)) {
       throw problem(
         "UNAVAILABLE",
         "The signing secrets cannot be shown: secret.key in the data folder is not the one that they were made with; put it back from the backup.",

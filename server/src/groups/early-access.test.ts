@@ -10,7 +10,7 @@ let sdkKey: string;
 beforeAll(async () => {
   server = await startTestServer();
   cookie = await server.signIn();
-  sdkKey = (await ask<SdkKeys>("GET", `${E}/sdk-keys`)).server;
+  sdkKey = (await ask<SdkKeys>("GET", `${E}/sdk-keys`)).server ?? "";
   await ask("POST", `${E}/groups`, { key: "beta", kind: "early-access", name: "Beta accounts", by: "account.key" });
   await ask("POST", "/api/v1/projects/default/flags", { key: "editor" });
   const on = { kind: "variant", variant: "on" };

@@ -72,7 +72,7 @@ interface Deps {
 /** Starts beating. The store must have been opened with `heartbeat`. */
 export function startHeartbeat({ store, delivery: { instances, clock }, log, address }: Deps): Heartbeat {
   const environment = store.hiddenProject(HEARTBEAT_PROJECT)?.environments[0]?.info;
-  const sdkKey = environment && store.showSdkKey(environment.id, "server");
+  const sdkKey = environment && store.sdkKeys.show(environment.id, "server");
   if (!environment || sdkKey === undefined) {
     const problem = "The heartbeat switch has no key: the secret in the data folder is not the one that it was made with.";
     log.warn({}, problem);

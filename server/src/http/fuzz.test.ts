@@ -35,7 +35,7 @@ beforeAll(async () => {
   const document = (await (await fetch(`${server.url}/api/v1/openapi.json`)).json()) as Document;
   requests = fc.oneof(
     { weight: 8, arbitrary: adminRequests(document, token) },
-    { weight: 2, arbitrary: sdkRequests(keys.flatMap(({ server, browser }) => [server, browser])) },
+    { weight: 2, arbitrary: sdkRequests(keys.flatMap(({ server, browser }) => [server ?? "", browser ?? ""])) },
     { weight: 1, arbitrary: killPageRequests(cookie) },
   );
 });

@@ -24,6 +24,7 @@ import { killPage } from "../kill-page/kill-page.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { metricsRoute } from "../metrics/metrics-route.ts";
+import { sdkKeyRoutes } from "../sdk-keys/routes.ts";
 import type { Store } from "../store/store.ts";
 import { uiRoutes } from "../ui/ui.ts";
 import { usageRoutes } from "../usage/routes.ts";
@@ -104,7 +105,8 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
     return (own?.limit ?? limit)(c, next);
   });
   app.route("/", authRoutes({ auth, version, sqlite: store.driver, addressOf }));
-  app.route("/", environmentRoutes({ store, publicUrl }));
+  app.route("/", environmentRoutes());
+  app.route("/", sdkKeyRoutes({ store, delivery, publicUrl }));
   app.route("/", settingsRoutes({ store }));
   app.route("/", flagRoutes({ store, usage }));
   app.route("/", usageRoutes({ store, usage }));

@@ -14,7 +14,7 @@ export interface AuditRow extends Origin {
   readonly projectId?: number | null;
   readonly environmentId?: number | null;
   readonly revision?: number | null;
-  readonly reason?: string | null;
+  readonly reason?: string | null | undefined;
   readonly before?: Json;
   readonly after?: Json;
 }

@@ -33,7 +33,7 @@ async function backedUp() {
   const file = join(folder(), "backup.db");
   const store = await open(directory);
   await write(store, "a");
-  const key = store.showSdkKey(1, "server");
+  const key = store.sdkKeys.show(1, "server");
   await store.close();
   await createBackup(directory, file, NOW);
   return { directory, file, key };
@@ -93,8 +93,8 @@ describe("a backup", () => {
       environments: [{ name: "default/development", generation: NOW / 1_000 + 1, revision: 1, flags: 1 }, { name: "default/production" }],
     });
     const store = await open(empty);
-    expect(store.showSdkKey(1, "server")).toBe(key);
-    expect(store.sdkKey(key ?? "")).toMatchObject({ projection: "server" });
+    expect(store.sdkKeys.show(1, "server")).toBe(key);
+    expect(store.sdkKeys.find(key ?? "")).toMatchObject({ projection: "server" });
     expect(store.db.all(sql`select key from meta where key like 'backup.%'`)).toEqual([]);
     await write(store, "b");
     await store.close();

@@ -63,15 +63,15 @@ export function describeStore(name: string, open: OpenStore): void {
       ]);
       for (const environment of store.feed.environments()) {
         for (const projection of ["server", "browser"] as const) {
-          const text = store.showSdkKey(environment.id, projection) ?? "";
+          const text = store.sdkKeys.show(environment.id, projection) ?? "";
           expect(text).toMatch(new RegExp(`^sb_${projection}_${environment.key}_[A-Za-z0-9]{12}_[A-Za-z0-9_-]{43}$`));
-          expect(store.sdkKey(text)).toEqual({ environment, projection });
-          expect(store.sdkKey(`${text.slice(0, -1)}${text.endsWith("A") ? "B" : "A"}`)).toBeUndefined();
+          expect(store.sdkKeys.find(text)).toMatchObject({ environment, projection, origins: [] });
+          expect(store.sdkKeys.find(`${text.slice(0, -1)}${text.endsWith("A") ? "B" : "A"}`)).toBeUndefined();
           expect(JSON.stringify(store.db.select().from(tables.sdkKey).all())).not.toContain(text.slice(-43));
         }
       }
       for (const wrong of ["", "sb_server_development", "x".repeat(10_000), `sb_server_development_aaaaaaaaaaaa_${"a".repeat(43)}`]) {
-        expect(store.sdkKey(wrong)).toBeUndefined();
+        expect(store.sdkKeys.find(wrong)).toBeUndefined();
       }
       expect(statSync(join(directory, "secret.key")).mode & 0o777).toBe(0o600);
     });
@@ -84,7 +84,7 @@ export function describeStore(name: string, open: OpenStore): void {
       await first.flags.kill(DEVELOPMENT, "b", { by: "ann", reason: "smoke" });
       await group(first.store, "g", "list");
       const id = idOf(first.store);
-      const key = first.store.showSdkKey(id, "server");
+      const key = first.store.sdkKeys.show(id, "server");
       const before = { server: first.store.feed.state(id, "server"), browser: first.store.feed.state(id, "browser") };
       const flag = first.flags.get(DEVELOPMENT, "a");
       const commits = first.store.feed.commitsSince(id, 0)?.map((commit) => ({ ...commit, storedMs: 0 }));
@@ -100,7 +100,7 @@ export function describeStore(name: string, open: OpenStore): void {
         ["flag.kill", "b", true, "smoke"],
         ["group.create", "g", false, null],
       ]);
-      expect(second.store.showSdkKey(id, "server")).toBe(key);
+      expect(second.store.sdkKeys.show(id, "server")).toBe(key);
       await second.flags.restore(DEVELOPMENT, "b", ANN);
       expect(head(second.store).revision).toBe(6);
     });
@@ -481,13 +481,13 @@ export function describeStore(name: string, open: OpenStore): void {
 
     test("with another secret the keys go on working and are not shown; a damaged secret is refused", async () => {
       const { store, directory } = await start();
-      const key = store.showSdkKey(1, "server") ?? "";
+      const key = store.sdkKeys.show(1, "server") ?? "";
       const secret = join(directory, "secret.key");
       expect(existsSync(secret)).toBe(true);
       rmSync(secret);
       const again = await reopen(store, directory);
-      expect(again.store.sdkKey(key)).toMatchObject({ projection: "server" });
-      expect(again.store.showSdkKey(1, "server")).toBeUndefined();
+      expect(again.store.sdkKeys.find(key)).toMatchObject({ projection: "server" });
+      expect(again.store.sdkKeys.show(1, "server")).toBeUndefined();
       opened.splice(opened.indexOf(again.store), 1);
       await again.store.close();
       chmodSync(secret, 0o600);

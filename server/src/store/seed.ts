@@ -2,7 +2,7 @@ import { ZERO64 } from "@signalbox/core";
 import { eq } from "drizzle-orm";
 import type { Database, Tx } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
-import { insertSdkKey } from "./sdk-keys.ts";
+import { firstKey } from "./sdk-keys.ts";
 
 const ENVIRONMENTS = [
   { key: "development", name: "Development", production: false, color: "green" },
@@ -17,8 +17,12 @@ export function seedDatabase(db: Database, secret: Buffer, now: number): void {
       const project = tx.insert(tables.project).values({ key: "default", name: "Default" }).returning().get();
       for (const [position, environment] of ENVIRONMENTS.entries()) {
         const made = insertEnvironment(tx, { ...environment, projectId: project.id, position }, now);
-        insertSdkKey(tx, secret, made, "server", now);
-        insertSdkKey(tx, secret, made, "browser", now);
+        tx.insert(tables.sdkKey)
+          .values(firstKey(secret, made, "server", now))
+          .run();
+        tx.insert(tables.sdkKey)
+          .values(firstKey(secret, made, "browser", now))
+          .run();
       }
     },
     { behavior: "immediate" },
@@ -35,7 +39,9 @@ export function seedHeartbeat(db: Database, secret: Buffer, now: number): void {
     (tx) => {
       const project = tx.insert(tables.project).values({ key: HEARTBEAT_PROJECT, name: "Heartbeat", hidden: true }).returning().get();
       const environment = { key: "heartbeat", name: "Heartbeat", production: false, color: "gray", projectId: project.id, position: 0 };
-      insertSdkKey(tx, secret, insertEnvironment(tx, environment, now), "server", now);
+      tx.insert(tables.sdkKey)
+        .values(firstKey(secret, insertEnvironment(tx, environment, now), "server", now))
+        .run();
     },
     { behavior: "immediate" },
   );

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { type Projection, STATE_BYTES_MAX } from "@signalbox/core";
+import { STATE_BYTES_MAX } from "@signalbox/core";
 import { and, asc, eq, lte, sql } from "drizzle-orm";
-import type { Commit, Feed, SdkKeyInfo } from "../delivery/feed.ts";
+import type { Commit, Feed } from "../delivery/feed.ts";
 import type { Log } from "../log.ts";
 import type { Turn } from "../turns.ts";
 import { createActors } from "./actors.ts";
@@ -20,7 +20,7 @@ import { recordOf } from "./record.ts";
 import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX } from "./ring.ts";
 import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit, writeFacts } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
-import { loadSdkKeys } from "./sdk-keys.ts";
+import { openSdkKeys, type SdkKeys } from "./sdk-keys.ts";
 import { seedDatabase, seedHeartbeat } from "./seed.ts";
 import { liveSigningSecrets, type SigningSecret } from "./signing.ts";
 import { upgradeProjections } from "./upgrade.ts";
@@ -79,9 +79,7 @@ export interface Store {
    */
   transaction<T>(run: (tx: Tx) => T | Promise<T>, urgent?: boolean): Promise<T>;
   audit(tx: Tx, row: AuditRow): void;
-  sdkKey(text: string): SdkKeyInfo | undefined;
-  /** The text of an environment's key; undefined if the folder's secret is not the one that it was made with. */
-  showSdkKey(environmentId: number, projection: Projection): string | undefined;
+  readonly sdkKeys: SdkKeys;
   /** Of an environment, as committed. */
   settings(environmentId: number): EnvironmentSettings;
   /** The secrets that a signed context of this environment may be signed with now, newest first: one or two. */
@@ -175,7 +173,6 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
   const environments = () => projects.flatMap((project) => project.environments);
   const infosOf = (of: readonly ProjectModel[]) => of.flatMap((project) => project.environments.map(({ info }) => info));
   const shownInfos = infosOf(projects.filter(({ hidden }) => !hidden));
-  const keys = loadSdkKeys(db, secret, infosOf(projects));
   const queue = createWriteQueue();
   const guard = createWriteGuard(directory, log);
   const listeners = new Set<(commit: Commit) => void>();
@@ -339,6 +336,9 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     const startedAt = performance.now();
     return queue.run((turn) => guard.run(() => writeNow(request, decide, startedAt, turn), request.lane === "kill"), request.lane);
   };
+  const transaction: Store["transaction"] = (run, urgent = false) =>
+    queue.run(() => guard.run(() => transact(run), urgent), urgent ? "kill" : "edit");
+  const sdkKeys = await openSdkKeys({ db, transaction, secret, environments: () => infosOf(projects), now });
   const project: Store["project"] = (key) => projects.find((each) => each.key === key && !each.hidden);
 
   return {
@@ -359,13 +359,13 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     project,
     hiddenProject: (key) => projects.find((each) => each.key === key && each.hidden),
     write,
-    transaction: (run, urgent = false) => queue.run(() => guard.run(() => transact(run), urgent), urgent ? "kill" : "edit"),
+    transaction,
     audit: (tx, row) => appendAudit(tx, { ...row, at: row.at ?? now() }),
-    sdkKey: keys.find,
-    showSdkKey: keys.show,
+    sdkKeys,
     settings: (environmentId) => environmentById(environmentId).settings,
     signingSecrets: (environmentId) => liveSigningSecrets(secret, environmentById(environmentId)),
     async close() {
+      await sdkKeys.close();
       await queue.close();
       guard.close();
       highWater.close();

@@ -44,11 +44,16 @@ function SdkKeysCard({ place }: { place: Place }) {
         {keys.isError && <Text size="sm">{sentenceOfError(keys.error)}</Text>}
         {keys.data && (
           <>
-            <SdkKey label="Server" what="server key" text={keys.data.server} note="A secret: for programs on your servers only." />
+            <SdkKey
+              label="Server"
+              what="server key"
+              text={keys.data.server ?? "none that can be shown"}
+              note="A secret: for programs on your servers only."
+            />
             <SdkKey
               label="Browser"
               what="browser key"
-              text={keys.data.browser}
+              text={keys.data.browser ?? "none that can be shown"}
               note="Public: sees only flags that are visible in browsers."
             />
             <SdkKey label="URL" what="URL" text={keys.data.url} note="Where programs reach this server." />
