@@ -14,6 +14,8 @@ export class OutcomeUnknown extends Refused {}
 
 /** A server that does not answer within this time is treated as unreachable. */
 const ANSWER_MS_MAX = 20_000;
+/** The same for a whole project or a list of 100,000. */
+const LONG_ANSWER_MS_MAX = 120_000;
 const RUN_AGAIN = "it may be stored or not; run the same command again, doing it twice does no harm.";
 
 export interface Client {
@@ -22,6 +24,10 @@ export interface Client {
   /** `ifMatch` is the ETag of what was read before. */
   post<T>(path: string, body: object, ifMatch?: string): Promise<T>;
   patch<T>(path: string, body: object, ifMatch?: string): Promise<T>;
+  /** Sends text as it is, of another type than JSON or too long to be parsed here. */
+  upload<T>(path: string, text: string, type: string): Promise<T>;
+  /** The answer as text. */
+  download(path: string): Promise<string>;
 }
 
 /** A client for one environment, and the address of that. */
@@ -43,26 +49,27 @@ export function connect({ url, token }: Options): Client {
     );
   }
 
-  async function ask<T>(path: string, init: RequestInit, ifMatch?: string): Promise<T> {
-    const headers = {
-      authorization: `Bearer ${token}`,
-      ...(init.body ? { "content-type": "application/json" } : {}),
-      ...(ifMatch === undefined ? {} : { "if-match": ifMatch }),
-    };
-    const answer = await fetch(url + path, { ...init, headers, redirect: "error", signal: AbortSignal.timeout(ANSWER_MS_MAX) }).catch(
-      (error: unknown) => {
-        const reason = reasonOf(error);
-        // A request that was sent may have been carried out although its answer is lost.
-        const isUnknown = init.method !== "GET" && !/ECONNREFUSED|ENOTFOUND|bad port/.test(reason);
-        const Failure = isUnknown ? OutcomeUnknown : Refused;
-        throw new Failure(
-          isUnknown
-            ? `${url} did not answer (${reason}): ${RUN_AGAIN}`
-            : `${url} cannot be reached (${reason}): is the server running there? --url or SIGNALBOX_URL names another.`,
-          { cause: error },
-        );
-      },
-    );
+  /** The answer, whatever it says. */
+  async function send(path: string, init: RequestInit, msMax: number): Promise<Response> {
+    const headers = { authorization: `Bearer ${token}`, ...init.headers };
+    try {
+      return await fetch(url + path, { ...init, headers, redirect: "error", signal: AbortSignal.timeout(msMax) });
+    } catch (error) {
+      const reason = reasonOf(error, msMax);
+      // A request that was sent may have been carried out although its answer is lost.
+      const isUnknown = init.method !== "GET" && !/ECONNREFUSED|ENOTFOUND|bad port/.test(reason);
+      const Failure = isUnknown ? OutcomeUnknown : Refused;
+      throw new Failure(
+        isUnknown
+          ? `${url} did not answer (${reason}): ${RUN_AGAIN}`
+          : `${url} cannot be reached (${reason}): is the server running there? --url or SIGNALBOX_URL names another.`,
+        { cause: error },
+      );
+    }
+  }
+
+  async function ask<T>(path: string, init: RequestInit, msMax = ANSWER_MS_MAX): Promise<T> {
+    const answer = await send(path, init, msMax);
     const body: unknown = await answer.json().catch(() => undefined);
     if (answer.ok && body !== undefined) return body as T;
     // A cut answer, or that of a proxy which lost ours: what was asked for may have been carried out behind it.
@@ -72,10 +79,29 @@ export function connect({ url, token }: Options): Client {
     throw new Refused(sentenceOf(answer, body, url));
   }
 
+  function write<T>(method: string, path: string, body: object, ifMatch?: string): Promise<T> {
+    const headers = { "content-type": "application/json", ...(ifMatch !== undefined && { "if-match": ifMatch }) };
+    return ask(path, { method, headers, body: JSON.stringify(body) });
+  }
+
   return {
     get: (path) => ask(path, { method: "GET" }),
-    post: (path, body, ifMatch) => ask(path, { method: "POST", body: JSON.stringify(body) }, ifMatch),
-    patch: (path, body, ifMatch) => ask(path, { method: "PATCH", body: JSON.stringify(body) }, ifMatch),
+    post: (path, body, ifMatch) => write("POST", path, body, ifMatch),
+    patch: (path, body, ifMatch) => write("PATCH", path, body, ifMatch),
+    upload: (path, text, type) => ask(path, { method: "POST", headers: { "content-type": type }, body: text }, LONG_ANSWER_MS_MAX),
+    async download(path) {
+      const answer = await send(path, { method: "GET" }, LONG_ANSWER_MS_MAX);
+      if (answer.ok) {
+        try {
+          return await answer.text();
+        } catch (error) {
+          throw new Refused(`The answer of ${url} was cut (${reasonOf(error, LONG_ANSWER_MS_MAX)}); run the same command again.`, {
+            cause: error,
+          });
+        }
+      }
+      throw new Refused(sentenceOf(answer, await answer.json().catch(() => undefined), url));
+    },
   };
 }
 
@@ -94,9 +120,9 @@ function sentenceOf(answer: Response, body: unknown, url: string): string {
 }
 
 /** fetch says "fetch failed" and puts the reason into the cause. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, msMax: number): string {
   if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return `no answer for ${ANSWER_MS_MAX / 1000} s`;
+  if (error.name === "TimeoutError") return `no answer for ${msMax / 1000} s`;
   const { cause } = error;
   if (cause instanceof AggregateError && cause.errors[0] instanceof Error) return cause.errors[0].message;
   return cause instanceof Error ? cause.message : error.message;

@@ -3,9 +3,9 @@ import { UsageProblem } from "./options.ts";
 
 /** Where a command reads what is too long for a command line. */
 export interface Input {
-  stdin(): Promise<string>;
+  stdin(bytesMax?: number): Promise<string>;
   /** Throws UsageProblem when it cannot be read. */
-  file(path: string): Promise<string>;
+  file(path: string, bytesMax?: number): Promise<string>;
 }
 
 type Contexts = readonly Readonly<Record<string, unknown>>[];
@@ -76,6 +76,11 @@ function contextIn(line: string, place: number): Record<string, unknown> {
   throw new UsageProblem(`Line ${place} of --contexts is ${quoted(line.trim())}, expected one JSON object such as {"key":"u1"}.`);
 }
 
+/** `-` is the standard input, anything else a file. */
+export function readFile(path: string, input: Input, bytesMax: number): Promise<string> {
+  return path === "-" ? input.stdin(bytesMax) : input.file(path.replace(/^@/, ""), bytesMax);
+}
+
 async function sourceOf(text: string, input: Input): Promise<string> {
   if (text === "-") return input.stdin();
   return text.startsWith("@") ? input.file(text.slice(1)) : text;
@@ -92,22 +97,22 @@ function quoted(text: string): string {
 }
 
 export const input: Input = {
-  async stdin() {
+  async stdin(bytesMax = INPUT_BYTES_MAX) {
     if (process.stdin.isTTY) process.stderr.write("Reading the standard input; end it with Ctrl-D.\n");
     const chunks: Buffer[] = [];
     let bytes = 0;
     for await (const chunk of process.stdin) {
       chunks.push(chunk as Buffer);
       bytes += (chunk as Buffer).length;
-      if (bytes > INPUT_BYTES_MAX) throw tooLarge("The standard input");
+      if (bytes > bytesMax) throw tooLarge("The standard input", bytesMax);
     }
     return Buffer.concat(chunks).toString("utf8");
   },
-  async file(path) {
+  async file(path, bytesMax = INPUT_BYTES_MAX) {
     try {
       const file = await open(path);
       try {
-        if ((await file.stat()).size > INPUT_BYTES_MAX) throw tooLarge(`The file "${path}"`);
+        if ((await file.stat()).size > bytesMax) throw tooLarge(`The file "${path}"`, bytesMax);
         return await file.readFile("utf8");
       } finally {
         await file.close();
@@ -120,8 +125,6 @@ export const input: Input = {
   },
 };
 
-function tooLarge(what: string): UsageProblem {
-  return new UsageProblem(
-    `${what} has more than ${INPUT_BYTES_MAX / (1024 * 1024)} MiB, the most that the server takes: compare in parts.`,
-  );
+function tooLarge(what: string, bytesMax: number): UsageProblem {
+  return new UsageProblem(`${what} has more than ${bytesMax / (1024 * 1024)} MiB, the most that the server takes: send it in parts.`);
 }

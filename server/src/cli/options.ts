@@ -20,6 +20,11 @@ export interface Options {
   readonly set: string | undefined;
   readonly percent: string | undefined;
   readonly tag: string | undefined;
+  readonly file: string | undefined;
+  readonly mode: string | undefined;
+  readonly column: string | undefined;
+  readonly rejoin: boolean;
+  readonly dryRun: boolean;
   readonly url: string;
   readonly token: string | undefined;
   readonly project: string;
@@ -36,6 +41,11 @@ const OPTIONS = {
   set: { type: "string" },
   percent: { type: "string" },
   tag: { type: "string" },
+  file: { type: "string" },
+  mode: { type: "string" },
+  column: { type: "string" },
+  rejoin: { type: "boolean" },
+  "dry-run": { type: "boolean" },
   url: { type: "string" },
   token: { type: "string" },
   project: { type: "string" },
@@ -63,6 +73,11 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     set: values.set,
     percent: values.percent,
     tag: values.tag,
+    file: values.file,
+    mode: values.mode,
+    column: values.column,
+    rejoin: values.rejoin ?? false,
+    dryRun: values["dry-run"] ?? false,
     url: new URL(url).origin,
     token: values.token ?? (env.SIGNALBOX_TOKEN || undefined),
     project: values.project ?? "default",

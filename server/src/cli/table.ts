@@ -3,6 +3,7 @@ import { killOrRestore, list, type Output, show } from "./commands.ts";
 import { effect, explain } from "./explain.ts";
 import { fleet } from "./fleet.ts";
 import type { Input } from "./input.ts";
+import { members } from "./members.ts";
 import type { Options } from "./options.ts";
 import { settings } from "./settings.ts";
 import { usage } from "./usage.ts";
@@ -56,6 +57,19 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     words: SEVERAL,
     help: [["restore KEY... -e ENVIRONMENT -m TEXT", "lifts the kill, also by --tag; waits for the receipt"]],
     run: (options, output) => killOrRestore("restore", options, output),
+  },
+  members: {
+    words: 1_000,
+    help: [
+      ["members list GROUP -e ENVIRONMENT", "who is in a group by list or of early access"],
+      ["members add|remove GROUP UNIT... -e ENVIRONMENT", "puts units in, takes them out"],
+      [
+        "members import GROUP -e ENVIRONMENT --file FILE",
+        "a CSV file, all or nothing; --mode add, replace or remove; --column NAME; --dry-run says what it would do",
+      ],
+      ["members export GROUP -e ENVIRONMENT", "prints them as a CSV file, which can be imported again"],
+    ],
+    run: members,
   },
   settings: {
     words: 1,
@@ -118,6 +132,11 @@ Options
       --percent       unsaved edit: the percentage of the last rule without conditions (effect)
       --contexts      FILE or -: contexts to compare, a JSON list or one on each line, at most 10,000;
                       without it 10,000 are made up (effect)
+      --file          FILE or -: what to import
+      --mode          what an import does: add (default), replace or remove (members)
+      --column        the column of units in the first line of the file (members)
+      --rejoin        adds also those who have left early access by themselves (members)
+      --dry-run       says what would change and changes nothing
       --url           the server (or SIGNALBOX_URL; default http://localhost:7070)
       --token         a token (or SIGNALBOX_TOKEN), made in the admin UI under Settings, Tokens
       --project       default: "default"
