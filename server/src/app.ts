@@ -105,6 +105,7 @@ function wire({ store, url, port, settings, log, version, descriptors }: WireDep
     keys: store.sdkKeys,
     usage,
     authenticate: (req) => identityOf(auth, req),
+    onRightsChange: auth.onChange,
     limits: settings.limits.streams,
     clientAddress,
     statePerSecond: settings.limits.statePerSecond,

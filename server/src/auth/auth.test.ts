@@ -8,6 +8,7 @@ import { openStore, type Store } from "../store/store.ts";
 import { type Auth, createAuth } from "./auth.ts";
 
 const PASSWORD = "correct-horse-battery";
+const FROM = { address: "1" };
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
@@ -77,9 +78,9 @@ describe("the first account", () => {
 describe("signing in", () => {
   it("takes the right password only, and stores neither it nor the session's secret", async () => {
     await ana();
-    const { secret } = await auth.signIn("ana", PASSWORD, "1");
-    await expect(auth.signIn("ana", "wrong-horse-battery", "1")).rejects.toThrow(failing("SIGN_IN_FAILED"));
-    await expect(auth.signIn("nobody", PASSWORD, "1")).rejects.toThrow(failing("SIGN_IN_FAILED"));
+    const { secret } = await auth.signIn("ana", PASSWORD, FROM);
+    await expect(auth.signIn("ana", "wrong-horse-battery", FROM)).rejects.toThrow(failing("SIGN_IN_FAILED"));
+    await expect(auth.signIn("nobody", PASSWORD, FROM)).rejects.toThrow(failing("SIGN_IN_FAILED"));
     const stored = JSON.stringify([store.db.select().from(tables.account).all(), store.db.select().from(tables.session).all()]);
     expect(stored).toContain("$argon2id$v=19$m=19456,t=2,p=1$");
     expect(stored).not.toContain(PASSWORD);
@@ -89,7 +90,7 @@ describe("signing in", () => {
   it("pauses a name after ten failures, longer each time and a minute at most, also for the right password", async () => {
     await ana();
     const attempt = (password: string) =>
-      auth.signIn("ana", password, "1").then(
+      auth.signIn("ana", password, FROM).then(
         () => "in",
         (error) => `${error.code} ${error.extra.headers?.["retry-after"] ?? ""}`.trim(),
       );
@@ -105,9 +106,33 @@ describe("signing in", () => {
     expect(await attempt(PASSWORD)).toBe("in");
   });
 
+  it("goes on with the pause after a restart", async () => {
+    await ana();
+    for (let i = 0; i < 10; i += 1) await expect(auth.signIn("ana", "wrong", FROM)).rejects.toThrow(failing("SIGN_IN_FAILED"));
+    await store.close();
+    store = await openStore({ directory, now: () => clock });
+    auth = make("http://localhost:7070");
+    await expect(auth.signIn("ana", PASSWORD, FROM)).rejects.toThrow(failing("TOO_MANY_ATTEMPTS"));
+    clock += MINUTE;
+    expect((await auth.signIn("ana", PASSWORD, FROM)).identity.name).toBe("ana");
+  });
+
+  it("remembers an address by its hash, forgets it after a quarter of an hour, and gives back what was right", async () => {
+    await ana();
+    const rows = () => store.db.select().from(tables.attempt);
+    await expect(auth.signIn("eve", "wrong", { address: "192.0.2.7" })).rejects.toThrow(failing("SIGN_IN_FAILED"));
+    expect(JSON.stringify(await rows())).not.toMatch(/192|eve/);
+    expect((await rows()).map(({ failures }) => failures)).toEqual([1, 1]);
+    await auth.signIn("ana", PASSWORD, { address: "192.0.2.7" });
+    expect((await rows()).map(({ key, failures }) => `${key.split(":")[0]} ${failures}`).sort()).toEqual(["account 1", "address 1"]);
+    clock += 15 * MINUTE + 1;
+    await auth.signIn("ana", PASSWORD, FROM);
+    expect(await rows()).toHaveLength(1);
+  });
+
   it("counts attempts before they are made, so that many at once do not slip through", async () => {
     await ana();
-    const all = await Promise.allSettled(Array.from({ length: 30 }, () => auth.signIn("ana", "wrong", "1")));
+    const all = await Promise.allSettled(Array.from({ length: 30 }, () => auth.signIn("ana", "wrong", FROM)));
     const codes = all.map((one) => (one.status === "rejected" ? one.reason.code : "in"));
     expect(codes.filter((code) => code === "SIGN_IN_FAILED")).toHaveLength(10);
     expect(codes.filter((code) => code === "TOO_MANY_ATTEMPTS")).toHaveLength(20);
@@ -115,10 +140,12 @@ describe("signing in", () => {
 
   it("refuses when too many wait to be hashed", async () => {
     await ana();
-    const all = await Promise.allSettled(Array.from({ length: 60 }, (_, i) => auth.signIn(`name${i}`, "wrong", `address${i}`)));
+    const all = await Promise.allSettled(
+      Array.from({ length: 60 }, (_, i) => auth.signIn(`name${i}`, "wrong", { address: `address${i}` })),
+    );
     const codes = new Set(all.map((one) => (one.status === "rejected" ? one.reason.code : "in")));
     expect(codes).toEqual(new Set(["SIGN_IN_FAILED", "RATE_LIMITED"]));
-    expect((await auth.signIn("ana", PASSWORD, "1")).name).toBe("ana");
+    expect((await auth.signIn("ana", PASSWORD, FROM)).identity.name).toBe("ana");
   });
 
   it("by a link works once, within 15 minutes", async () => {
@@ -126,21 +153,21 @@ describe("signing in", () => {
     const me = ana();
     await me;
     const first = await link();
-    expect((await auth.signInByLink(first, "1")).name).toBe("ana");
-    await expect(auth.signInByLink(first, "1")).rejects.toThrow(failing("SIGN_IN_FAILED"));
+    expect((await auth.signInByLink(first, FROM)).identity.name).toBe("ana");
+    await expect(auth.signInByLink(first, FROM)).rejects.toThrow(failing("SIGN_IN_FAILED"));
     const second = await link();
     clock += 15 * MINUTE + 1;
-    await expect(auth.signInByLink(second, "1")).rejects.toThrow(failing("SIGN_IN_FAILED"));
+    await expect(auth.signInByLink(second, FROM)).rejects.toThrow(failing("SIGN_IN_FAILED"));
   });
 });
 
 describe("a session", () => {
   it("ends after 12 hours without use, and after 7 days in any case", async () => {
     await ana();
-    const idle = (await auth.signIn("ana", PASSWORD, "1")).secret;
+    const idle = (await auth.signIn("ana", PASSWORD, FROM)).secret;
     clock += 12 * HOUR + 1;
     expect((await bySession(idle)).refusal).toMatchObject({ code: "UNAUTHENTICATED" });
-    const used = (await auth.signIn("ana", PASSWORD, "1")).secret;
+    const used = (await auth.signIn("ana", PASSWORD, FROM)).secret;
     for (let hours = 0; hours < 7 * 24; hours += 8) {
       expect((await bySession(used)).identity?.name).toBe("ana");
       clock += 8 * HOUR;
@@ -160,7 +187,7 @@ describe("a session", () => {
 
   it("ends when it is signed out", async () => {
     await ana();
-    const { secret } = await auth.signIn("ana", PASSWORD, "1");
+    const { secret } = await auth.signIn("ana", PASSWORD, FROM);
     await auth.signOut(secret);
     expect((await bySession(secret)).identity).toBeUndefined();
     expect(actions().at(-1)).toEqual({ action: "session.end", by: "ana" });

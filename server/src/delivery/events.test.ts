@@ -21,8 +21,13 @@ async function start() {
   const usage = createUsage({ store: parts.store, clock, log });
   cleanups.push(() => usage.close());
   const sessions = new Map<string, Identity>([["ada", { name: "ada", accountId: 1, via: "session", grants: [ADMIN_OF_EVERYTHING] }]]);
+  const rights = new Set<() => void>();
   const listener = createStreamListener({
     delivery,
+    onRightsChange: (heard) => {
+      rights.add(heard);
+      return () => void rights.delete(heard);
+    },
     usage,
     keys: parts.store.sdkKeys,
     authenticate: async (req) => sessions.get(req.headers.cookie ?? ""),
@@ -35,12 +40,12 @@ async function start() {
     return client;
   };
   /** A page that listens: its first ping has arrived. */
-  const page = async () => {
-    const client = open();
+  const page = async (cookie = "ada") => {
+    const client = open({ cookie });
     await until(() => client.frames().length === 1);
     return client;
   };
-  return { ...parts, clock, log, delivery, usage, sessions, listener, server, open, page };
+  return { ...parts, clock, log, delivery, usage, sessions, rights, listener, server, open, page };
 }
 
 const of = (client: RawClient, event: string) => client.frames().filter((frame) => frame.event === event);
@@ -65,6 +70,28 @@ describe("GET /api/v1/events", () => {
     sessions.clear();
     await clock.advance(15_000);
     await until(() => client.isClosed());
+  });
+
+  test("tells each listener only of what they may read, also from when their rights change", async () => {
+    const { page, createFlag, kill, sessions, rights, development, store } = await start();
+    const production = store.feed.environments().find(({ key }) => key === "production");
+    const reads = (environmentId: number) => [{ role: "viewer", projectId: development.projectId, environmentId } as const];
+    sessions.set("ben", { name: "ben", accountId: 2, via: "session", grants: reads(development.id) });
+    const [ada, ben] = [await page(), await page("ben")];
+    await createFlag("search");
+    await until(() => of(ada, "revision").length === 2);
+    const heard = () => of(ben, "revision").map(({ json }) => `${json.environment} ${json.action}`);
+    await until(() => heard().length > 0);
+    expect(heard()).toEqual(["development flag.create"]);
+    sessions.set("ben", { name: "ben", accountId: 2, via: "session", grants: reads(production?.id ?? 0) });
+    for (const tell of rights) tell();
+    await kill("search");
+    await until(() => of(ada, "revision").length === 3);
+    expect(heard()).toEqual(["development flag.create"]);
+    sessions.delete("ben");
+    for (const tell of rights) tell();
+    await until(() => ben.isClosed());
+    expect(ada.isClosed()).toBe(false);
   });
 
   test("tells of each revision in every environment", async () => {

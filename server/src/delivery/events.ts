@@ -24,7 +24,9 @@ const USAGE_GATHERED_MAX = 500;
 /** An open page. */
 interface Listener {
   readonly stream: RawStream;
-  /** Who listens, as they were at the last ping: they hear only of what they may read. */
+  /** Asks anew who listens, and ends the stream if nobody does. */
+  identify(): Promise<void>;
+  /** Who listens, as they were when last asked: they hear only of what they may read. */
   identity: Identity;
   send(frame: Buffer): void;
 }
@@ -42,10 +44,13 @@ export function createAdminEvents({
   delivery: { feed, instances, receipts, clock, log },
   usage,
   authenticate,
+  onRightsChange = () => () => {},
 }: {
   delivery: Delivery;
   usage: Pick<Usage, "onUsage">;
   authenticate: (req: IncomingMessage) => Promise<Identity | undefined>;
+  /** Tells when somebody may more or less than before, or is not signed in any more. */
+  onRightsChange?: (listener: () => void) => () => void;
 }): AdminEvents {
   const listeners = new Set<Listener>();
   let opening = 0;
@@ -95,6 +100,9 @@ export function createAdminEvents({
   }
 
   const stops = [
+    onRightsChange(() => {
+      for (const listener of listeners) void listener.identify();
+    }),
     feed.onCommit((commit) => {
       const environment = feed.environments().find(({ id }) => id === commit.environmentId);
       if (!environment || listeners.size === 0) return;
@@ -154,6 +162,13 @@ export function createAdminEvents({
     const listener: Listener = {
       stream,
       identity,
+      identify: () =>
+        identify(req).then(
+          (now) => {
+            listener.identity = now;
+          },
+          () => stream.destroy(),
+        ),
       send(frame) {
         if (stream.idle) stream.write(frame);
         else {
@@ -166,15 +181,11 @@ export function createAdminEvents({
     let stopPing = () => {};
     const ping = () => {
       // Whoever signs out or loses a token stops hearing within one heartbeat.
-      identify(req).then(
-        (now) => {
-          if (stream.destroyed) return;
-          listener.identity = now;
-          listener.send(encode("ping", { at: clock.now() }));
-          stopPing = clock.after(HEARTBEAT_MS, ping);
-        },
-        () => stream.destroy(),
-      );
+      void listener.identify().then(() => {
+        if (stream.destroyed) return;
+        listener.send(encode("ping", { at: clock.now() }));
+        stopPing = clock.after(HEARTBEAT_MS, ping);
+      });
     };
     listeners.add(listener);
     stream.listen({

@@ -33,6 +33,8 @@ export interface StreamListenerDeps {
   readonly usage: Pick<Usage, "onUsage">;
   /** Who sends this request, by session or token; undefined when nobody that we know. */
   readonly authenticate: (req: IncomingMessage) => Promise<Identity | undefined>;
+  /** Tells when somebody may more or less than before. */
+  readonly onRightsChange?: (listener: () => void) => () => void;
   readonly limits?: StreamLimits;
   /** Where a request comes from; without it from where its connection does. */
   readonly clientAddress?: ClientAddress;
@@ -69,7 +71,8 @@ export function createStreamListener(deps: StreamListenerDeps): StreamListener {
   const checkKey = createKeyCheck({ keys, clock, log });
   const admission = createAdmission({ limits, clock, eventLoop, descriptors, watch });
   const answerState = createStateRoute({ delivery, checkKey, perSecond: deps.statePerSecond ?? 500 });
-  const events = createAdminEvents({ delivery, usage, authenticate });
+  const { onRightsChange } = deps;
+  const events = createAdminEvents({ delivery, usage, authenticate, ...(onRightsChange && { onRightsChange }) });
   const receiptStreams = createReceiptStreams({ delivery, authenticate });
   /** Sockets whose answer is endless. */
   const taken = new WeakSet<object>();

@@ -3,6 +3,7 @@ import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { accessOf } from "../auth/access.ts";
+import { accountRoutes } from "../auth/account-routes.ts";
 import type { Auth } from "../auth/auth.ts";
 import { authRoutes } from "../auth/auth-routes.ts";
 import type { Delivery } from "../delivery/delivery.ts";
@@ -104,7 +105,8 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
     const own = c.get("identity") && longer.find(({ path }) => path.test(c.req.path));
     return (own?.limit ?? limit)(c, next);
   });
-  app.route("/", authRoutes({ auth, version, sqlite: store.driver, addressOf }));
+  app.route("/", authRoutes({ auth, store, version, sqlite: store.driver, addressOf }));
+  app.route("/", accountRoutes({ auth, store, addressOf }));
   app.route("/", environmentRoutes());
   app.route("/", sdkKeyRoutes({ store, delivery, publicUrl }));
   app.route("/", settingsRoutes({ store }));

@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import type { Flag, FlagList, FlagWritten, Problem as ProblemBody, ProjectList, Receipt } from "../api-types.ts";
 import type { Auth } from "../auth/auth.ts";
+import { fromOf } from "../auth/from.ts";
 import { crossOriginRefusal } from "../auth/origin.ts";
 import { sameHash } from "../auth/secrets.ts";
 import { SESSION_MS_MAX } from "../auth/sessions.ts";
@@ -181,7 +182,7 @@ export function killPage({ auth, api, addressOf }: KillPageDeps) {
     if (refusal) throw refusal;
     const form = parse(signInForm, await formOf(c));
     try {
-      const { secret } = await auth.signIn(form.name, form.password, addressOf(c));
+      const { secret } = await auth.signIn(form.name, form.password, fromOf(c, addressOf));
       c.header("set-cookie", auth.cookie.set(secret, SESSION_MS_MAX / 1000));
       return c.redirect(ownPath(form.next), 303);
     } catch (error) {

@@ -334,6 +334,8 @@ export function define(c: typeof columns) {
     /** Cannot sign in and its tokens hold no more. */
     disabledAt: c.time("disabled_at"),
     passwordAt: c.time("password_at"),
+    /** When it was last used; noted every few minutes. */
+    seenAt: c.time("seen_at"),
   });
 
   const ofAccount = () =>
