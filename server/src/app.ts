@@ -17,6 +17,7 @@ import { createRouter } from "./http/router.ts";
 import type { Log } from "./log.ts";
 import { createMetrics } from "./metrics/metrics.ts";
 import { type Settings, StartProblem } from "./settings.ts";
+import { queryRows } from "./store/database.ts";
 import { openStore, type Store } from "./store/store.ts";
 import { uiFolder } from "./ui/ui.ts";
 import { createUsage } from "./usage/usage.ts";
@@ -54,7 +55,7 @@ export async function startServer(settings: Settings, { log, version }: { log: L
     const store = await openStore({ directory: settings.data, heartbeat: settings.heartbeat, log });
     try {
       const url = settings.publicUrl ?? localUrl(settings.host, port);
-      const app = wire({ store, url, port, settings, log, version, descriptors });
+      const app = await wire({ store, url, port, settings, log, version, descriptors });
       await app.auth.prepare();
       const { firstAccount } = settings;
       if (firstAccount) await app.auth.ensureFirstAccount(firstAccount.name, firstAccount.password);
@@ -83,6 +84,12 @@ export async function startServer(settings: Settings, { log, version }: { log: L
 
 type Answer = (req: IncomingMessage, res: ServerResponse) => void;
 
+interface Wired {
+  readonly auth: Auth;
+  readonly answer: Answer;
+  close(): Promise<void>;
+}
+
 interface WireDeps {
   readonly store: Store;
   readonly url: string;
@@ -93,12 +100,12 @@ interface WireDeps {
   readonly descriptors: Descriptors;
 }
 
-function wire({ store, url, port, settings, log, version, descriptors }: WireDeps): { auth: Auth; answer: Answer; close(): Promise<void> } {
+async function wire({ store, url, port, settings, log, version, descriptors }: WireDeps): Promise<Wired> {
   const auth = createAuth({ store, publicUrl: url, setupToken: settings.setupToken });
   const metrics = createMetrics();
   const delivery = createDelivery({ feed: store.feed, store, log, watch: metrics.watch });
   const eventLoop = watchEventLoop(systemClock);
-  const usage = createUsage({ store, log });
+  const usage = await createUsage({ store, log });
   const clientAddress = createClientAddress(settings.trustedProxies);
   const streams = createStreamListener({
     delivery,
@@ -114,7 +121,7 @@ function wire({ store, url, port, settings, log, version, descriptors }: WireDep
   });
   const address = { host: ownHost(settings.host), port };
   const heartbeat = settings.heartbeat ? startHeartbeat({ store, delivery, log, address }) : noHeartbeat;
-  metrics.follow({ delivery, eventLoop, descriptors, heartbeat, readDatabase: () => void store.db.get(sql`select 1`) });
+  metrics.follow({ delivery, eventLoop, descriptors, heartbeat, readDatabase: () => queryRows(store.db, sql`select 1`) });
   const router = createRouter({
     store,
     auth,

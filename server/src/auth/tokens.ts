@@ -47,7 +47,7 @@ export function createTokens(store: AuthStore, now: () => number) {
       const made = newToken(wanted.scope);
       const createdAt = now();
       const expiresAt = createdAt + (wanted.days ?? DAYS_DEFAULT) * DAY_MS;
-      return store.transaction((tx) => {
+      return store.transaction(async (tx) => {
         if (tx.select({ id: token.id }).from(token).where(live()).all().length >= TOKENS_MAX) {
           throw problem("CONFLICT", `There are ${TOKENS_MAX} tokens already; revoke those that nobody uses.`);
         }
@@ -58,7 +58,7 @@ export function createTokens(store: AuthStore, now: () => number) {
           .returning({ id: token.id })
           .all();
         if (!inserted) throw new Error("the insert of a token returned no row");
-        store.audit(tx, {
+        await store.audit(tx, {
           by: by.name,
           action: "token.create",
           target: `token ${inserted.id}`,
@@ -69,7 +69,7 @@ export function createTokens(store: AuthStore, now: () => number) {
     },
 
     async revoke(by: Identity, id: number): Promise<void> {
-      await store.transaction((tx) => {
+      await store.transaction(async (tx) => {
         const [gone] = tx
           .update(token)
           .set({ revokedAt: now() })
@@ -77,7 +77,7 @@ export function createTokens(store: AuthStore, now: () => number) {
           .returning({ name: token.name, scope: token.scope })
           .all();
         if (!gone) throw problem("TOKEN_NOT_FOUND", `There is no token ${id}, or it is revoked already.`);
-        store.audit(tx, { by: by.name, action: "token.revoke", target: `token ${id}`, before: gone });
+        await store.audit(tx, { by: by.name, action: "token.revoke", target: `token ${id}`, before: gone });
       });
     },
 

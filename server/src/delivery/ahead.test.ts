@@ -29,7 +29,7 @@ test("programs that hold more than the server for ten seconds raise the generati
   ahead(environment, basis);
   await vi.waitFor(() => expect(state().generation).toBeGreaterThan(before.generation));
   expect(state()).toMatchObject({ revision: before.revision, digest: before.digest });
-  expect(brokenAuditRow(store.db)).toBeUndefined();
+  expect(await brokenAuditRow(store.db)).toBeUndefined();
   const raised = state().generation;
   await store.close();
 

@@ -18,7 +18,7 @@ async function start() {
   const clock = manualClock();
   const log = collectingLog();
   const delivery = createDelivery({ feed: parts.store.feed, clock, log });
-  const usage = createUsage({ store: parts.store, clock, log });
+  const usage = await createUsage({ store: parts.store, clock, log });
   cleanups.push(() => usage.close());
   const sessions = new Map<string, Identity>([["ada", { name: "ada", accountId: 1, via: "session", grants: [ADMIN_OF_EVERYTHING] }]]);
   const rights = new Set<() => void>();

@@ -9,6 +9,7 @@ import type { Delivery } from "./delivery.ts";
 import type { EnvironmentInfo } from "./feed.ts";
 import { writeProblem } from "./raw-problem.ts";
 import { RawStream } from "./raw-stream.ts";
+import type { Receipt } from "./receipts.ts";
 
 /** Open pages at one time; one more is answered 503. */
 const LISTENERS_MAX = 200;
@@ -75,8 +76,13 @@ export function createAdminEvents({
     stopGathering ??= clock.after(GATHER_MS, () => {
       stopGathering = undefined;
       for (const { environment, revision } of changedReceipts.values()) {
-        const receipt = receipts.of(environment.id, revision);
-        if (receipt) send("receipt", environment, { project: environment.projectKey, ...receipt });
+        const tell = (receipt: Receipt | undefined) => {
+          if (receipt) send("receipt", environment, { project: environment.projectKey, ...receipt });
+        };
+        const open = receipts.open(environment.id, revision);
+        if (open) tell(open);
+        // A hint that is lost only delays a page.
+        else receipts.of(environment.id, revision).then(tell, () => {});
       }
       for (const event of changedInstances.values()) send("instances", named(event), event);
       for (const event of gatheredUsage.values()) send("usage", named(event), event);

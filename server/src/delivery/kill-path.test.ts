@@ -19,7 +19,7 @@ afterEach(async () => {
 async function run(parts: TestStore) {
   const log = collectingLog();
   const delivery = createDelivery({ feed: parts.store.feed, log });
-  const usage = createUsage({ store: parts.store, log });
+  const usage = await createUsage({ store: parts.store, log });
   const streams = createStreamListener({ delivery, keys: parts.store.sdkKeys, usage, authenticate: async () => undefined });
   const respond = getRequestListener(
     sdkRoutes({

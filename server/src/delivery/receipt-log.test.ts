@@ -24,14 +24,14 @@ test("a receipt survives a restart as it was last known, also one that was not c
   await clock.advance(4);
   const { generation } = parts.store.feed.state(parts.development.id, "server");
   delivery.instances.acknowledge(parts.development.id, "server", { instance: "a", generation, revision });
-  const before = delivery.receipts.of(parts.development.id, revision);
+  const before = await delivery.receipts.of(parts.development.id, revision);
   expect(before).toMatchObject({ acknowledged: 1, connected: 2, complete: false, open: true });
   await delivery.receipts.close();
 
   const again = await parts.reopen();
   open.push(again);
   const next = deliver(again);
-  const after = next.delivery.receipts.of(again.development.id, revision);
+  const after = await next.delivery.receipts.of(again.development.id, revision);
   expect(after).toEqual({ ...before, open: false });
   // Nothing is waited for that cannot come.
   expect(await next.delivery.receipts.settled(again.development.id, revision, 10_000)).toEqual(after);
@@ -61,7 +61,7 @@ test("receipts are written behind, within a second, and not with each acknowledg
   await clock.advance(1_000);
   expect(writes).toBe(1);
   await delivery.receipts.close();
-  expect(deliver(parts).delivery.receipts.of(parts.development.id, revision)).toMatchObject({ acknowledged: 50, complete: true });
+  expect(await deliver(parts).delivery.receipts.of(parts.development.id, revision)).toMatchObject({ acknowledged: 50, complete: true });
 });
 
 test("receipts that cannot be written are tried again, and cost no write", async () => {
@@ -80,5 +80,5 @@ test("receipts that cannot be written are tried again, and cost no write", async
   full = false;
   await clock.advance(5_000);
   await delivery.receipts.close();
-  expect(deliver(parts).delivery.receipts.of(parts.development.id, revision)).toMatchObject({ complete: true });
+  expect(await deliver(parts).delivery.receipts.of(parts.development.id, revision)).toMatchObject({ complete: true });
 });

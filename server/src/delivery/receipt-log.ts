@@ -26,7 +26,7 @@ export interface ReceiptRow {
 
 /** Receipts in the database, beside the audit. What is lost with the process is at most the last second of a receipt's growth. */
 export interface ReceiptLog {
-  find(environmentId: number, revision: number): Receipt | undefined;
+  find(environmentId: number, revision: number): Promise<Receipt | undefined>;
   put(row: ReceiptRow): void;
   /** Writes what waits. Never rejects: a receipt that cannot be written is no reason not to stop. */
   close(): Promise<void>;
@@ -49,20 +49,18 @@ export function createReceiptLog({ store, clock, log }: { store: Pick<Store, "db
     if (rows.length === 0) return true;
     for (const [key] of rows) waiting.delete(key);
     try {
-      await store.transaction((tx) => {
+      await store.transaction(async (tx) => {
         const newest = new Map<number, number>();
         for (const [, { read, ...row }] of rows) {
           newest.set(row.environmentId, Math.max(row.revision, newest.get(row.environmentId) ?? 0));
           const body = bounded(read());
-          tx.insert(table)
+          await tx
+            .insert(table)
             .values({ ...row, body })
-            .onConflictDoUpdate({ target: [table.environmentId, table.revision], set: { body, generation: row.generation, at: row.at } })
-            .run();
+            .onConflictDoUpdate({ target: [table.environmentId, table.revision], set: { body, generation: row.generation, at: row.at } });
         }
         for (const [environmentId, revision] of newest) {
-          tx.delete(table)
-            .where(and(eq(table.environmentId, environmentId), lte(table.revision, revision - RECEIPTS_KEPT_MAX)))
-            .run();
+          await tx.delete(table).where(and(eq(table.environmentId, environmentId), lte(table.revision, revision - RECEIPTS_KEPT_MAX)));
         }
       });
     } catch (error) {
@@ -80,12 +78,11 @@ export function createReceiptLog({ store, clock, log }: { store: Pick<Store, "db
   }
 
   return {
-    find(environmentId, revision) {
-      const row = store.db
+    async find(environmentId, revision) {
+      const [row] = await store.db
         .select({ body: table.body })
         .from(table)
-        .where(and(eq(table.environmentId, environmentId), eq(table.revision, revision)))
-        .get();
+        .where(and(eq(table.environmentId, environmentId), eq(table.revision, revision)));
       const read = receiptShape.safeParse(row?.body);
       return read.success ? { ...read.data, open: false } : undefined;
     },

@@ -5,6 +5,7 @@ import type { Delivery } from "./delivery.ts";
 import { find, noReceipt, readableFeed } from "./delivery-routes.ts";
 import { writeProblem } from "./raw-problem.ts";
 import { RawStream } from "./raw-stream.ts";
+import type { Receipt } from "./receipts.ts";
 
 const PATH = /^\/api\/v1\/projects\/([^/]+)\/environments\/([^/]+)\/revisions\/(\d{1,15})\/receipt\/stream$/;
 /** A stream ends by then, complete or not. */
@@ -38,7 +39,7 @@ export function createReceiptStreams({
     const [, project = "", key = "", digits] = PATH.exec(path) ?? [];
     const environment = find(readableFeed(feed, identity), { project: decoded(project), environment: decoded(key) });
     const revision = Number(digits);
-    if (!receipts.of(environment.id, revision)) throw noReceipt(environment, revision);
+    if (!(await receipts.of(environment.id, revision))) throw noReceipt(environment, revision);
     const stream = RawStream.open(req, res, clock, {});
     if (stream) follow(stream, environment.id, revision);
   }
@@ -52,7 +53,12 @@ export function createReceiptStreams({
       // While a frame is in flight the newest waits: `idle` calls here again.
       if (!changed || !stream.idle) return;
       changed = false;
-      const receipt = receipts.of(environmentId, revision);
+      const receipt = receipts.open(environmentId, revision);
+      if (receipt) write(receipt);
+      // One that is not open changes no more.
+      else receipts.of(environmentId, revision).then(write, () => stream.destroy());
+    };
+    const write = (receipt: Receipt | undefined) => {
       const frame = Buffer.from(`event: receipt\ndata: ${JSON.stringify(receipt)}\n\n`);
       if (over || !receipt || receipt.complete || !receipt.open) stream.end(frame);
       else stream.write(frame);

@@ -16,7 +16,7 @@ function start() {
   const kill = (browser = true) => feed.commit({ put: [booleanFlag("search", "a1")], action: "flag.kill", browser }).to;
   const ack = (instance: string, revision: number, generation = 7, kind: Projection = "server") =>
     instances.acknowledge(PRODUCTION.id, kind, { instance, generation, revision });
-  const of = (revision: number) => receipts.of(PRODUCTION.id, revision);
+  const of = (revision: number) => receipts.open(PRODUCTION.id, revision);
   return { clock, feed, instances, receipts, join, kill, ack, of };
 }
 

@@ -24,8 +24,10 @@ const WAITERS_MAX = 1_000;
 export const WAIT_MS_MAX = 10_000;
 
 export interface Receipts {
+  /** One that still grows. */
+  open(environmentId: number, revision: number): Receipt | undefined;
   /** Undefined when there is no such revision, or when it is older than what is kept. */
-  of(environmentId: number, revision: number): Receipt | undefined;
+  of(environmentId: number, revision: number): Promise<Receipt | undefined>;
   /** Answers when every program has applied it, or after `waitMs` (at most 10 s) with what is known by then. */
   settled(environmentId: number, revision: number, waitMs: number): Promise<Receipt | undefined>;
   /** Called when a receipt opens and each time that it changes. */
@@ -146,13 +148,14 @@ export function createReceipts({
     }
   });
 
-  const of = (environmentId: number, revision: number) => {
-    const open = environments.get(environmentId)?.get(revision);
-    return open ? describe(open, true) : log?.find(environmentId, revision);
+  const open: Receipts["open"] = (environmentId, revision) => {
+    const found = environments.get(environmentId)?.get(revision);
+    return found && describe(found, true);
   };
 
   return {
-    of,
+    open,
+    of: async (environmentId, revision) => open(environmentId, revision) ?? log?.find(environmentId, revision),
     async settled(environmentId, revision, waitMs) {
       const open = environments.get(environmentId)?.get(revision);
       if (!open) return log?.find(environmentId, revision);

@@ -30,7 +30,7 @@ beforeEach(async () => {
   clock = manualClock();
   const log = collectingLog();
   delivery = createDelivery({ feed: parts.store.feed, clock, log });
-  usage = createUsage({ store: parts.store, clock, log });
+  usage = await createUsage({ store: parts.store, clock, log });
   sdkDirectory = mkdtempSync(join(tmpdir(), "signalbox-sdk-"));
   app = appWith(createMembers(parts.store, IMPATIENT));
 });
@@ -166,12 +166,12 @@ describe("POST /sdk/v1/ack", () => {
     delivery.instances.join(arrival("i", { environment: parts.development }));
     const revision = await parts.kill("search");
     const { generation } = parts.store.feed.state(parts.development.id, "server");
-    const before = delivery.receipts.of(parts.development.id, revision);
+    const before = delivery.receipts.open(parts.development.id, revision);
     expect(before).toMatchObject({ connected: 1, acknowledged: 0, complete: false });
     expect((await post(withKey("/sdk/v1/ack"), { instance: "i", generation, revision }, {})).status).toBe(204);
-    expect(delivery.receipts.of(parts.development.id, revision)).toEqual(before);
+    expect(delivery.receipts.open(parts.development.id, revision)).toEqual(before);
     expect((await post("/sdk/v1/ack", { instance: "i", generation, revision })).status).toBe(204);
-    expect(delivery.receipts.of(parts.development.id, revision)).toMatchObject({ acknowledged: 1, complete: true });
+    expect(delivery.receipts.open(parts.development.id, revision)).toMatchObject({ acknowledged: 1, complete: true });
   });
 
   test("counts for the receipt of a kill in the environment of the key", async () => {
@@ -183,9 +183,9 @@ describe("POST /sdk/v1/ack", () => {
     const production = parts.store.feed.environments().find(({ key }) => key === "production");
     const elsewhere = { authorization: `Bearer ${parts.sdkKey("server", production)}` };
     expect((await post("/sdk/v1/ack", { instance: "i", generation, revision }, elsewhere)).status).toBe(204);
-    expect(delivery.receipts.of(parts.development.id, revision)).toMatchObject({ connected: 1, acknowledged: 0 });
+    expect(delivery.receipts.open(parts.development.id, revision)).toMatchObject({ connected: 1, acknowledged: 0 });
     expect((await post("/sdk/v1/ack", { instance: "i", generation, revision })).status).toBe(204);
-    expect(delivery.receipts.of(parts.development.id, revision)).toMatchObject({ acknowledged: 1, complete: true });
+    expect(delivery.receipts.open(parts.development.id, revision)).toMatchObject({ acknowledged: 1, complete: true });
   });
 
   test.each([
@@ -297,12 +297,8 @@ describe("early access from a page", () => {
   const program = (verb: string, unit: string, group = "beta") => post(`${EARLY}/${group}/${verb}`, { unit });
   const state = async (unit: string) => {
     const group = parts.store.project("default")?.environments[0]?.groups.get("beta");
-    return (
-      group &&
-      createMembers(parts.store)
-        .page(group, undefined, 1_000)
-        .find((row) => row.unit === unit)
-    );
+    const page = group && (await createMembers(parts.store).page(group, undefined, 1_000));
+    return page?.find((row) => row.unit === unit);
   };
 
   beforeEach(async () => {

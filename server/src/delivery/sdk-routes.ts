@@ -185,7 +185,7 @@ export function sdkRoutes({
     const { environment, projection } = c.get("key");
     if (projection === "server") throw problem("SDK_KEY_KIND", "With a server SDK key the list is asked for with GET and ?unit=….");
     const { context } = await pageContext(c);
-    return c.json({ groups: members.programs(environment.id, (by) => unitOf(attributeReader(by)(context))) });
+    return c.json({ groups: await members.programs(environment.id, (by) => unitOf(attributeReader(by)(context))) });
   });
 
   async function participate(c: Context<SdkEnv>, joining: boolean) {

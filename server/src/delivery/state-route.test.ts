@@ -18,7 +18,7 @@ beforeEach(async () => {
   clock = manualClock();
   const log = collectingLog();
   const delivery = createDelivery({ feed: parts.store.feed, clock, log });
-  usage = createUsage({ store: parts.store, clock, log });
+  usage = await createUsage({ store: parts.store, clock, log });
   server = await serve(
     createStreamListener({ delivery, keys: parts.store.sdkKeys, usage, authenticate: async () => undefined, statePerSecond: 5 }),
   );

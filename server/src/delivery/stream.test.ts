@@ -726,9 +726,9 @@ test("a page that names the instance of a program is another one: the program st
   const page = open(get(`${BROWSER}&instance=i&app=fake&acks=all&basis=7.${kill}`));
   await until(() => delivery.instances.all(PRODUCTION.id).length === 2);
   expect(delivery.instances.all(PRODUCTION.id)[0]).toEqual(program);
-  expect(delivery.receipts.of(PRODUCTION.id, kill)).toMatchObject({ connected: 1, acknowledged: 0, missing: [{ app: "shop" }] });
+  expect(delivery.receipts.open(PRODUCTION.id, kill)).toMatchObject({ connected: 1, acknowledged: 0, missing: [{ app: "shop" }] });
   page.socket.destroy();
   await until(() => delivery.instances.all(PRODUCTION.id).length === 1);
   expect(delivery.instances.all(PRODUCTION.id)[0]).toEqual(program);
-  expect(delivery.receipts.of(PRODUCTION.id, kill)).toMatchObject({ missing: [{ reason: "waiting" }] });
+  expect(delivery.receipts.open(PRODUCTION.id, kill)).toMatchObject({ missing: [{ reason: "waiting" }] });
 });

@@ -124,7 +124,7 @@ describe("signing secrets", () => {
     const [, production] = store.project("default")?.environments ?? [];
     expect(store.signingSecrets(production?.info.id ?? 0).map(({ text }) => text)).toEqual(before.secrets);
     expect(production?.settings).toMatchObject({ sampleContexts: true, signingVersion: 2, signingRetired: 1 });
-    expect(brokenAuditRow(store.db)).toBeUndefined();
+    expect(await brokenAuditRow(store.db)).toBeUndefined();
     const rows = store.db.all<{ action: string; after: string }>(
       "select action, after from audit where action like 'environment.%' order by id",
     );

@@ -182,7 +182,7 @@ describe("over HTTP", () => {
       { target: "b", reason: "fire" },
     ]);
     expect(rows[0]?.revision).toBe(rows[1]?.revision);
-    expect(brokenAuditRow(store.db)).toBeUndefined();
+    expect(await brokenAuditRow(store.db)).toBeUndefined();
     await store.close();
   });
 });

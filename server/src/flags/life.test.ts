@@ -189,7 +189,7 @@ describe("deleting a flag", () => {
       "live flag.delete",
     ]);
     expect(rows.at(-1)?.reason).toBe("gone");
-    expect(brokenAuditRow(store.db)).toBeUndefined();
+    expect(await brokenAuditRow(store.db)).toBeUndefined();
     expect(store.project("default")?.environments.map(({ flags }) => flags.has("live"))).toEqual([false, false]);
     await store.close();
   });

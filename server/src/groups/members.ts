@@ -43,11 +43,11 @@ export interface Members {
   /** An early-access group. Throws GROUP_NOT_FOUND. */
   program(environmentId: number, group: string): GroupRecord;
   /** The early-access groups of an environment, and whether the unit is in: one for all of them, or what each goes by. */
-  programs(environmentId: number, unit: string | ((by: string) => string | undefined)): readonly Program[];
+  programs(environmentId: number, unit: string | ((by: string) => string | undefined)): Promise<readonly Program[]>;
   /** Staff adds and removes, in groups by list and of early access. */
   change(request: MembersRequest): Promise<Changed>;
   /** Rows in the order of their units, those who have left included. */
-  page(group: GroupRecord, after: string | undefined, limit: number): readonly Member[];
+  page(group: GroupRecord, after: string | undefined, limit: number): Promise<readonly Member[]>;
 }
 
 export interface Changed {
@@ -76,9 +76,9 @@ export function createMembers({ db, projects, write }: Pick<Store, "db" | "proje
   const change: Members["change"] = async ({ environmentId, group, author, change, action }) => {
     const { info } = environment(environmentId);
     let moves: MemberMoves = { coming: [], going: [], keptOut: [] };
-    const { outcome } = await write({ ...author, project: info.projectKey }, (current, tx) => {
+    const { outcome } = await write({ ...author, project: info.projectKey }, async (current, tx) => {
       const record = current.project.environments.find((each) => each.info.id === environmentId)?.groups.get(group);
-      const known = record === undefined ? new Map<string, Member>() : readMembers(tx, record.id, [...change.add, ...change.remove]);
+      const known = record === undefined ? new Map<string, Member>() : await readMembers(tx, record.id, [...change.add, ...change.remove]);
       if (record) moves = movesOf(record, change, known, action);
       return changeMembers(current, info.key, group, change, known, action);
     });
@@ -100,8 +100,8 @@ export function createMembers({ db, projects, write }: Pick<Store, "db" | "proje
     const { info } = environment(environmentId);
     let refused: ReadonlyMap<Participation, Problem> = new Map();
     const request = { project: info.projectKey, by: BY_THEMSELVES, lane: "join" } as const;
-    const { outcome, project } = await write(request, (current, tx) => {
-      const participated = participate(current, environmentId, batch, rowsOf(tx));
+    const { outcome, project } = await write(request, async (current, tx) => {
+      const participated = await participate(current, environmentId, batch, rowsOf(tx));
       ({ refused } = participated);
       return participated.outcome;
     });
@@ -127,25 +127,25 @@ export function createMembers({ db, projects, write }: Pick<Store, "db" | "proje
       return laneOf(environmentId).add(one);
     },
     program,
-    programs(environmentId, unit) {
-      return [...environment(environmentId).groups.values()]
-        .filter(({ kind }) => kind === "early-access")
-        .map(({ id, key, name, description, by }) => {
-          const own = typeof unit === "string" ? unit : unit(by);
-          const joined = own !== undefined && readMembers(db, id, [own]).get(own)?.state === "member";
-          return { group: key, name, description, by, joined };
-        });
+    async programs(environmentId, unit) {
+      const programs: Program[] = [];
+      for (const { id, kind, key, name, description, by } of environment(environmentId).groups.values()) {
+        if (kind !== "early-access") continue;
+        const own = typeof unit === "string" ? unit : unit(by);
+        const joined = own !== undefined && (await readMembers(db, id, [own])).get(own)?.state === "member";
+        programs.push({ group: key, name, description, by, joined });
+      }
+      return programs;
     },
     change,
-    page(group, after, limit) {
+    async page(group, after, limit) {
       const { groupId, unit } = tables.groupMember;
       return db
         .select({ unit, state: tables.groupMember.state, at: tables.groupMember.at, by: tables.groupMember.by })
         .from(tables.groupMember)
         .where(and(eq(groupId, group.id), after === undefined ? undefined : gt(unit, after)))
         .orderBy(asc(unit))
-        .limit(limit)
-        .all();
+        .limit(limit);
     },
   };
 }
@@ -153,22 +153,23 @@ export function createMembers({ db, projects, write }: Pick<Store, "db" | "proje
 function rowsOf(tx: Tx): MemberRows {
   return {
     read: (group, units) => readMembers(tx, group.id, units),
-    count: (group) =>
-      tx.select({ rows: count() }).from(tables.groupMember).where(eq(tables.groupMember.groupId, group.id)).get()?.rows ?? 0,
+    async count(group) {
+      const [row] = await tx.select({ rows: count() }).from(tables.groupMember).where(eq(tables.groupMember.groupId, group.id));
+      return row?.rows ?? 0;
+    },
   };
 }
 
-/** SQLite takes only so many values in one statement. */
+/** Every database takes only so many values in one statement. */
 const UNITS_PER_QUERY = 500;
 
-function readMembers(db: Database | Tx, groupId: number, units: readonly string[]): Map<string, Member> {
+async function readMembers(db: Database, groupId: number, units: readonly string[]): Promise<Map<string, Member>> {
   const known = new Map<string, Member>();
   for (let i = 0; i < units.length; i += UNITS_PER_QUERY) {
-    const rows = db
+    const rows = await db
       .select()
       .from(tables.groupMember)
-      .where(and(eq(tables.groupMember.groupId, groupId), inArray(tables.groupMember.unit, units.slice(i, i + UNITS_PER_QUERY))))
-      .all();
+      .where(and(eq(tables.groupMember.groupId, groupId), inArray(tables.groupMember.unit, units.slice(i, i + UNITS_PER_QUERY))));
     for (const { groupId: _group, ...member } of rows) known.set(member.unit, member);
   }
   return known;

@@ -27,8 +27,8 @@ function project(bytes = 0): ProjectModel {
 function rows(...members: Member[]): MemberRows {
   const byUnit = new Map(members.map((member) => [member.unit, member]));
   return {
-    read: (_group, units) => new Map(units.flatMap((unit) => [byUnit.get(unit) ?? []].flat().map((row) => [unit, row]))),
-    count: () => byUnit.size,
+    read: async (_group, units) => new Map(units.flatMap((unit) => [byUnit.get(unit) ?? []].flat().map((row) => [unit, row]))),
+    count: async () => byUnit.size,
   };
 }
 
@@ -37,9 +37,9 @@ const step = (unit: string, joining: boolean, vouched: boolean, group = "full"):
 const refusals = ({ refused }: Participated) => [...refused].map(([{ unit }, { code }]) => [unit, code]);
 
 describe("several who join and leave together", () => {
-  test("whose leaving is refused makes no room for others in a full group", () => {
+  test("whose leaving is refused makes no room for others in a full group", async () => {
     const all = [step("staffs", false, false), step("new", true, true), step("ann", true, true, "beta")];
-    const done = participate(currentOf(project()), 1, all, rows(member("staffs", "ada")));
+    const done = await participate(currentOf(project()), 1, all, rows(member("staffs", "ada")));
     expect(refusals(done)).toEqual([
       ["staffs", "SIGNED_CONTEXT_NEEDED"],
       ["new", "GROUP_FULL"],
@@ -47,17 +47,17 @@ describe("several who join and leave together", () => {
     expect(done.outcome).toMatchObject({ kind: "changed", target: "beta", after: { added: [expect.any(String)] } });
   });
 
-  test("a step of one group that cannot be is refused to those of that step alone", () => {
+  test("a step of one group that cannot be is refused to those of that step alone", async () => {
     // The row says that `ghost` is in the list, which does not hold it: its leaving makes no room.
     const all = [step("ghost", false, true), step("new", true, true), step("ann", true, true, "beta")];
-    const done = participate(currentOf(project()), 1, all, rows(member("ghost", BY_THEMSELVES)));
+    const done = await participate(currentOf(project()), 1, all, rows(member("ghost", BY_THEMSELVES)));
     expect(refusals(done)).toEqual([["new", "GROUP_REFUSED"]]);
     expect(done.outcome).toMatchObject({ kind: "changed", action: "early-access.change", after: [{ group: "full" }, { group: "beta" }] });
     const applied = done.outcome.kind === "changed" ? development(done.outcome.applied.project) : expect.fail("no change");
     expect(applied.groups.get("beta")?.list).toHaveLength(1);
   });
 
-  test("pages fill half of what an environment may take; staff, the app's server and those who leave go on", () => {
+  test("pages fill half of what an environment may take; staff, the app's server and those who leave go on", async () => {
     const all = [
       step("page", true, false, "beta"),
       step("signed", true, true, "beta"),
@@ -65,9 +65,9 @@ describe("several who join and leave together", () => {
       step("in", true, false, "beta"),
     ];
     const known = rows(member("gone", BY_A_PAGE), member("in", BY_A_PAGE));
-    const half = participate(currentOf(project(STATE_BYTES_MAX / 2)), 1, all, known);
+    const half = await participate(currentOf(project(STATE_BYTES_MAX / 2)), 1, all, known);
     expect(refusals(half)).toEqual([]);
-    const over = participate(currentOf(project(STATE_BYTES_MAX / 2 + 1)), 1, all, known);
+    const over = await participate(currentOf(project(STATE_BYTES_MAX / 2 + 1)), 1, all, known);
     expect(refusals(over)).toEqual([["page", "GROUP_FULL"]]);
     expect([...over.refused.values()][0]?.message).toContain("more than half of what they may");
     expect(over.outcome).toMatchObject({ kind: "changed", action: "early-access.change", target: "beta" });

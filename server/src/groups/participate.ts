@@ -27,9 +27,9 @@ export interface Participation {
 /** What the decision reads of the side table of clear units. */
 export interface MemberRows {
   /** The rows of these units, by unit. */
-  read(group: GroupRecord, units: readonly string[]): ReadonlyMap<string, Member>;
+  read(group: GroupRecord, units: readonly string[]): Promise<ReadonlyMap<string, Member>>;
   /** How many rows the group has, those who left included. */
-  count(group: GroupRecord): number;
+  count(group: GroupRecord): Promise<number>;
 }
 
 export interface Participated {
@@ -40,7 +40,12 @@ export interface Participated {
 }
 
 /** Several who join and leave, as one step: pure but for the rows that it reads. Nobody is named twice for the same group. */
-export function participate(current: Current, environmentId: number, all: readonly Participation[], rows: MemberRows): Participated {
+export async function participate(
+  current: Current,
+  environmentId: number,
+  all: readonly Participation[],
+  rows: MemberRows,
+): Promise<Participated> {
   const refused = new Map<Participation, Problem>();
   const environment = current.project.environments.find(({ info }) => info.id === environmentId);
   if (!environment) throw new RangeError(`there is no environment with the id ${environmentId}`);
@@ -53,8 +58,8 @@ export function participate(current: Current, environmentId: number, all: readon
       for (const one of ofGroup) refused.set(one, noSuchGroup(key, environment));
       continue;
     }
-    const known = rows.read(group, [...new Set(ofGroup.map(({ unit }) => unit))]);
-    const may = admitted(environment, group, ofGroup, known, rows, refused);
+    const known = await rows.read(group, [...new Set(ofGroup.map(({ unit }) => unit))]);
+    const may = await admitted(environment, group, ofGroup, known, rows, refused);
     for (const step of STEPS) {
       const together = may.filter((one) => one.joining === step.joining && one.vouched === step.vouched);
       if (together.length === 0) continue;
@@ -104,14 +109,14 @@ const STEPS = [
 ] as const;
 
 /** Those who may and whose step changes something, in the order in which they came; the reasons of the others go to `refused`. */
-function admitted(
+async function admitted(
   environment: EnvironmentModel,
   group: GroupRecord,
   all: readonly Participation[],
   known: ReadonlyMap<string, Member>,
   rows: MemberRows,
   refused: Map<Participation, Problem>,
-): Participation[] {
+): Promise<Participation[]> {
   const asking = all.filter((one) => {
     const row = known.get(one.unit);
     const changes = one.joining ? row?.state !== "member" : one.vouched || row?.state === "member";
@@ -123,12 +128,14 @@ function admitted(
   // Only those who may leave make room.
   const leaving = asking.filter(({ joining, unit }) => !joining && known.get(unit)?.state === "member");
   let members = group.list.length - leaving.length;
+  const isMadeUp = (one: Participation) => one.joining && !one.vouched && known.get(one.unit) === undefined;
+  const rowsNow = asking.some(isMadeUp) ? await rows.count(group) : 0;
   let remembered: number | undefined;
   return asking.filter((one) => {
     if (!one.joining) return true;
     const row = known.get(one.unit);
     // Keys that anybody can make up must not fill the table by joining and leaving.
-    if (!one.vouched && row === undefined) remembered ??= rows.count(group);
+    if (isMadeUp(one)) remembered ??= rowsNow;
     if (members >= MEMBERS_MAX || (remembered ?? 0) >= MEMBERS_MAX) {
       refused.set(
         one,

@@ -169,11 +169,11 @@ export function groupRoutes({ store, members, lists }: GroupsDeps): OpenAPIHono<
     await write(place, authorOf(c), (current) => deleteGroup(current, place.environment, place.group, ifMatch));
     return c.body(null, 204);
   });
-  api.openapi(membersRoute, (c) => {
+  api.openapi(membersRoute, async (c) => {
     const place = c.req.valid("param");
     const { after, limit = 100 } = c.req.valid("query");
     const group = existing(at(place), place.group);
-    const page = members.page(group, after, limit + 1);
+    const page = await members.page(group, after, limit + 1);
     const listed = page.slice(0, limit);
     return c.json({ members: listed, next: page.length > limit ? (listed.at(-1)?.unit ?? null) : null }, 200);
   });

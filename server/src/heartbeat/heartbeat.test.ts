@@ -73,6 +73,6 @@ test("its log holds the newest hundred rows, its writes are no part of the audit
   const again = await openStore({ directory });
   expect(again.projects().map(({ key }) => key)).toEqual(["default"]);
   expect(again.hiddenProject(HEARTBEAT_PROJECT)?.environments[0]?.revision).toBe(121);
-  expect(brokenAuditRow(again.db)).toBeUndefined();
+  expect(await brokenAuditRow(again.db)).toBeUndefined();
   await again.close();
 });

@@ -57,7 +57,7 @@ describe("any input", () => {
     expect((await Promise.all(joining)).filter((error) => error !== undefined)).toEqual([]);
     await server.stop();
     const store = await openStore({ directory: server.data });
-    expect(brokenAuditRow(store.db)).toBeUndefined();
+    expect(await brokenAuditRow(store.db)).toBeUndefined();
     await store.close();
     // A report of usage is answered when it is written, after up to 200 ms; most batches hold one.
   }, 180_000);

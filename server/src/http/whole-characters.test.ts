@@ -47,7 +47,7 @@ describe("half a character", () => {
 
     await server.stop();
     const store = await openStore({ directory: server.data });
-    expect(brokenAuditRow(store.db)).toBeUndefined();
+    expect(await brokenAuditRow(store.db)).toBeUndefined();
     await store.close();
   });
 });

@@ -30,8 +30,8 @@ export interface Followed {
   readonly eventLoop: EventLoop;
   readonly descriptors: Descriptors;
   readonly heartbeat: Pick<Heartbeat, "read">;
-  /** Reads something from the database; throws when that cannot be read. */
-  readonly readDatabase: () => void;
+  /** Reads something from the database; rejects when that cannot be read. */
+  readonly readDatabase: () => Promise<unknown>;
 }
 
 export function createMetrics(): Metrics {
@@ -74,7 +74,7 @@ export function createMetrics(): Metrics {
   const stops: (() => void)[] = [];
 
   /** A value that is looked at when somebody asks for it. */
-  function gauge(name: string, help: string, labelNames: readonly string[], collect: (self: Gauge) => void): void {
+  function gauge(name: string, help: string, labelNames: readonly string[], collect: (self: Gauge) => void | Promise<void>): void {
     new Gauge({
       name,
       help,
@@ -82,7 +82,7 @@ export function createMetrics(): Metrics {
       registers,
       collect() {
         this.reset();
-        collect(this);
+        return collect(this);
       },
     });
   }
@@ -148,15 +148,20 @@ export function createMetrics(): Metrics {
       self.set(eventLoop.overloaded ? 1 : 0),
     );
     let readAt = clock.monotonic();
-    gauge("signalbox_database_age_seconds", "Since the database last answered; it is asked by each look at the metrics", [], (self) => {
-      try {
-        readDatabase();
-        readAt = clock.monotonic();
-      } catch {
-        // The age says it, and goes on growing.
-      }
-      self.set((clock.monotonic() - readAt) / 1_000);
-    });
+    gauge(
+      "signalbox_database_age_seconds",
+      "Since the database last answered; it is asked by each look at the metrics",
+      [],
+      async (self) => {
+        try {
+          await readDatabase();
+          readAt = clock.monotonic();
+        } catch {
+          // The age says it, and goes on growing.
+        }
+        self.set((clock.monotonic() - readAt) / 1_000);
+      },
+    );
 
     gauge(
       "signalbox_heartbeat_latency_seconds",

@@ -234,7 +234,7 @@ it("the audit names each step, and no key; all of it is there after a restart", 
   expect(store.sdkKeys.find(text)).toMatchObject({ id: key.id, projection: "server", environment: { key: "development" } });
   const [row] = (await store.db.select().from(tables.sdkKey)).filter(({ id }) => id === key.id);
   expect(row?.lastUsedAt).toBeGreaterThan(0);
-  expect(brokenAuditRow(store.db)).toBeUndefined();
+  expect(await brokenAuditRow(store.db)).toBeUndefined();
   const rows = (await store.db.select().from(tables.audit)).filter(({ action }) => action.startsWith("sdk-key."));
   expect(new Set(rows.map(({ action }) => action))).toEqual(
     new Set(["sdk-key.create", "sdk-key.rotate", "sdk-key.edit", "sdk-key.revoke"]),

@@ -23,8 +23,8 @@ export interface AuditRow extends Origin {
 const GENESIS = "0".repeat(64);
 
 /** Appends a row, chained by hash to the one before: a row cannot be changed or taken out without all later hashes telling. Returns its id. */
-export function appendAudit(tx: Tx, row: AuditRow & { readonly at: number }): number {
-  const last = tx.select({ hash: tables.audit.hash }).from(tables.audit).orderBy(desc(tables.audit.id)).limit(1).get();
+export async function appendAudit(tx: Tx, row: AuditRow & { readonly at: number }): Promise<number> {
+  const [last] = await tx.select({ hash: tables.audit.hash }).from(tables.audit).orderBy(desc(tables.audit.id)).limit(1);
   const previousHash = last?.hash ?? GENESIS;
   const content = {
     at: row.at,
@@ -41,17 +41,18 @@ export function appendAudit(tx: Tx, row: AuditRow & { readonly at: number }): nu
     address: row.address ?? null,
     requestId: row.requestId ?? null,
   };
-  return tx
+  const [made] = await tx
     .insert(tables.audit)
     .values({ ...content, previousHash, hash: hashOf(previousHash, content) })
-    .returning({ id: tables.audit.id })
-    .get().id;
+    .returning({ id: tables.audit.id });
+  if (!made) throw new RangeError("the audit row was not made");
+  return made.id;
 }
 
 /** The id of the first audit row that does not fit the chain; undefined if all do. */
-export function brokenAuditRow(db: Database): number | undefined {
+export async function brokenAuditRow(db: Database): Promise<number | undefined> {
   let previous = GENESIS;
-  for (const { id, hash, previousHash, ...content } of db.select().from(tables.audit).orderBy(asc(tables.audit.id)).all()) {
+  for (const { id, hash, previousHash, ...content } of await db.select().from(tables.audit).orderBy(asc(tables.audit.id))) {
     if (previousHash !== previous || hash !== hashOf(previousHash, content)) return id;
     previous = hash;
   }

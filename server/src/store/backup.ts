@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { count, inArray, sql } from "drizzle-orm";
+import { count, eq, inArray, sql } from "drizzle-orm";
 import { brokenAuditRow } from "./audit.ts";
 import { openSqlite, type SqliteHandle, SqliteUnavailable } from "./driver.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
@@ -109,12 +109,12 @@ export async function restoreBackup(directory: string, file: string, now: number
     const report = await onCopy(copy, async (handle) => {
       const read = await readAsAStart(handle, now);
       const marks = await marksOf(directory, target);
-      const secret = handle.db.select().from(tables.meta).where(sql`${tables.meta.key} = ${SECRET}`).all()[0]?.value;
+      const [kept] = await handle.db.select().from(tables.meta).where(eq(tables.meta.key, SECRET));
       await handle.transaction(async (tx) => {
         await raiseGenerations(tx, marks, now, true);
         await tx.delete(tables.meta).where(inArray(tables.meta.key, [MADE_AT, SECRET]));
       });
-      return { ...(await inspect(handle)), at: read.at, hasSecret: read.hasSecret, secret };
+      return { ...(await inspect(handle)), at: read.at, hasSecret: read.hasSecret, secret: kept?.value };
     }).catch((error: unknown) => {
       throw damagedBackup(error, file);
     });
@@ -137,7 +137,7 @@ export async function restoreBackup(directory: string, file: string, now: number
 async function readAsAStart(handle: SqliteHandle, now: number): Promise<Omit<BackupReport, "bytes">> {
   checkPages(handle);
   await migrateDatabase(handle.db);
-  await upgradeProjections(handle.db, now);
+  await upgradeProjections(handle, now);
   return inspect(handle);
 }
 

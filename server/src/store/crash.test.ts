@@ -45,7 +45,7 @@ test("after kill -9 in the middle of writes every acknowledged one is there, rev
         const project = store.project("default");
         for (const environment of project?.environments ?? []) {
           for (const line of acknowledged) expect(environment.flags.has(line.split(" ")[1] ?? "")).toBe(true);
-          const commits = loadCommits(store.db, environment.info.id, 10_000, Number.POSITIVE_INFINITY);
+          const commits = await loadCommits(store.db, environment.info.id, 10_000, Number.POSITIVE_INFINITY);
           expect(commits.map(({ to }) => to)).toEqual(commits.map((_, i) => i + 1));
           expect(commits.length).toBe(environment.revision);
           for (const projection of ["server", "browser"] as const) {
@@ -75,7 +75,7 @@ test("after kill -9 in the middle of writes every acknowledged one is there, rev
             .find(({ target }) => target === key);
           expect(row?.revision).toBe(Number(revision));
         }
-        expect(brokenAuditRow(store.db)).toBeUndefined();
+        expect(await brokenAuditRow(store.db)).toBeUndefined();
       } finally {
         await store.close();
       }

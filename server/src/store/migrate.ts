@@ -4,17 +4,18 @@ import { fileURLToPath } from "node:url";
 import { sql } from "drizzle-orm";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { z } from "zod";
-import { type Database, StoreUnusable } from "./rows.ts";
+import { type Database, queryRows } from "./database.ts";
+import { StoreUnusable } from "./rows.ts";
 
 const journal = z.object({ entries: z.array(z.object({ when: z.number() })) });
 
 /** Brings the schema up to this program's. Refuses a database that a newer program has already changed. */
-export function migrateDatabase(db: Database): void {
+export async function migrateDatabase(db: Database): Promise<void> {
   const folder = migrationsFolder();
   const newest = Math.max(
     ...journal.parse(JSON.parse(readFileSync(join(folder, "meta/_journal.json"), "utf8"))).entries.map((e) => e.when),
   );
-  const applied = appliedMigration(db);
+  const applied = await appliedMigration(db);
   if (applied > newest) {
     throw new StoreUnusable(
       `The database was written by a newer Signalbox (schema of ${new Date(applied).toISOString()}, this program knows ${new Date(newest).toISOString()}): start that version or a later one, or put a backup from before the upgrade in its place.`,
@@ -24,10 +25,10 @@ export function migrateDatabase(db: Database): void {
 }
 
 /** When the newest applied migration was made; 0 for an empty database. */
-function appliedMigration(db: Database): number {
-  const tables = db.all(sql`select name from sqlite_master where type = 'table' and name = '__drizzle_migrations'`);
+async function appliedMigration(db: Database): Promise<number> {
+  const tables = await queryRows(db, sql`select name from sqlite_master where type = 'table' and name = '__drizzle_migrations'`);
   if (tables.length === 0) return 0;
-  const row = db.get<{ newest: number | null } | undefined>(sql`select max(created_at) as newest from __drizzle_migrations`);
+  const [row] = await queryRows<{ newest: number | null }>(db, sql`select max(created_at) as newest from __drizzle_migrations`);
   return Number(row?.newest ?? 0);
 }
 

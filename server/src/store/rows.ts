@@ -1,30 +1,31 @@
 import { type Projection, sipHash } from "@signalbox/core";
-import { and, asc, desc, eq, getTableColumns, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, getTableColumns, inArray, lt } from "drizzle-orm";
 import type { Commit, EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
 import type { Turn } from "../turns.ts";
-import type { SqliteHandle } from "./driver.ts";
+import { type Database, insertMany, type Tx } from "./database.ts";
 import { type Edit, entryBytes, projectAll } from "./edit.ts";
 import type { FactRows, NewFact } from "./facts.ts";
 import type { EnvironmentModel, EnvironmentSettings, FlagIdentity, FlagRecord, GroupRecord, Member, ProjectModel } from "./model.ts";
 import { tables } from "./schema.sqlite.ts";
 
-/** The database as drizzle sees it, and a transaction on it. Both are synchronous. */
-export type Database = SqliteHandle["db"];
-export type Tx = Database;
+export type { Database, Tx };
 
 /** The data folder cannot be used as it is. The message is one sentence or two: what is wrong, and what to do. */
 export class StoreUnusable extends Error {}
 
 /** Reads every row of every project, rebuilds both projections and compares them with the digests of the head rows. */
-export function loadProjects(db: Database): ProjectModel[] {
-  const projects = db.select().from(tables.project).orderBy(asc(tables.project.id)).all();
-  return projects.map(({ id, key, name, hidden }) => {
-    const environments = readEnvironments(db, { id, key }).map(({ model, head }) => {
-      for (const projection of ["server", "browser"] as const) compareDigest(model, projection, head);
-      return model;
-    });
-    return { id, key, name, environments, ...(hidden && { hidden }) };
+export async function loadProjects(db: Database): Promise<ProjectModel[]> {
+  const projects: ProjectModel[] = [];
+  for (const row of await db.select().from(tables.project).orderBy(asc(tables.project.id))) projects.push(await loadProject(db, row));
+  return projects;
+}
+
+async function loadProject(db: Database, { id, key, name, hidden }: typeof tables.project.$inferSelect): Promise<ProjectModel> {
+  const environments = (await readEnvironments(db, { id, key })).map(({ model, head }) => {
+    for (const projection of ["server", "browser"] as const) compareDigest(model, projection, head);
+    return model;
   });
+  return { id, key, name, environments, ...(hidden && { hidden }) };
 }
 
 export type Head = typeof tables.environment.$inferSelect;
@@ -37,46 +38,52 @@ export interface ReadEnvironment {
 }
 
 /** The environments of a project as their rows give them, whatever their heads say. */
-export function readEnvironments(db: Database | Tx, project: { readonly id: number; readonly key: string }): ReadEnvironment[] {
-  const identities = loadIdentities(db, project.id);
-  const heads = db
+export async function readEnvironments(db: Database, project: { readonly id: number; readonly key: string }): Promise<ReadEnvironment[]> {
+  const identities = await loadIdentities(db, project.id);
+  const heads = await db
     .select()
     .from(tables.environment)
     .where(eq(tables.environment.projectId, project.id))
-    .orderBy(asc(tables.environment.id))
-    .all();
-  return heads.map((head) => {
+    .orderBy(asc(tables.environment.id));
+  const environments: ReadEnvironment[] = [];
+  for (const head of heads) {
     const { id, key, name, production } = head;
-    return readEnvironment(db, { id, key, name, production, projectId: project.id, projectKey: project.key }, head, identities);
-  });
+    const info = { id, key, name, production, projectId: project.id, projectKey: project.key };
+    environments.push(await readEnvironment(db, info, head, identities));
+  }
+  return environments;
 }
 
-function loadIdentities(db: Database | Tx, projectId: number): Map<number, FlagIdentity> {
+async function loadIdentities(db: Database, projectId: number): Promise<Map<number, FlagIdentity>> {
   const aliases = new Map<number, string[]>();
-  for (const { flagId, key } of db.select().from(tables.flagAlias).where(eq(tables.flagAlias.projectId, projectId)).all()) {
+  for (const { flagId, key } of await db.select().from(tables.flagAlias).where(eq(tables.flagAlias.projectId, projectId))) {
     aliases.set(flagId, [...(aliases.get(flagId) ?? []), key]);
   }
-  const rows = db.select().from(tables.flag).where(eq(tables.flag.projectId, projectId)).all();
+  const rows = await db.select().from(tables.flag).where(eq(tables.flag.projectId, projectId));
   return new Map(rows.map(({ projectId: _project, ...row }) => [row.id, { ...row, aliases: aliases.get(row.id) ?? [] }]));
 }
 
-function readEnvironment(db: Database | Tx, info: EnvironmentInfo, head: Head, identities: Map<number, FlagIdentity>): ReadEnvironment {
+async function readEnvironment(
+  db: Database,
+  info: EnvironmentInfo,
+  head: Head,
+  identities: ReadonlyMap<number, FlagIdentity>,
+): Promise<ReadEnvironment> {
   const flags = new Map<string, FlagRecord>();
-  for (const row of db.select().from(tables.flagConfiguration).where(eq(tables.flagConfiguration.environmentId, info.id)).all()) {
+  for (const row of await db.select().from(tables.flagConfiguration).where(eq(tables.flagConfiguration.environmentId, info.id))) {
     const identity = identities.get(row.flagId);
     if (!identity) continue; // of another project: foreign keys do not let it happen
     const { body, killed, version, updatedAt, updatedBy } = row;
     flags.set(identity.key, { identity, body, killed, version, updatedAt, updatedBy });
   }
   const groups = new Map<string, GroupRecord>();
-  for (const { environmentId: _environment, ...row } of db
+  for (const { environmentId: _environment, ...row } of await db
     .select()
     .from(tables.group)
-    .where(eq(tables.group.environmentId, info.id))
-    .all()) {
-    groups.set(row.key, { ...row, list: loadList(db, row.id, row.hashKey) });
+    .where(eq(tables.group.environmentId, info.id))) {
+    groups.set(row.key, { ...row, list: await loadList(db, row.id, row.hashKey) });
   }
-  const facts = db.select().from(tables.fact).where(eq(tables.fact.environmentId, info.id)).orderBy(asc(tables.fact.number)).all();
+  const facts = await db.select().from(tables.fact).where(eq(tables.fact.environmentId, info.id)).orderBy(asc(tables.fact.number));
   const position = { generation: head.generation, revision: head.revision, factsAt: head.factsAt };
   const rows = { flags, groups, settings: settingsOf(head), factNumbers: new Map(facts.map(({ hash, number }) => [hash, number])) };
   const { states, flagFacts, newFacts } = projectAll(rows, position);
@@ -97,14 +104,12 @@ function settingsOf({ secureMode, signingVersion, signingRetired, privateAttribu
   return { secureMode, signingVersion, signingRetired, privateAttributes, sampleContexts };
 }
 
-function loadList(db: Database | Tx, groupId: number, hashKey: string): string[] {
-  return db
+async function loadList(db: Database, groupId: number, hashKey: string): Promise<string[]> {
+  const members = await db
     .select({ unit: tables.groupMember.unit })
     .from(tables.groupMember)
-    .where(and(eq(tables.groupMember.groupId, groupId), eq(tables.groupMember.state, "member")))
-    .all()
-    .map(({ unit }) => sipHash(hashKey, unit))
-    .sort();
+    .where(and(eq(tables.groupMember.groupId, groupId), eq(tables.groupMember.state, "member")));
+  return members.map(({ unit }) => sipHash(hashKey, unit)).sort();
 }
 
 /** Programs hold this digest: serving rows that differ from it would be a change that nobody committed. Throws StoreUnusable. */
@@ -131,18 +136,17 @@ const { record: _record, writeId: _writeId, ...COMMIT } = getTableColumns(tables
  * The newest commits of an environment, oldest first: at most `limit`, and none older than what makes them `bytesMax` long, since a
  * group that is put whole holds its list. How long they took is not kept.
  */
-export function loadCommits(db: Database, environmentId: number, limit: number, bytesMax: number): Commit[] {
+export async function loadCommits(db: Database, environmentId: number, limit: number, bytesMax: number): Promise<Commit[]> {
   const commits: Commit[] = [];
   const { changeSet } = tables;
   for (let bytes = 0, last = false; !last && commits.length < limit && bytes <= bytesMax; ) {
     const before = commits.at(-1)?.to;
-    const rows = db
+    const rows = await db
       .select(COMMIT)
       .from(changeSet)
       .where(and(eq(changeSet.environmentId, environmentId), before === undefined ? undefined : lt(changeSet.revision, before)))
       .orderBy(desc(changeSet.revision))
-      .limit(Math.min(COMMITS_PER_QUERY, limit - commits.length))
-      .all();
+      .limit(Math.min(COMMITS_PER_QUERY, limit - commits.length));
     last = rows.length === 0;
     for (const { revision, server, browser, ...row } of rows) {
       const projections = { server, browser };
@@ -153,16 +157,16 @@ export function loadCommits(db: Database, environmentId: number, limit: number, 
   return commits.reverse();
 }
 
-export function writeFacts(tx: Tx, environmentId: number, { added, forgotten }: FactRows): void {
+/** Values of one statement: every database takes only so many. */
+const VALUES_PER_QUERY = 500;
+
+export async function writeFacts(tx: Tx, environmentId: number, { added, forgotten }: FactRows): Promise<void> {
   const { fact } = tables;
-  for (const one of added)
-    tx.insert(fact)
-      .values({ environmentId, ...one })
-      .run();
-  for (const number of forgotten)
-    tx.delete(fact)
-      .where(and(eq(fact.environmentId, environmentId), eq(fact.number, number)))
-      .run();
+  for (const one of added) await tx.insert(fact).values({ environmentId, ...one });
+  for (let i = 0; i < forgotten.length; i += VALUES_PER_QUERY) {
+    const numbers = forgotten.slice(i, i + VALUES_PER_QUERY);
+    await tx.delete(fact).where(and(eq(fact.environmentId, environmentId), inArray(fact.number, numbers)));
+  }
 }
 
 /** Writes the rows of one edit. Everything is inside the caller's transaction; `turn` may end it, to be begun anew. */
@@ -171,93 +175,69 @@ export async function writeEdit(tx: Tx, projectId: number, edit: Edit, turn: Tur
   switch (edit.kind) {
     case "identity": {
       const { aliases, ...row } = edit.identity;
-      tx.insert(tables.flag)
+      await tx
+        .insert(tables.flag)
         .values({ ...row, projectId })
-        .onConflictDoUpdate({ target: tables.flag.id, set: row })
-        .run();
-      tx.delete(tables.flagAlias).where(eq(tables.flagAlias.flagId, row.id)).run();
-      for (const key of aliases) tx.insert(tables.flagAlias).values({ projectId, key, flagId: row.id }).run();
+        .onConflictDoUpdate({ target: tables.flag.id, set: row });
+      await tx.delete(tables.flagAlias).where(eq(tables.flagAlias.flagId, row.id));
+      for (const key of aliases) await tx.insert(tables.flagAlias).values({ projectId, key, flagId: row.id });
       return;
     }
     case "flag": {
       const { identity, ...row } = edit.flag;
-      tx.insert(tables.flagConfiguration)
+      await tx
+        .insert(tables.flagConfiguration)
         .values({ ...row, flagId: identity.id, environmentId: edit.environmentId })
-        .onConflictDoUpdate({ target: [tables.flagConfiguration.flagId, tables.flagConfiguration.environmentId], set: row })
-        .run();
+        .onConflictDoUpdate({ target: [tables.flagConfiguration.flagId, tables.flagConfiguration.environmentId], set: row });
       return;
     }
     case "flag-gone": {
       const { flag, flagAlias, flagConfiguration, flagTombstone } = tables;
       const { identity, keys, at, by } = edit;
-      tx.delete(flagConfiguration).where(eq(flagConfiguration.flagId, identity.id)).run();
-      tx.delete(flagAlias).where(eq(flagAlias.flagId, identity.id)).run();
-      tx.delete(flag).where(eq(flag.id, identity.id)).run();
+      await tx.delete(flagConfiguration).where(eq(flagConfiguration.flagId, identity.id));
+      await tx.delete(flagAlias).where(eq(flagAlias.flagId, identity.id));
+      await tx.delete(flag).where(eq(flag.id, identity.id));
       const stone = { deletedAt: at, deletedBy: by };
-      for (const key of keys)
-        tx.insert(flagTombstone)
+      for (const key of keys) {
+        await tx
+          .insert(flagTombstone)
           .values({ projectId, key, ...stone })
-          .onConflictDoUpdate({ target: [flagTombstone.projectId, flagTombstone.key], set: stone })
-          .run();
+          .onConflictDoUpdate({ target: [flagTombstone.projectId, flagTombstone.key], set: stone });
+      }
       return;
     }
     case "group":
-      writeGroup(tx, edit.environmentId, edit.group);
+      await writeGroup(tx, edit.environmentId, edit.group);
       return;
     case "group-gone":
-      tx.delete(tables.groupMember).where(eq(tables.groupMember.groupId, edit.group.id)).run();
-      tx.delete(tables.group).where(eq(tables.group.id, edit.group.id)).run();
+      await tx.delete(tables.groupMember).where(eq(tables.groupMember.groupId, edit.group.id));
+      await tx.delete(tables.group).where(eq(tables.group.id, edit.group.id));
       return;
     case "settings":
-      tx.update(tables.environment).set(edit.settings).where(eq(tables.environment.id, edit.environmentId)).run();
+      await tx.update(tables.environment).set(edit.settings).where(eq(tables.environment.id, edit.environmentId));
       return;
     case "members": {
-      writeGroup(tx, edit.environmentId, edit.group);
+      await writeGroup(tx, edit.environmentId, edit.group);
       await writeMembers(tx, edit.group.id, edit.put, edit.drop, turn);
       return;
     }
   }
 }
 
-/** Prepared once for all rows: building ten thousand statements would hold up a kill for half a second. */
 async function writeMembers(tx: Tx, group: number, put: readonly Member[], drop: readonly string[], turn: Turn): Promise<void> {
-  const { groupId, unit, state, at, by } = tables.groupMember;
-  const upsert = tx
-    .insert(tables.groupMember)
-    .values({
-      groupId: group,
-      unit: sql.placeholder("unit"),
-      state: sql.placeholder("state"),
-      at: sql.placeholder("at"),
-      by: sql.placeholder("by"),
-    })
-    .onConflictDoUpdate({
-      target: [groupId, unit],
-      set: {
-        state: sql`excluded.${sql.identifier(state.name)}`,
-        at: sql`excluded.${sql.identifier(at.name)}`,
-        by: sql`excluded.${sql.identifier(by.name)}`,
-      },
-    })
-    .prepare();
-  for (const member of put) {
+  const { groupId, unit } = tables.groupMember;
+  const rows = put.map((member) => ({ groupId: group, ...member }));
+  await insertMany(tx, tables.groupMember, rows, { target: [groupId, unit], update: ["state", "at", "by"], turn });
+  for (let i = 0; i < drop.length; i += VALUES_PER_QUERY) {
     await turn();
-    upsert.run({ ...member });
-  }
-  const remove = tx
-    .delete(tables.groupMember)
-    .where(and(eq(groupId, group), eq(unit, sql.placeholder("unit"))))
-    .prepare();
-  for (const gone of drop) {
-    await turn();
-    remove.run({ unit: gone });
+    await tx.delete(tables.groupMember).where(and(eq(groupId, group), inArray(unit, drop.slice(i, i + VALUES_PER_QUERY))));
   }
 }
 
-function writeGroup(tx: Tx, environmentId: number, group: GroupRecord): void {
+async function writeGroup(tx: Tx, environmentId: number, group: GroupRecord): Promise<void> {
   const { list: _inItsOwnTable, ...row } = group;
-  tx.insert(tables.group)
+  await tx
+    .insert(tables.group)
     .values({ ...row, environmentId })
-    .onConflictDoUpdate({ target: tables.group.id, set: row })
-    .run();
+    .onConflictDoUpdate({ target: tables.group.id, set: row });
 }

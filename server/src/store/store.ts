@@ -7,6 +7,7 @@ import type { Turn } from "../turns.ts";
 import { createActors } from "./actors.ts";
 import { type AuditRow, appendAudit } from "./audit.ts";
 import { needsCheckpoint, openChangeLog } from "./change-log.ts";
+import { queryRows } from "./database.ts";
 import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
 import { environmentName, type HighWater, openHighWater, raiseGenerations } from "./high-water.ts";
@@ -17,7 +18,7 @@ import type { Author, Origin } from "./origin.ts";
 import type { Current, Outcome } from "./outcome.ts";
 import { createWriteQueue, type Lane } from "./queue.ts";
 import { recordOf } from "./record.ts";
-import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX } from "./ring.ts";
+import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX, type Ring } from "./ring.ts";
 import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit, writeFacts } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 import { openSdkKeys, type SdkKeys } from "./sdk-keys.ts";
@@ -78,7 +79,7 @@ export interface Store {
    * kill (signing in), so it goes ahead of others and is stored on a full disk too.
    */
   transaction<T>(run: (tx: Tx) => T | Promise<T>, urgent?: boolean): Promise<T>;
-  audit(tx: Tx, row: AuditRow): void;
+  audit(tx: Tx, row: AuditRow): Promise<unknown>;
   readonly sdkKeys: SdkKeys;
   /** Of an environment, as committed. */
   settings(environmentId: number): EnvironmentSettings;
@@ -98,11 +99,11 @@ export async function openStore({ directory, driver, heartbeat = false, now = Da
     try {
       const { db } = handle;
       checkPages(handle);
-      migrateDatabase(db);
+      await migrateDatabase(db);
       const secret = folderSecret(directory);
-      seedDatabase(db, secret, now());
-      upgradeProjections(db, now());
-      if (heartbeat) seedHeartbeat(db, secret, now());
+      await seedDatabase(handle, secret, now());
+      await upgradeProjections(handle, now());
+      if (heartbeat) await seedHeartbeat(handle, secret, now());
       const highWater = openHighWater(directory, log);
       for (const environment of await handle.transaction((tx) => raiseGenerations(tx, highWater.marks, now()))) {
         log?.warn(
@@ -169,19 +170,20 @@ interface Opened {
 }
 
 async function createStore({ writer, db, directory, secret, highWater, now, log }: Opened, release: () => void): Promise<Store> {
-  let projects: readonly ProjectModel[] = loadProjects(db);
+  let projects: readonly ProjectModel[] = await loadProjects(db);
   const environments = () => projects.flatMap((project) => project.environments);
   const infosOf = (of: readonly ProjectModel[]) => of.flatMap((project) => project.environments.map(({ info }) => info));
   const shownInfos = infosOf(projects.filter(({ hidden }) => !hidden));
   const queue = createWriteQueue();
   const guard = createWriteGuard(directory, log);
   const listeners = new Set<(commit: Commit) => void>();
-  const rings = new Map(environments().map((environment) => [environment.info.id, loadRing(db, environment)]));
+  const rings = new Map<number, Ring>();
+  for (const environment of environments()) rings.set(environment.info.id, await loadRing(db, environment));
   const actors = createActors();
   const changeLog = await openChangeLog(db, actors);
   /** The environments of which a checkpoint is being kept. */
   const checkpointing = new Set<number>();
-  const newIds = { flag: nextId(db, "flag"), group: nextId(db, "flag_group") };
+  const newIds = { flag: await nextId(db, "flag"), group: await nextId(db, "flag_group") };
 
   function environmentById(id: number): EnvironmentModel {
     // Without making a list: every request for the state and every ping comes here.
@@ -245,7 +247,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     const at = now();
     const commits: Commit[] = [];
     const outcome = await transact(async (tx) => {
-      checkHeads(tx, project);
+      await checkHeads(tx, project);
       // Compared first: what an earlier request has written would make this one look stale.
       if (request.idempotent && (await isDone(tx, request.idempotent, at))) return UNCHANGED;
       const decided = refuseTooLarge(project, await decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
@@ -256,7 +258,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
         await writeEdit(tx, project.id, edit, turn);
       }
       let writeId: number | null = null;
-      for (const [environmentId, facts] of decided.applied.facts) writeFacts(tx, environmentId, facts);
+      for (const [environmentId, facts] of decided.applied.facts) await writeFacts(tx, environmentId, facts);
       for (const [environmentId, projections] of decided.applied.changes) {
         const environment = decided.applied.project.environments.find(({ info }) => info.id === environmentId);
         if (!environment) throw new RangeError(`an edit names the environment ${environmentId}, which is not of project "${project.key}"`);
@@ -266,7 +268,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
         const kill = action === "flag.kill";
         if (!project.hidden) {
           for (const row of decided.each ?? [{ target, before, after }]) {
-            const id = appendAudit(tx, { ...event, ...originOf(request), projectId: project.id, revision, ...row });
+            const id = await appendAudit(tx, { ...event, ...originOf(request), projectId: project.id, revision, ...row });
             writeId ??= id;
           }
         }
@@ -275,11 +277,11 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
         const kept = { record: record ? await changeLog.stored(tx, record) : null, writeId };
         await tx.insert(tables.changeSet).values({ ...event, generation, revision, kill, ...projections, ...kept });
         if (record) await changeLog.index(tx, environmentId, revision, record);
-        tx.update(tables.environment)
+        await tx
+          .update(tables.environment)
           .set({ revision, factsAt, serverDigest: states.server.digest, browserDigest: states.browser.digest })
-          .where(eq(tables.environment.id, environmentId))
-          .run();
-        if (project.hidden) cutLog(tx, environmentId, revision);
+          .where(eq(tables.environment.id, environmentId));
+        if (project.hidden) await cutLog(tx, environmentId, revision);
         commits.push({ ...event, generation, from: revision - 1, to: revision, storedMs: 0, kill, projections });
       }
       return decided;
@@ -303,8 +305,8 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     const { info, revision, states } = environment;
     const at = now();
     const generation = Math.max(environment.generation + 1, above + 1, Math.floor(at / 1_000));
-    await transact((tx) => {
-      tx.update(tables.environment).set({ generation }).where(eq(tables.environment.id, environmentId)).run();
+    await transact(async (tx) => {
+      await tx.update(tables.environment).set({ generation }).where(eq(tables.environment.id, environmentId));
       const row = {
         at,
         by: "signalbox",
@@ -314,7 +316,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
         projectId: info.projectId,
         revision,
       };
-      appendAudit(tx, { ...row, before: { generation: environment.generation }, after: { generation } });
+      await appendAudit(tx, { ...row, before: { generation: environment.generation }, after: { generation } });
     });
     const raised = { server: { ...states.server, generation }, browser: { ...states.browser, generation } };
     const after: EnvironmentModel = { ...environment, generation, states: raised };
@@ -383,21 +385,18 @@ function originOf({ token, address, requestId }: WriteRequest): Origin {
 /** Of a hidden project nobody asks what was long ago. */
 const HIDDEN_LOG_MAX = 100;
 
-function cutLog(tx: Tx, environmentId: number, revision: number): void {
+async function cutLog(tx: Tx, environmentId: number, revision: number): Promise<void> {
   const { changeSet } = tables;
-  tx.delete(changeSet)
-    .where(and(eq(changeSet.environmentId, environmentId), lte(changeSet.revision, revision - HIDDEN_LOG_MAX)))
-    .run();
+  await tx.delete(changeSet).where(and(eq(changeSet.environmentId, environmentId), lte(changeSet.revision, revision - HIDDEN_LOG_MAX)));
 }
 
 /** The head rows, read in the order of their ids inside the transaction, must be those that memory holds: this is the only writer. */
-function checkHeads(tx: Tx, project: ProjectModel): void {
-  const heads = tx
+async function checkHeads(tx: Tx, project: ProjectModel): Promise<void> {
+  const heads = await tx
     .select({ id: tables.environment.id, generation: tables.environment.generation, revision: tables.environment.revision })
     .from(tables.environment)
     .where(eq(tables.environment.projectId, project.id))
-    .orderBy(asc(tables.environment.id))
-    .all();
+    .orderBy(asc(tables.environment.id));
   for (const [index, head] of heads.entries()) {
     const known = project.environments[index];
     if (known?.info.id === head.id && known.generation === head.generation && known.revision === head.revision) continue;
@@ -424,17 +423,16 @@ export function refuseTooLarge(before: ProjectModel, outcome: Outcome): Outcome 
   return outcome;
 }
 
-function loadRing(db: Database, environment: EnvironmentModel) {
-  const commits = loadCommits(db, environment.info.id, RING_COMMITS_MAX, RING_BYTES_MAX).filter(
-    ({ generation }) => generation === environment.generation,
-  );
+async function loadRing(db: Database, environment: EnvironmentModel): Promise<Ring> {
+  const stored = await loadCommits(db, environment.info.id, RING_COMMITS_MAX, RING_BYTES_MAX);
+  const commits = stored.filter(({ generation }) => generation === environment.generation);
   const ring = createRing(commits[0]?.from ?? environment.revision);
   for (const commit of commits) ring.push(commit);
   return ring;
 }
 
 /** The id after the highest that the table ever gave, also to rows that are gone: an ETag must never fit another row. */
-function nextId(db: Database, table: string): number {
-  const row = db.get<{ seq: number } | undefined>(sql`select seq from sqlite_sequence where name = ${table}`);
+async function nextId(db: Database, table: string): Promise<number> {
+  const [row] = await queryRows<{ seq: number }>(db, sql`select seq from sqlite_sequence where name = ${table}`);
   return (row?.seq ?? 0) + 1;
 }

@@ -1,9 +1,9 @@
 import type { Projection } from "@signalbox/core";
-import { type SQL, sql } from "drizzle-orm";
+import { and, eq, lt, type SQL, sql } from "drizzle-orm";
 import type { Clock } from "../delivery/clock.ts";
 import { type Problem, problem } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { Tx } from "../store/rows.ts";
+import { insertMany, runStatement, type Tx } from "../store/database.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
 
@@ -87,10 +87,10 @@ interface CountsDeps {
   readonly log: Log;
   readonly clock: Clock;
   /** Writes what belongs to the same transactions; true when there is more. Called with each. */
-  readonly also: { pending(): boolean; begin(): { write(tx: Tx): void; failed(): void } };
+  readonly also: { pending(): boolean; begin(): { write(tx: Tx): Promise<void>; failed(): void } };
 }
 
-export function createCounts({ store, log, clock, also }: CountsDeps): Counts {
+export async function createCounts({ store, log, clock, also }: CountsDeps): Promise<Counts> {
   /** By environment, then by name; the one that was heard of last is the last. */
   const runs = new Map<number, Map<string, { batch: number; at: number }>>();
   const forgottenRuns: { environmentId: number; instance: string }[] = [];
@@ -102,7 +102,7 @@ export function createCounts({ store, log, clock, also }: CountsDeps): Counts {
   let wroteAt = Number.NEGATIVE_INFINITY;
   let closed = false;
 
-  for (const { environmentId, instance, batch, at } of store.db.select().from(tables.usageBatch).orderBy(tables.usageBatch.at).all()) {
+  for (const { environmentId, instance, batch, at } of await store.db.select().from(tables.usageBatch).orderBy(tables.usageBatch.at)) {
     note(environmentId, instance, batch, at);
   }
   let stopTidying = clock.after(MINUTE_MS, tidy);
@@ -169,9 +169,9 @@ export function createCounts({ store, log, clock, also }: CountsDeps): Counts {
     const more = also.begin();
     const gone = forgottenRuns.splice(0, SLICE_ROWS_MAX);
     try {
-      await store.transaction((tx) => {
-        if (chunk) writeCounts(tx, chunk, gone);
-        more.write(tx);
+      await store.transaction(async (tx) => {
+        if (chunk) await writeCounts(tx, chunk, gone);
+        await more.write(tx);
       });
     } catch (error) {
       log.error({ err: error, rows: chunk?.rows.size ?? 0 }, "reported usage could not be written, it is tried again");
@@ -266,73 +266,90 @@ function nameOf({ instance, run }: ReportNumber): string {
   return run === undefined ? instance : `${instance} ${run}`;
 }
 
-/** Past this a whole number is not exact, and a database may refuse to add or to read it. Of rows `total` is the sum that never fails. */
+/** Past this a whole number is not exact, and a database may refuse to add or to read it. */
 export function capped(count: SQL): SQL {
-  return sql`min(${count}, ${Number.MAX_SAFE_INTEGER})`;
+  return sql`case when ${count} < ${Number.MAX_SAFE_INTEGER} then ${count} else ${Number.MAX_SAFE_INTEGER} end`;
 }
 
-function writeCounts(tx: Tx, { rows, runs }: Chunk, gone: readonly { environmentId: number; instance: string }[]): void {
+/** The sum over rows, 0 if there are none. Not of whole numbers, so that it never fails. */
+export function total(count: SQL): SQL {
+  return sql`coalesce(sum((${count}) * 1.0), 0)`;
+}
+
+async function writeCounts(tx: Tx, { rows, runs }: Chunk, gone: readonly { environmentId: number; instance: string }[]): Promise<void> {
   const { usageCount, usageBatch } = tables;
-  const place = (name: string) => sql.placeholder(name);
-  const addCount = tx
-    .insert(usageCount)
-    .values({
-      environmentId: place("environmentId"),
-      flagKey: place("flagKey"),
-      stepMs: MINUTE_MS,
-      at: place("at"),
-      revision: place("revision"),
-      variant: place("variant"),
-      count: place("count"),
-    })
-    .onConflictDoUpdate({
-      target: [usageCount.environmentId, usageCount.flagKey, usageCount.stepMs, usageCount.at, usageCount.revision, usageCount.variant],
-      set: { count: capped(sql`${usageCount.count} + excluded.count`) },
-    })
-    .prepare();
-  for (const row of rows.values()) addCount.run({ ...row });
-  const putRun = tx
-    .insert(usageBatch)
-    .values({ environmentId: place("environmentId"), instance: place("instance"), batch: place("batch"), at: place("at") })
-    .onConflictDoUpdate({
-      target: [usageBatch.environmentId, usageBatch.instance],
-      set: { batch: sql`excluded.batch`, at: sql`excluded.at` },
-    })
-    .prepare();
+  const counted = [...rows.values()].map((row) => ({ ...row, stepMs: MINUTE_MS }));
+  const update = { count: capped(sql`${usageCount.count} + excluded.count`) };
+  await insertMany(tx, usageCount, counted, { target: countKey(), update });
   for (const { environmentId, instance } of gone) {
-    tx.run(sql`delete from usage_batch where environment_id = ${environmentId} and instance = ${instance}`);
+    await tx.delete(usageBatch).where(and(eq(usageBatch.environmentId, environmentId), eq(usageBatch.instance, instance)));
   }
-  for (const run of runs.values()) putRun.run({ ...run });
+  const target = [usageBatch.environmentId, usageBatch.instance];
+  await insertMany(tx, usageBatch, [...runs.values()], { target, update: ["batch", "at"] });
+}
+
+function countKey() {
+  const { environmentId, flagKey, stepMs, at, revision, variant } = tables.usageCount;
+  return [environmentId, flagKey, stepMs, at, revision, variant];
 }
 
 /** Makes one slice of old minutes hours; true when there may be more. A sum and what it is made of change places in one transaction. */
-function gatherMinutes(tx: Tx, now: number): boolean {
+async function gatherMinutes(tx: Tx, now: number): Promise<boolean> {
   const before = now - MINUTES_KEPT_MS - ((now - MINUTES_KEPT_MS) % HOUR_MS);
-  const slice = sql`select rowid from usage_count where step_ms = ${MINUTE_MS} and at < ${before} order by at, rowid limit ${SLICE_ROWS_MAX}`;
-  const rows = tx.all<{ rowid: number }>(slice);
-  if (rows.length === 0) return false;
-  tx.run(sql`insert into usage_count (environment_id, flag_key, step_ms, at, revision, variant, count)
-    select environment_id, flag_key, ${HOUR_MS}, at - at % ${HOUR_MS}, revision, variant, ${capped(sql`total(count)`)} from usage_count
-    where rowid in (${slice}) group by 1, 2, 4, 5, 6
-    on conflict (environment_id, flag_key, step_ms, at, revision, variant) do update set count = ${capped(sql`count + excluded.count`)}`);
-  const ids = sql.join(
-    rows.map(({ rowid }) => sql`${rowid}`),
-    sql`, `,
+  const slice = await oldest(tx, MINUTE_MS, before);
+  const hours = new Map<string, CountRow & { stepMs: number }>();
+  for (const row of slice) {
+    const at = row.at - (row.at % HOUR_MS);
+    const name = [row.environmentId, row.flagKey, at, row.revision, row.variant].join("\n");
+    const count = Math.min(row.count + (hours.get(name)?.count ?? 0), Number.MAX_SAFE_INTEGER);
+    hours.set(name, { ...row, stepMs: HOUR_MS, at, count });
+  }
+  const update = { count: capped(sql`${tables.usageCount.count} + excluded.count`) };
+  await insertMany(tx, tables.usageCount, [...hours.values()], { target: countKey(), update });
+  await removeCounts(tx, slice);
+  return slice.length === SLICE_ROWS_MAX;
+}
+
+async function forgetHours(tx: Tx, now: number): Promise<boolean> {
+  const slice = await oldest(tx, HOUR_MS, now - HOURS_KEPT_MS);
+  await removeCounts(tx, slice);
+  return slice.length === SLICE_ROWS_MAX;
+}
+
+function oldest(tx: Tx, stepMs: number, before: number): Promise<(typeof tables.usageCount.$inferSelect)[]> {
+  const { usageCount } = tables;
+  return tx
+    .select()
+    .from(usageCount)
+    .where(and(eq(usageCount.stepMs, stepMs), lt(usageCount.at, before)))
+    .orderBy(usageCount.at)
+    .limit(SLICE_ROWS_MAX);
+}
+
+async function removeCounts(tx: Tx, rows: readonly (typeof tables.usageCount.$inferSelect)[]): Promise<void> {
+  if (rows.length === 0) return;
+  // Cast, because a list of values alone has no types.
+  const int = (value: number) => sql`cast(${value} as bigint)`;
+  const text = (value: string) => sql`cast(${value} as text)`;
+  const keys = rows.map(
+    ({ environmentId, flagKey, stepMs, at, revision, variant }) =>
+      sql`(${int(environmentId)}, ${text(flagKey)}, ${int(stepMs)}, ${int(at)}, ${int(revision)}, ${text(variant)})`,
   );
-  tx.run(sql`delete from usage_count where rowid in (${ids})`);
-  return rows.length === SLICE_ROWS_MAX;
+  await runStatement(
+    tx,
+    sql`delete from usage_count where (environment_id, flag_key, step_ms, at, revision, variant) in (values ${sql.join(keys, sql`, `)})`,
+  );
 }
 
-function forgetHours(tx: Tx, now: number): boolean {
-  const { changes } = tx.run(sql`delete from usage_count where rowid in (
-    select rowid from usage_count where step_ms = ${HOUR_MS} and at < ${now - HOURS_KEPT_MS} limit ${SLICE_ROWS_MAX})`) as {
-    changes: number;
-  };
-  return changes === SLICE_ROWS_MAX;
-}
-
-function forgetRuns(tx: Tx, now: number): boolean {
-  const { changes } = tx.run(sql`delete from usage_batch where rowid in (
-    select rowid from usage_batch where at < ${now - RUNS_KEPT_MS} limit ${SLICE_ROWS_MAX})`) as { changes: number };
-  return changes === SLICE_ROWS_MAX;
+async function forgetRuns(tx: Tx, now: number): Promise<boolean> {
+  const { usageBatch } = tables;
+  const old = await tx
+    .select({ environmentId: usageBatch.environmentId, instance: usageBatch.instance })
+    .from(usageBatch)
+    .where(lt(usageBatch.at, now - RUNS_KEPT_MS))
+    .limit(SLICE_ROWS_MAX);
+  for (const { environmentId, instance } of old) {
+    await tx.delete(usageBatch).where(and(eq(usageBatch.environmentId, environmentId), eq(usageBatch.instance, instance)));
+  }
+  return old.length === SLICE_ROWS_MAX;
 }

@@ -1,6 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
+import { queryRows } from "../store/database.ts";
 import type { Store } from "../store/store.ts";
-import { type CountRow, capped, HOUR_MS, MINUTE_MS, MINUTES_KEPT_MS } from "./counts.ts";
+import { type CountRow, capped, HOUR_MS, MINUTE_MS, MINUTES_KEPT_MS, total } from "./counts.ts";
 import type { Kill, LateApp } from "./kills.ts";
 
 const DAY_MS = 24 * HOUR_MS;
@@ -39,18 +40,20 @@ export function stepOf({ from, to }: Span, now: number): number {
   return to - from <= 7 * DAY_MS ? HOUR_MS : DAY_MS;
 }
 
-export function readHistory(
+export async function readHistory(
   store: Pick<Store, "db">,
   unwritten: Rows,
   environmentId: number,
   keys: readonly string[],
   span: Span & { readonly now: number },
-): History {
+): Promise<History> {
   const stepMs = stepOf(span, span.now);
   const first = span.from - (span.from % stepMs);
-  const found = store.db.all<{ variant: string; at: number; count: number }>(sql`
-    select variant, at - at % ${stepMs} as at, ${capped(sql`total(count)`)} as count from usage_count
-    where ${where(environmentId, keys)} and at >= ${first} and at < ${span.to} group by 1, 2`);
+  const found = await queryRows<{ variant: string; at: number; count: number }>(
+    store.db,
+    sql`select variant, at - at % ${stepMs} as at, ${capped(total(sql`count`))} as count from usage_count
+      where ${where(environmentId, keys)} and at >= ${first} and at < ${span.to} group by 1, 2`,
+  );
   const points = new Map<string, Map<number, number>>();
   const add = (variant: string, at: number, count: number) => {
     const one = points.get(variant) ?? new Map<number, number>();
@@ -70,20 +73,22 @@ export function readHistory(
 }
 
 /** In the minute (once it is gathered, the hour) of the kill itself only programs' word can tell before from after: `untold` are those after. */
-export function readSinceKill(
+export async function readSinceKill(
   store: Pick<Store, "db">,
   unwritten: Rows,
   environmentId: number,
   keys: readonly string[],
   off: string,
   { kill, apps, untold }: { kill: Kill; apps: readonly LateApp[]; untold: number },
-): SinceKill {
+): Promise<SinceKill> {
   const isApplied = sql`revision >= ${kill.revision}`;
-  const row = store.db.get<{ off: number; old: number; oldAt: number | null }>(sql`
-    select ${capped(sql`total(case when ${isApplied} and variant = ${off} then count end)`)} as off,
-      ${capped(sql`total(case when ${isOld(kill, off)} then count end)`)} as old,
-      max(case when ${isOld(kill, off)} then at end) as oldAt
-    from usage_count where ${where(environmentId, keys)} and at >= ${kill.at - (kill.at % HOUR_MS)}`);
+  const [row] = await queryRows<{ off: number; old: number; oldAt: number | null }>(
+    store.db,
+    sql`select ${capped(total(sql`case when ${isApplied} and variant = ${off} then count end`))} as off,
+        ${capped(total(sql`case when ${isOld(kill, off)} then count end`))} as old,
+        max(case when ${isOld(kill, off)} then at end) as "oldAt"
+      from usage_count where ${where(environmentId, keys)} and at >= ${kill.at - (kill.at % HOUR_MS)}`,
+  );
   let served = row?.off ?? 0;
   let old = (row?.old ?? 0) + untold;
   const ats = [row?.oldAt ?? 0, ...apps.map(({ lastAt }) => lastAt)];

@@ -44,7 +44,7 @@ export interface Kills {
   close(): void;
 }
 
-export function createKills(store: Pick<Store, "db" | "feed">): Kills {
+export async function createKills(store: Pick<Store, "db" | "feed">): Promise<Kills> {
   const killed = new Map<string, Watched>();
   const nameOf = (environmentId: number, flagKey: string) => `${environmentId}:${flagKey}`;
 
@@ -57,7 +57,7 @@ export function createKills(store: Pick<Store, "db" | "feed">): Kills {
     for (const entry of entries.values()) {
       if (entry.kind !== "flag" || !entry.killed) continue;
       // The audit log names the key of its day.
-      const kill = lastKill(store, id, [entry.key, ...(oldKeys.get(entry.key) ?? [])]);
+      const kill = await lastKill(store, id, [entry.key, ...(oldKeys.get(entry.key) ?? [])]);
       if (kill) killed.set(nameOf(id, entry.key), { ...kill, apps: new Map(), untold: 0 });
     }
   }
@@ -102,9 +102,9 @@ export function createKills(store: Pick<Store, "db" | "feed">): Kills {
   };
 }
 
-function lastKill(store: Pick<Store, "db">, environmentId: number, keys: readonly string[]): Kill | undefined {
+async function lastKill(store: Pick<Store, "db">, environmentId: number, keys: readonly string[]): Promise<Kill | undefined> {
   const { audit } = tables;
-  const row = store.db
+  const [row] = await store.db
     .select({ revision: audit.revision, at: audit.at })
     .from(audit)
     .where(
@@ -116,7 +116,6 @@ function lastKill(store: Pick<Store, "db">, environmentId: number, keys: readonl
       ),
     )
     .orderBy(desc(audit.id))
-    .limit(1)
-    .get();
+    .limit(1);
   return row && row.revision !== null ? { revision: row.revision, at: row.at } : undefined;
 }

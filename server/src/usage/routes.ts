@@ -49,7 +49,7 @@ interface UsageRoutesDeps {
 export function usageRoutes({ store, usage, now = Date.now }: UsageRoutesDeps): OpenAPIHono<ApiEnv> {
   const api = createApi();
 
-  api.openapi(usageRoute, (c) => {
+  api.openapi(usageRoute, async (c) => {
     const { flag: key, project, environment: environmentKey } = c.req.valid("param");
     const environment = environmentIn(projectAt(store, project), environmentKey);
     const flag = flagIn(environment, key);
@@ -61,8 +61,8 @@ export function usageRoutes({ store, usage, now = Date.now }: UsageRoutesDeps): 
     }
     const { id } = environment.info;
     const keys = [flag.identity.key, ...flag.identity.aliases];
-    const since = flag.killed ? usage.sinceKill(id, keys, flag.body.off) : undefined;
-    const { stepMs, series } = usage.history(id, keys, { from, to });
+    const since = flag.killed ? await usage.sinceKill(id, keys, flag.body.off) : undefined;
+    const { stepMs, series } = await usage.history(id, keys, { from, to });
     const told: FlagUsage = {
       flag: flag.identity.key,
       environment: environment.info.key,
@@ -72,7 +72,7 @@ export function usageRoutes({ store, usage, now = Date.now }: UsageRoutesDeps): 
       perMinute: usage.perMinute(id, flag.identity.key),
       seen: usage.seen(id, flag.identity.key),
       series: series.map(({ points, ...one }) => ({ ...one, points: [...points] })),
-      changes: changesOf(store, environment, flag, { from, to }),
+      changes: await changesOf(store, environment, flag, { from, to }),
       sinceKill: since ? { ...since, apps: since.apps.map((app) => ({ ...app })), sentence: killSentence(since, flag) } : null,
     };
     return c.json(told, 200);
@@ -88,24 +88,23 @@ export function usageRoutes({ store, usage, now = Date.now }: UsageRoutesDeps): 
 }
 
 /** Changes of the flag in this environment, and of the groups that its rules name now. */
-function changesOf(
+async function changesOf(
   store: Pick<Store, "db">,
   environment: EnvironmentModel,
   { identity, body }: FlagRecord,
   { from, to }: { from: number; to: number },
-): FlagUsage["changes"] {
+): Promise<FlagUsage["changes"]> {
   const { audit } = tables;
   const keys = new Set([identity.key, ...identity.aliases]);
   const groups = groupsIn(body.rules);
-  const rows = store.db
+  const rows = await store.db
     .select({ revision: audit.revision, at: audit.at, by: audit.by, action: audit.action, target: audit.target, reason: audit.reason })
     .from(audit)
     .where(
       and(eq(audit.environmentId, environment.info.id), inArray(audit.target, [...keys, ...groups]), gte(audit.at, from), lt(audit.at, to)),
     )
     .orderBy(desc(audit.id))
-    .limit(CHANGES_MAX)
-    .all();
+    .limit(CHANGES_MAX);
   return rows
     .filter(({ action, target }) => (action.startsWith("flag.") ? keys.has(target) : action.startsWith("group.") && groups.has(target)))
     .flatMap(({ revision, ...row }) => (revision === null ? [] : [{ revision, ...row }]))

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import type { Context, Json, Projection } from "@signalbox/core";
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq } from "drizzle-orm";
 import type { Clock } from "../delivery/clock.ts";
 import type { EnvironmentInfo } from "../delivery/feed.ts";
+import { insertMany, type Tx } from "../store/database.ts";
 import { canonicalJson } from "../store/fingerprint.ts";
-import type { Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
 
@@ -34,17 +34,17 @@ export interface Samples {
   of(environmentId: number): readonly Sample[];
   pending(): boolean;
   /** What is to be written with the next transaction. */
-  begin(): { write(tx: Tx): void; failed(): void };
+  begin(): { write(tx: Tx): Promise<void>; failed(): void };
   close(): void;
 }
 
-export function createSamples({ store, clock }: { store: Pick<Store, "db" | "feed">; clock: Clock }): Samples {
+export async function createSamples({ store, clock }: { store: Pick<Store, "db" | "feed">; clock: Clock }): Promise<Samples> {
   /** By environment and hash, the oldest first. */
   const environments = new Map<number, Map<string, Row>>();
   const changed = new Map<string, Row>();
   const forgotten = new Map<string, Pick<Row, "environmentId" | "hash">>();
 
-  for (const row of store.db.select().from(tables.sampledContext).orderBy(tables.sampledContext.at).all()) {
+  for (const row of await store.db.select().from(tables.sampledContext).orderBy(tables.sampledContext.at)) {
     rowsOf(row.environmentId).set(row.hash, { ...row, context: row.context as Context });
   }
   // The settings may have been changed a moment before the last stop.
@@ -110,7 +110,7 @@ export function createSamples({ store, clock }: { store: Pick<Store, "db" | "fee
       const put = take(changed);
       const gone = take(forgotten);
       return {
-        write: (tx) => writeRows(tx, put.values(), gone.values()),
+        write: (tx) => writeRows(tx, [...put.values()], gone.values()),
         failed() {
           for (const [name, row] of put) if (!changed.has(name) && !forgotten.has(name)) changed.set(name, row);
           for (const [name, row] of gone) if (!changed.has(name)) forgotten.set(name, row);
@@ -147,17 +147,11 @@ function take<T>(rows: Map<string, T>): Map<string, T> {
   return taken;
 }
 
-function writeRows(tx: Tx, put: Iterable<Row>, gone: Iterable<Pick<Row, "environmentId" | "hash">>): void {
+async function writeRows(tx: Tx, put: readonly Row[], gone: Iterable<Pick<Row, "environmentId" | "hash">>): Promise<void> {
   const { sampledContext } = tables;
   for (const { environmentId, hash } of gone) {
-    tx.delete(sampledContext)
-      .where(and(eq(sampledContext.environmentId, environmentId), eq(sampledContext.hash, hash)))
-      .run();
+    await tx.delete(sampledContext).where(and(eq(sampledContext.environmentId, environmentId), eq(sampledContext.hash, hash)));
   }
-  for (const { environmentId, hash, context, at } of put) {
-    tx.insert(sampledContext)
-      .values({ environmentId, hash, context: context as Json, at })
-      .onConflictDoUpdate({ target: [sampledContext.environmentId, sampledContext.hash], set: { at: sql`excluded.at` } })
-      .run();
-  }
+  const rows = put.map(({ environmentId, hash, context, at }) => ({ environmentId, hash, context: context as Json, at }));
+  await insertMany(tx, sampledContext, rows, { target: [sampledContext.environmentId, sampledContext.hash], update: ["at"] });
 }

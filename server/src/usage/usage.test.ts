@@ -16,7 +16,7 @@ async function start(parts?: TestStore) {
   if (!parts) cleanups.push(() => own.close());
   const clock = manualClock();
   const log = collectingLog();
-  const usage = createUsage({ store: own.store, log, clock });
+  const usage = await createUsage({ store: own.store, log, clock });
   const { development } = own;
   const reports: Promise<void>[] = [];
   const report = (rows: Partial<UsageReport>, projection: Projection = "server") => {

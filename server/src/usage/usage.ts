@@ -1,10 +1,10 @@
 import { entryId, type FlagEntry, type Projection, type UsageReport } from "@signalbox/core";
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq } from "drizzle-orm";
 import type { UsageEvent } from "../api-types.ts";
 import { type Clock, systemClock } from "../delivery/clock.ts";
 import type { EnvironmentInfo, Feed } from "../delivery/feed.ts";
 import type { Log } from "../log.ts";
-import type { Tx } from "../store/rows.ts";
+import { insertMany, type Tx } from "../store/database.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
 import { type CountRow, createCounts, HOUR_MS } from "./counts.ts";
@@ -53,9 +53,9 @@ export interface Usage {
   /** Contexts to try edits on, none unless the environment asks for them; the oldest first. */
   samples(environmentId: number): readonly Sample[];
   /** What a flag served, and when; `keys` are the key that it has and those that it had. */
-  history(environmentId: number, keys: readonly string[], span: Span): History;
+  history(environmentId: number, keys: readonly string[], span: Span): Promise<History>;
   /** Whether the kill that holds now has taken effect; undefined when none does. `off`: the variant that a kill serves. */
-  sinceKill(environmentId: number, keys: readonly string[], off: string): SinceKill | undefined;
+  sinceKill(environmentId: number, keys: readonly string[], off: string): Promise<SinceKill | undefined>;
   /** Called for each reported key. */
   onUsage(listener: (event: UsageEvent) => void): () => void;
   /** Writes what is not yet in the database. */
@@ -73,7 +73,7 @@ export interface UnknownKey {
 export type { SinceKill } from "./history.ts";
 
 /** Loads what was reported before, and writes what is reported from now on behind the callers. */
-export function createUsage({
+export async function createUsage({
   store,
   log,
   clock = systemClock,
@@ -81,7 +81,7 @@ export function createUsage({
   store: Pick<Store, "db" | "feed" | "transaction">;
   log: Log;
   clock?: Clock;
-}): Usage {
+}): Promise<Usage> {
   /** For each environment, by kind and key, the oldest first: a row that changes goes to the end. */
   const environments = new Map<number, Map<string, Row>>();
   const listeners = new Set<(event: UsageEvent) => void>();
@@ -89,11 +89,11 @@ export function createUsage({
   const changed = new Map<string, Row>();
   const forgotten = new Map<string, Row>();
   const rates = createRates(clock);
-  const samples = createSamples({ store, clock });
-  const kills = createKills(store);
-  const counts = createCounts({ store, log, clock, also: { pending: () => isPending() || samples.pending(), begin } });
+  const samples = await createSamples({ store, clock });
+  const kills = await createKills(store);
+  const counts = await createCounts({ store, log, clock, also: { pending: () => isPending() || samples.pending(), begin } });
 
-  for (const row of store.db.select().from(tables.usage).orderBy(tables.usage.at).all()) rowsOf(row.environmentId).set(nameOf(row), row);
+  for (const row of await store.db.select().from(tables.usage).orderBy(tables.usage.at)) rowsOf(row.environmentId).set(nameOf(row), row);
 
   function rowsOf(environmentId: number): Map<string, Row> {
     const rows = environments.get(environmentId) ?? new Map<string, Row>();
@@ -150,9 +150,9 @@ export function createUsage({
     const gone = take(forgotten);
     const sampled = samples.begin();
     return {
-      write(tx: Tx) {
-        writeRows(tx, put.values(), gone.values());
-        sampled.write(tx);
+      async write(tx: Tx) {
+        await writeRows(tx, [...put.values()], gone.values());
+        await sampled.write(tx);
       },
       failed() {
         sampled.failed();
@@ -215,7 +215,7 @@ export function createUsage({
     },
     samples: samples.of,
     history: (environmentId, keys, span) => readHistory(store, counts.unwritten(), environmentId, keys, { ...span, now: clock.now() }),
-    sinceKill(environmentId, keys, off) {
+    async sinceKill(environmentId, keys, off) {
       const known = kills.of(environmentId, keys);
       return known && readSinceKill(store, counts.unwritten(), environmentId, keys, off, known);
     },
@@ -266,29 +266,11 @@ function fullName(row: Row): string {
   return `${row.environmentId}:${nameOf(row)}`;
 }
 
-function writeRows(tx: Tx, put: Iterable<Row>, gone: Iterable<Row>): void {
+async function writeRows(tx: Tx, put: readonly Row[], gone: Iterable<Row>): Promise<void> {
   const { usage } = tables;
   for (const { environmentId, flagKey, known } of gone) {
-    tx.delete(usage)
-      .where(and(eq(usage.environmentId, environmentId), eq(usage.flagKey, flagKey), eq(usage.known, known)))
-      .run();
+    await tx.delete(usage).where(and(eq(usage.environmentId, environmentId), eq(usage.flagKey, flagKey), eq(usage.known, known)));
   }
-  const place = (name: string) => sql.placeholder(name);
-  const upsert = tx
-    .insert(usage)
-    .values({
-      environmentId: place("environmentId"),
-      flagKey: place("flagKey"),
-      known: place("known"),
-      app: place("app"),
-      variant: place("variant"),
-      count: place("count"),
-      at: place("at"),
-    })
-    .onConflictDoUpdate({
-      target: [usage.environmentId, usage.flagKey, usage.known],
-      set: { app: sql`excluded.app`, variant: sql`excluded.variant`, count: sql`excluded.count`, at: sql`excluded.at` },
-    })
-    .prepare();
-  for (const row of put) upsert.run({ ...row });
+  const target = [usage.environmentId, usage.flagKey, usage.known];
+  await insertMany(tx, usage, put, { target, update: ["app", "variant", "count", "at"] });
 }
