@@ -8,6 +8,7 @@ import type * as flags from "./flags/schema.ts";
 import type * as groups from "./groups/schema.ts";
 import type * as heartbeats from "./heartbeat/schema.ts";
 import type * as sdkKeys from "./sdk-keys/schema.ts";
+import type * as transfers from "./transfer/schema.ts";
 import type * as usage from "./usage/schema.ts";
 
 export type Configuration = z.infer<typeof flags.configuration>;
@@ -42,6 +43,10 @@ export type CreateGroup = z.input<typeof groups.createGroup>;
 export type PatchGroup = z.input<typeof groups.patchGroup>;
 export type Member = z.infer<typeof groups.member>;
 export type MemberList = z.infer<typeof groups.memberList>;
+export type Difference = z.infer<typeof transfers.difference>;
+export type Comparison = z.infer<typeof transfers.comparison>;
+export type PromoteBody = z.input<typeof transfers.promoteBody>;
+export type Promoted = z.infer<typeof transfers.promoted>;
 export type Environment = z.infer<typeof environments.environment>;
 export type Project = z.infer<typeof environments.project>;
 export type ProjectList = z.infer<typeof environments.projectList>;

@@ -53,7 +53,7 @@ describe("configurationDifferences", () => {
 });
 
 test("identityDifferences tells name, tags and owner", () => {
-  const before = { key: "a", name: "A", description: "", tags: [], owner: null };
+  const before = { key: "a", name: "A", description: "", tags: [], owner: null, links: [], kind: "release", expectedDays: null } as const;
   expect(identityDifferences(before, { ...before, tags: ["x", "y"], owner: "web" }).map(differenceSentence)).toEqual([
     "Tags: x, y",
     "Owner: web",

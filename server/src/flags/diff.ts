@@ -20,9 +20,12 @@ export interface Difference {
   readonly after: Json;
 }
 
-export type Described = Pick<FlagIdentity, "key" | "name" | "description" | "tags" | "owner">;
-/** What a group is apart from who is in it. */
-export type GroupForm = Pick<GroupRecord, "kind" | "name" | "description" | "by" | "when">;
+export type Described = Pick<FlagIdentity, "key" | "name" | "description" | "tags" | "owner" | "links" | "kind" | "expectedDays">;
+/** What a group is apart from who is in it; nulls where there is none. */
+export type GroupForm = Pick<GroupRecord, "name" | "description" | "when"> & {
+  readonly kind: GroupRecord["kind"] | null;
+  readonly by: string | null;
+};
 
 const MODE_WORDS = { off: "Nobody", targeted: "Some", on: "Everybody", inherit: "As parent" } as const;
 
@@ -76,6 +79,16 @@ export function identityDifferences(before: Described, after: Described): Differ
   push(found, "description", "Description", before.description, after.description, (text) => text || null);
   push(found, "tags", "Tags", before.tags, after.tags, (tags) => tags.join(", ") || null);
   push(found, "owner", "Owner", before.owner, after.owner, (owner) => owner);
+  push(
+    found,
+    "links",
+    "Links",
+    before.links,
+    after.links,
+    (links) => links.map(({ title, url }) => `${title} (${url})`).join(", ") || null,
+  );
+  push(found, "kind", "Kind", before.kind, after.kind, (kind) => kind);
+  push(found, "expectedDays", "Expected life", before.expectedDays, after.expectedDays, (days) => (days === null ? null : `${days} days`));
   return found;
 }
 

@@ -27,6 +27,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import { metricsRoute } from "../metrics/metrics-route.ts";
 import { sdkKeyRoutes } from "../sdk-keys/routes.ts";
 import type { Store } from "../store/store.ts";
+import { transferRoutes } from "../transfer/routes.ts";
 import { uiRoutes } from "../ui/ui.ts";
 import { usageRoutes } from "../usage/routes.ts";
 import type { Usage } from "../usage/usage.ts";
@@ -113,6 +114,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", flagRoutes({ store, usage }));
   app.route("/", usageRoutes({ store, usage }));
   app.route("/", groupRoutes({ store, members, lists: createLists(store) }));
+  app.route("/", transferRoutes({ store }));
   app.route("/", deliveryRoutes({ delivery }));
   app.route("/", heartbeatRoutes({ heartbeat }));
   describe(app, auth.cookie.name, version);
