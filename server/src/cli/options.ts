@@ -20,6 +20,10 @@ export interface Options {
   readonly set: string | undefined;
   readonly percent: string | undefined;
   readonly tag: string | undefined;
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  readonly groups: readonly string[];
+  readonly members: string | undefined;
   readonly file: string | undefined;
   readonly mode: string | undefined;
   readonly column: string | undefined;
@@ -41,6 +45,10 @@ const OPTIONS = {
   set: { type: "string" },
   percent: { type: "string" },
   tag: { type: "string" },
+  from: { type: "string" },
+  to: { type: "string" },
+  group: { type: "string", multiple: true },
+  members: { type: "string" },
   file: { type: "string" },
   mode: { type: "string" },
   column: { type: "string" },
@@ -73,6 +81,10 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     set: values.set,
     percent: values.percent,
     tag: values.tag,
+    from: values.from,
+    to: values.to,
+    groups: values.group ?? [],
+    members: values.members,
     file: values.file,
     mode: values.mode,
     column: values.column,

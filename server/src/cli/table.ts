@@ -5,6 +5,7 @@ import { fleet } from "./fleet.ts";
 import type { Input } from "./input.ts";
 import { members } from "./members.ts";
 import type { Options } from "./options.ts";
+import { compare, promote } from "./promote.ts";
 import { settings } from "./settings.ts";
 import { usage } from "./usage.ts";
 
@@ -57,6 +58,21 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     words: SEVERAL,
     help: [["restore KEY... -e ENVIRONMENT -m TEXT", "lifts the kill, also by --tag; waits for the receipt"]],
     run: (options, output) => killOrRestore("restore", options, output),
+  },
+  compare: {
+    words: 1,
+    help: [["compare [KEY] --from ENVIRONMENT --to ENVIRONMENT", "what two environments have differently; exit code 2 if something is"]],
+    run: compare,
+  },
+  promote: {
+    words: 1_000,
+    help: [
+      [
+        "promote KEY... --from ENVIRONMENT --to ENVIRONMENT",
+        "copies configurations as one revision; --group KEY copies conditions of a group too; --dry-run says what would change",
+      ],
+    ],
+    run: promote,
   },
   members: {
     words: 1_000,
@@ -132,6 +148,8 @@ Options
       --percent       unsaved edit: the percentage of the last rule without conditions (effect)
       --contexts      FILE or -: contexts to compare, a JSON list or one on each line, at most 10,000;
                       without it 10,000 are made up (effect)
+      --from, --to    the environments that are compared, or from which and to which is copied
+      --group         a group by conditions that is copied too; once for each (promote)
       --file          FILE or -: what to import
       --mode          what an import does: add (default), replace or remove (members)
       --column        the column of units in the first line of the file (members)
