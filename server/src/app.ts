@@ -9,9 +9,12 @@ import { systemClock } from "./delivery/clock.ts";
 import { createDelivery } from "./delivery/delivery.ts";
 import { guardDescriptors } from "./delivery/descriptors.ts";
 import { watchEventLoop } from "./delivery/event-loop.ts";
+import { writeProblem } from "./delivery/raw-problem.ts";
+import { READABLE } from "./delivery/sdk-key.ts";
 import { createStreamListener, headerOf } from "./delivery/stream.ts";
 import { noHeartbeat, startHeartbeat } from "./heartbeat/heartbeat.ts";
 import { createClientAddress } from "./http/client-address.ts";
+import { HEAD_BYTES_MAX, refusalOf } from "./http/gate.ts";
 import type { Identity } from "./http/route.ts";
 import { createRouter } from "./http/router.ts";
 import type { Log } from "./log.ts";
@@ -39,7 +42,7 @@ const DRAIN_MS_MAX = 5_000;
 /** Connections that fall idle meanwhile are closed this often. */
 const IDLE_LOOK_MS = 50;
 /** A request's head, and the whole of it, must be here in this time; looked at every two seconds (node looks every thirty). */
-const SLOW = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
+const LIMITS = { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 };
 
 /**
  * The composition root: opens the store, wires the parts, listens. Throws StartProblem, StoreUnusable or SqliteUnavailable with
@@ -47,7 +50,7 @@ const SLOW = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsChecki
  */
 export async function startServer(settings: Settings, { log, version }: { log: Log; version: string }): Promise<RunningServer> {
   let answer: Answer = starting;
-  const server = createServer(SLOW, (req, res) => answer(req, res));
+  const server = createServer(LIMITS, (req, res) => answer(req, res));
   const descriptors = guardDescriptors(server);
   // First the port: a second start on the same port should say so, and not complain about the data folder of the first.
   const port = await listen(server, settings);
@@ -140,8 +143,10 @@ async function wire({ store, url, port, settings, log, version, descriptors }: W
   return {
     auth,
     answer(req, res) {
+      const refusal = refusalOf(req);
+      if (refusal) writeProblem({ req, res, log }, refusal, req.url?.startsWith("/sdk/") ? READABLE : {});
       // Endless answers are written to their raw sockets, before anything that would wrap them.
-      if (!streams(req, res)) void respond(req, res);
+      else if (!streams(req, res)) void respond(req, res);
     },
     async close() {
       await heartbeat.close();

@@ -20,6 +20,7 @@ export function writeProblem(
   res.writeHead(failure.status, {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
     "content-length": body.length,
     connection: "close",
     ...headers,

@@ -71,6 +71,7 @@ export async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> 
     throw problem("MALFORMED_JSON", "The body cannot be read as JSON; send an object as the API describes it.", { cause });
   }
   const result = schema.safeParse(json);
-  if (!result.success) throw validationProblem(result.error, "json", json);
+  // 400 and no other number for whatever an SDK sends wrongly: docs/protocol.md.
+  if (!result.success) throw validationProblem(result.error, "json", json, "VALIDATION_FAILED");
   return result.data;
 }

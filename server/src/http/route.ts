@@ -55,7 +55,7 @@ export function authorOf(c: Context<ApiEnv>): Author {
 export const ACTION_FIELD = "x-signalbox-action";
 
 /**
- * A router for one subject. Input that does not fit its schema is answered 400 with one issue for each field, and whatever a
+ * A router for one subject. Input that does not fit its schema is answered 400, a property that is not known 422, with one issue for each field, and whatever a
  * handler throws becomes problem+json. The composition root mounts these routers and logs what was not expected.
  */
 export function createApi(): OpenAPIHono<ApiEnv> {

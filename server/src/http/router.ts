@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
@@ -35,6 +36,7 @@ import type { ClientAddress } from "./client-address.ts";
 import { strictHeaders } from "./headers.ts";
 import { createIdempotency } from "./idempotency.ts";
 import { assertActions, openApiDocument, registerComponents } from "./openapi.ts";
+import { type ReferenceDocument, referencePage } from "./reference.ts";
 import { type ApiEnv, apiRoute, asHttpProblem } from "./route.ts";
 
 export interface RouterDeps {
@@ -154,6 +156,22 @@ function describe(app: OpenAPIHono<ApiEnv>, cookieName: string, version: string)
       responses: { 200: { description: "OpenAPI 3.1", content: { "application/json": { schema: any } } } },
     }),
     (c) => c.json({ ...openApiDocument(app, version) }, 200),
+  );
+  app.openapi(
+    apiRoute("none", {
+      method: "get",
+      path: "/api/v1/reference",
+      summary: "This document as a page for people",
+      responses: { 200: { description: "a page", content: { "text/html": { schema: z.string() } } } },
+    }),
+    async (c) => {
+      const nonce = randomBytes(16).toString("base64");
+      c.header(
+        "content-security-policy",
+        `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      );
+      return c.html(await referencePage(openApiDocument(app, version) as ReferenceDocument, nonce), 200);
+    },
   );
   const stream = { description: "a stream", content: { "text/event-stream": { schema: z.string() } } };
   app.openAPIRegistry.registerPath(

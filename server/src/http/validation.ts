@@ -8,19 +8,25 @@ type Path = readonly PropertyKey[];
 
 /**
  * One issue for each field, in sentences that name the value, the rule and the next step; `target` is where it was found (`json`,
- * `query`, `param`, `header`) and `input` what was sent there. Schemas give their own sentences where they know more; this speaks for the others.
+ * `query`, `param`, `header`) and `input` what was sent there; `unknown` is the code when a field is not known. Schemas give their own sentences where they know more; this speaks for the others.
  */
-export function validationProblem(error: Pick<ZodError, "issues">, target: string, input: unknown): Problem {
-  const issues: Issue[] = flat(error.issues, [])
-    .slice(0, ISSUES_MAX)
-    .map((issue) => ({
-      path: issue.path.map(String).join("."),
-      message: said(issue, input),
-    }));
+export function validationProblem(
+  error: Pick<ZodError, "issues">,
+  target: string,
+  input: unknown,
+  unknown: "UNKNOWN_PROPERTY" | "VALIDATION_FAILED" = "UNKNOWN_PROPERTY",
+): Problem {
+  const found = flat(error.issues, []);
+  const isUnknown = (issue: ZodIssue) => issue.code === "unrecognized_keys";
+  // First what cannot have been meant as it stands: most often a field's name is misspelt, and the others follow from it.
+  const issues: Issue[] = [...found.filter(isUnknown), ...found.filter((issue) => !isUnknown(issue))].slice(0, ISSUES_MAX).map((issue) => ({
+    path: issue.path.map(String).join("."),
+    message: said(issue, input),
+  }));
   const first = issues[0];
   const where = target === "json" ? "body" : target;
   const detail = first ? `${where}${first.path === "" ? "" : ` field ${first.path}`}: ${first.message}` : `${where}: not as expected`;
-  return problem("VALIDATION_FAILED", detail, { issues });
+  return problem(found.some(isUnknown) ? unknown : "VALIDATION_FAILED", detail, { issues });
 }
 
 /** Without unions where one of their ways was meant, and one issue for each field that is not known. */
