@@ -75,7 +75,11 @@ describe("signalbox settings", () => {
   it("is refused to an operator, who may look", async () => {
     const token = await server.token("operator");
     expect((await signalbox("settings -e production", token)).code).toBe(0);
-    expect((await signalbox("settings secure-mode=off -e production", token)).err).toMatch(/needs the right to admin in default\/production/);
-    expect((await signalbox("settings signing-secret -e production", token)).err).toMatch(/needs the right to admin in default\/production/);
+    expect((await signalbox("settings secure-mode=off -e production", token)).err).toMatch(
+      /needs the right to admin in default\/production/,
+    );
+    expect((await signalbox("settings signing-secret -e production", token)).err).toMatch(
+      /needs the right to admin in default\/production/,
+    );
   });
 });
