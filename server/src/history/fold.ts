@@ -1,6 +1,7 @@
+import type { NameOf } from "../store/actors.ts";
 import { changedList, MemberChanges } from "../store/member-changes.ts";
 import type { EnvironmentSettings, FlagRecord, GroupRecord } from "../store/model.ts";
-import type { ChangeRecord, CheckpointBody, GroupImage } from "../store/record.ts";
+import { type ChangeRecord, type CheckpointBody, type GroupImage, renamedFlag } from "../store/record.ts";
 
 /** The rows of an environment, as a model has them. */
 export interface PastRows {
@@ -51,14 +52,15 @@ export class Fold {
     if (settings) this.#settings = settings;
   }
 
-  rows(): PastRows {
+  /** `nameOf` says whose the keys are that stand in the place of names. */
+  rows(nameOf: NameOf = (by) => by): PastRows {
     const groups = [...this.#groups.values()].map((group): GroupRecord => {
       const list = this.#lists.get(group.id) ?? [];
       const change = this.#changes.get(String(group.id));
-      return { ...group, list: change ? changedList(list, [...change.add], [...change.remove]) : list };
+      return { ...group, updatedBy: nameOf(group.updatedBy), list: change ? changedList(list, [...change.add], [...change.remove]) : list };
     });
     return {
-      flags: new Map([...this.#flags.values()].map((flag) => [flag.identity.key, flag])),
+      flags: new Map([...this.#flags.values()].map((flag) => [flag.identity.key, renamedFlag(flag, nameOf)])),
       groups: new Map(groups.map((group) => [group.key, group])),
       settings: this.#settings,
     };

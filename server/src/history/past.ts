@@ -1,0 +1,86 @@
+import { and, asc, desc, eq, gt, lte } from "drizzle-orm";
+import { readNames } from "../store/actors.ts";
+import { projectAll } from "../store/edit.ts";
+import type { EnvironmentModel } from "../store/model.ts";
+import type { ChangeRecord, CheckpointBody } from "../store/record.ts";
+import type { Database, Tx } from "../store/rows.ts";
+import { tables } from "../store/schema.sqlite.ts";
+import { Fold, type PastRows } from "./fold.ts";
+
+const { changeSet, checkpoint } = tables;
+
+/** Records are read in such pieces, and others get their turn in between. */
+const RECORDS_PER_QUERY = 100;
+
+/** What history is read from at a revision: the newest checkpoint up to it, or the empty environment where everything since is recorded. */
+interface Base {
+  readonly revision: number;
+  readonly body: CheckpointBody | undefined;
+}
+
+/** The rows of an environment as they were at a revision; undefined where history does not reach back that far. */
+export async function rowsAt(db: Database | Tx, environmentId: number, revision: number): Promise<PastRows | undefined> {
+  const base = await baseOf(db, environmentId, revision);
+  if (!base) return undefined;
+  const fold = new Fold(base.body);
+  for (let at = base.revision; at < revision; ) {
+    const rows = await db
+      .select({ revision: changeSet.revision, record: changeSet.record })
+      .from(changeSet)
+      .where(and(eq(changeSet.environmentId, environmentId), gt(changeSet.revision, at), lte(changeSet.revision, revision)))
+      .orderBy(asc(changeSet.revision))
+      .limit(RECORDS_PER_QUERY);
+    // A hole is no past state: an older version wrote there, and what it wrote is in the next checkpoint.
+    if (rows.length === 0 || rows.some(({ record }) => record === null)) return undefined;
+    for (const { record } of rows) fold.push(record as ChangeRecord);
+    at = rows.at(-1)?.revision ?? revision;
+    await new Promise(setImmediate);
+  }
+  return fold.rows(await readNames(db));
+}
+
+/** The environment as it was, with what programs with a server key were served then. `now` is the environment as it is. */
+export function modelOf(now: EnvironmentModel, rows: PastRows, revision: number): EnvironmentModel {
+  const { generation, factsAt } = now;
+  const { states, flagFacts } = projectAll({ ...rows, factNumbers: now.factNumbers }, { generation, revision, factsAt });
+  return { ...now, ...rows, revision, states, flagFacts };
+}
+
+/** The first revision that can be looked at: older changes were made by a version that kept no records. */
+export async function beginningOf(db: Database | Tx, environmentId: number): Promise<number> {
+  const [first] = await db
+    .select({ record: changeSet.record })
+    .from(changeSet)
+    .where(and(eq(changeSet.environmentId, environmentId), eq(changeSet.revision, 1)));
+  if (!first || first.record !== null) return 0;
+  const [oldest] = await db
+    .select({ revision: checkpoint.revision })
+    .from(checkpoint)
+    .where(eq(checkpoint.environmentId, environmentId))
+    .orderBy(asc(checkpoint.revision))
+    .limit(1);
+  return oldest?.revision ?? 0;
+}
+
+/** The last revision that was committed by then; 0 before the first. */
+export async function revisionBy(db: Database | Tx, environmentId: number, at: number): Promise<number> {
+  const [row] = await db
+    .select({ revision: changeSet.revision })
+    .from(changeSet)
+    .where(and(eq(changeSet.environmentId, environmentId), lte(changeSet.at, at)))
+    .orderBy(desc(changeSet.revision))
+    .limit(1);
+  return row?.revision ?? 0;
+}
+
+async function baseOf(db: Database | Tx, environmentId: number, revision: number): Promise<Base | undefined> {
+  const [row] = await db
+    .select({ revision: checkpoint.revision, body: checkpoint.body })
+    .from(checkpoint)
+    .where(and(eq(checkpoint.environmentId, environmentId), lte(checkpoint.revision, revision)))
+    .orderBy(desc(checkpoint.revision))
+    .limit(1);
+  // What the columns hold was written by `change-log.ts`.
+  if (row) return { revision: row.revision, body: row.body as unknown as CheckpointBody };
+  return (await beginningOf(db, environmentId)) === 0 ? { revision: 0, body: undefined } : undefined;
+}
