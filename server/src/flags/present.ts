@@ -70,7 +70,8 @@ export function flagOf(project: ProjectModel, environment: EnvironmentModel, fla
   };
 }
 
-function configurationOf({ body }: FlagRecord): Configuration {
+/** As the API has it: in percent, without the salt. */
+export function configurationOf({ body }: FlagRecord): Configuration {
   const { salt: _fixed, rules, requires, values, ...rest } = body;
   return {
     ...rest,

@@ -292,7 +292,7 @@ function save(
   return { kind: "changed", action, target: group.key, edits, applied, before, after };
 }
 
-function formIssues(group: GroupRecord, after: EnvironmentModel): Issue[] {
+export function formIssues(group: GroupRecord, after: EnvironmentModel): Issue[] {
   if (group.kind !== "conditions") {
     if (group.when === null) return [];
     const message = `a group of kind "${group.kind}" has members and no conditions; leave "when" out, or make a group of kind "conditions"`;
@@ -308,7 +308,7 @@ function formIssues(group: GroupRecord, after: EnvironmentModel): Issue[] {
 }
 
 /** Flags whose rules name the group, and groups whose conditions do. */
-function usesOf(environment: EnvironmentModel, key: string): string[] {
+export function usesOf(environment: EnvironmentModel, key: string): string[] {
   const flags = flagsUsing(key, environment).map(({ identity }) => `flag "${identity.key}"`);
   const groups = [...environment.groups.values()].filter(({ when }) => groupsIn(when, environment.groups).has(key));
   return [...flags, ...groups.map((group) => `group "${group.key}"`)];

@@ -11,7 +11,7 @@ export interface PastRows {
 }
 
 /** What a new environment has. */
-const FIRST_SETTINGS: EnvironmentSettings = {
+export const FIRST_SETTINGS: EnvironmentSettings = {
   secureMode: false,
   signingVersion: 1,
   signingRetired: 0,

@@ -22,6 +22,8 @@ import { createMembers } from "../groups/members.ts";
 import { groupRoutes } from "../groups/routes.ts";
 import type { Heartbeat } from "../heartbeat/heartbeat.ts";
 import { heartbeatRoutes } from "../heartbeat/heartbeat-routes.ts";
+import { createHistory } from "../history/history.ts";
+import { historyRoutes } from "../history/routes.ts";
 import { killPage } from "../kill-page/kill-page.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -114,6 +116,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", sdkKeyRoutes({ store, delivery, publicUrl }));
   app.route("/", settingsRoutes({ store }));
   app.route("/", flagRoutes({ store, usage }));
+  app.route("/", historyRoutes({ history: createHistory({ store }) }));
   app.route("/", usageRoutes({ store, usage }));
   app.route("/", groupRoutes({ store, members, lists: createLists(store) }));
   app.route("/", transferRoutes({ store }));

@@ -148,3 +148,15 @@ function idOf<T extends { readonly id: number; readonly key: string }>(row: T | 
 function forgotten(edit: never): never {
   throw new TypeError(`history has no record of an edit ${JSON.stringify(edit)}`);
 }
+
+/** At most so many things of a record, for showing it. */
+export function firstOf(record: ChangeRecord, max: number): ChangeRecord {
+  const { flags, goneFlags, groups, goneGroups } = record;
+  let left = max;
+  const take = <T>(all: readonly T[] | undefined): readonly T[] => {
+    const taken = all?.slice(0, left) ?? [];
+    left -= taken.length;
+    return taken;
+  };
+  return { ...record, flags: take(flags), goneFlags: take(goneFlags), groups: take(groups), goneGroups: take(goneGroups) };
+}
