@@ -208,24 +208,4 @@ describe("reverting", () => {
     expect(await ask("POST", `${E}/revert`, {})).toMatchObject({ status: 400 });
     expect(await ask("POST", `${E}/revert`, { to: 1, change: 1 })).toMatchObject({ status: 400 });
   });
-
-  test("what a flag is called needs the right to edit the project, and settings need an admin", async () => {
-    await done("POST", `${P}/flags`, { key: "named" });
-    await done("PATCH", `${P}/flags/named`, { name: "Named" }, { "if-match": "*" });
-    const identity = await head();
-    await done("PATCH", `${E}/settings`, { privateAttributes: ["salary"] });
-    const settings = await head();
-    const editor = await server.token("editor");
-    const by = { authorization: `Bearer ${editor}` };
-    expect((await ask("POST", `${E}/revert`, { change: settings }, by)).body).toMatchObject({
-      status: 403,
-      detail: expect.stringContaining("settings are for admins"),
-    });
-    expect(
-      await ask("POST", `${E}/revert`, { change: identity }, { authorization: `Bearer ${await server.token("viewer")}` }),
-    ).toMatchObject({ status: 403 });
-    expect((await done("POST", `${E}/revert`, { change: identity }, by)).lines).toEqual(["Name: Named → named"]);
-    expect((await done("POST", `${E}/revert`, { change: settings })).lines).toEqual(["Private attributes: no longer salary"]);
-    expect((await done("GET", `${E}/settings`)).privateAttributes).toEqual([]);
-  });
 });

@@ -504,7 +504,8 @@ function namesIn({ groups }: EnvironmentModel): Names {
   return { group: (key) => groups.get(key)?.name ?? key };
 }
 
-function beforeOf({ flags, groups, settings }: EnvironmentModel): Before {
+/** What is there now, as what was there before a change. */
+export function beforeOf({ flags, groups, settings }: EnvironmentModel): Before {
   const flagsById = new Map([...flags.values()].map((flag) => [flag.identity.id, flag]));
   const groupsById = new Map([...groups.values()].map((group) => [group.id, imageOf(group)]));
   return { flag: (id) => flagsById.get(id), group: (id) => groupsById.get(id), settings: () => settings };
@@ -550,7 +551,8 @@ function summaryThen(flag: FlagRecord, now: number) {
   const { key, name, description, type, tags, owner } = identity;
   const state = { ...stateOf(serverFlag(flag), now) };
   const { archived, browser } = body;
-  return { key, name, description, type, tags: [...tags], owner, archived, browser, state, killed, updatedAt, updatedBy };
+  const kill = killed && { at: killed.at, by: killed.by, reason: killed.reason };
+  return { key, name, description, type, tags: [...tags], owner, archived, browser, state, killed: kill, updatedAt, updatedBy };
 }
 
 function shapeOf({ kind, key, event, differences, members }: ItemChange): ItemShape {

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { configuration, flagKey, json, killed, state } from "../flags/schema.ts";
+import { configuration, flagKey, json, state } from "../flags/schema.ts";
 import { groupKind } from "../groups/schema.ts";
 
 /** Shapes of history, the audit and reverting on the admin API. */
@@ -72,7 +72,7 @@ const pastFlag = z.object({
   archived: z.boolean(),
   browser: z.boolean(),
   state,
-  killed: killed.nullable(),
+  killed: z.object({ at: z.number(), by: z.string(), reason: z.string().nullable() }).nullable(),
   updatedAt: z.number(),
   updatedBy: z.string(),
 });
