@@ -21,7 +21,16 @@ import { refuseTooLarge, type Store } from "../store/store.ts";
 import type { PastRows } from "./fold.ts";
 import { createImages, type Images, readRecord, revisionsOf } from "./images.ts";
 import { beginningOf, modelOf, revisionBy, rowsAt } from "./past.ts";
-import { type KnownUnits, listMoves, type PastChange, type Reverted, type Rights, revertChange, revertEnvironment } from "./revert.ts";
+import {
+  type EnvironmentChange,
+  type KnownUnits,
+  listMoves,
+  type PastChange,
+  type Reverted,
+  type Rights,
+  revertChange,
+  revertEnvironment,
+} from "./revert.ts";
 import type * as shapes from "./schema.ts";
 import { unitsOf } from "./units.ts";
 import { actionWords, type Before, type ItemChange, itemChanges, linesOf } from "./words.ts";
@@ -191,28 +200,17 @@ export function createHistory({ store, now = Date.now }: { readonly store: Store
     const nameOf = await readNames(db);
     const record = renamed(row.record as ChangeRecord, nameOf);
     const before = await createImages(db, environment.info.id, nameOf).before(record, revision);
-    const made = new Map<number, Map<number, FlagRecord>>();
-    const deleted = new Map<number, Map<number, FlagRecord>>();
-    for (const one of await sameWrite(project, row)) {
+    const everywhere: EnvironmentChange[] = [];
+    for (const { environmentId, revision, ...one } of await sameWrite(project, row)) {
       const own = renamed((one.record ?? {}) as ChangeRecord, nameOf);
-      const was = await createImages(db, one.environmentId, nameOf).before({ goneFlags: own.goneFlags ?? [] }, one.revision);
-      made.set(one.environmentId, new Map((own.flags ?? []).map((flag) => [flag.identity.id, flag])));
-      deleted.set(
-        one.environmentId,
-        new Map(
-          (own.goneFlags ?? []).flatMap((id): [number, FlagRecord][] => {
-            const flag = was.flag(id);
-            return flag ? [[id, flag]] : [];
-          }),
-        ),
-      );
+      everywhere.push({ environmentId, record: own, before: await createImages(db, environmentId, nameOf).before(own, revision) });
     }
     const deletedLists = new Map<number, readonly string[]>();
     if (record.goneGroups && record.goneGroups.length > 0) {
       const rows = await rowsAt(db, environment.info.id, revision - 1);
       for (const group of rows?.groups.values() ?? []) if (record.goneGroups.includes(group.id)) deletedLists.set(group.id, group.list);
     }
-    return { revision, record, before, made, deleted, deletedLists };
+    return { revision, record, before, everywhere, deletedLists };
   }
 
   /** What the caller gets to see of an outcome, written or not. */

@@ -1,9 +1,10 @@
 import { sipHash } from "@signalbox/core";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
+import type { Edit } from "../store/edit.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import { type EnvironmentModel, type FlagRecord, findFlag, type Member, type ProjectModel } from "../store/model.ts";
-import { type ChangeRecord, checkpointOf, recordOf } from "../store/record.ts";
+import { checkpointOf, recordOf } from "../store/record.ts";
 import { HASH_KEY, history, historyOf, SECRET_UNITS, stored } from "../store/test-history.ts";
 import { currentOf, development, emptyProject } from "../store/test-project.ts";
 import { Fold } from "./fold.ts";
@@ -28,21 +29,15 @@ function unitsIn({ groups }: EnvironmentModel, ids: Iterable<number>): KnownUnit
 const groupIds = (...models: EnvironmentModel[]) => new Set(models.flatMap(({ groups }) => [...groups.values()].map(({ id }) => id)));
 
 /** A step as history has it, from the projects around it. */
-function changeBetween(was: ProjectModel, is: ProjectModel, records: readonly ChangeRecord[]): PastChange {
-  const by = (model: EnvironmentModel | undefined, ids: readonly number[]) => {
-    const found = [...(model?.flags.values() ?? [])].filter(({ identity }) => ids.includes(identity.id));
-    return new Map(found.map((flag): [number, FlagRecord] => [flag.identity.id, flag]));
-  };
-  const [record = {}] = records;
-  const flagIds = (record.flags ?? []).map(({ identity }) => identity.id);
-  return {
-    revision: development(is).revision,
-    record: stored(record),
-    before: beforeOf(development(was)),
-    made: new Map(is.environments.map((model) => [model.info.id, by(model, flagIds)])),
-    deleted: new Map(was.environments.map((model) => [model.info.id, by(model, record.goneFlags ?? [])])),
-    deletedLists: new Map([...development(was).groups.values()].map(({ id, list }) => [id, list])),
-  };
+function changeBetween(was: ProjectModel, is: ProjectModel, edits: readonly Edit[]): PastChange {
+  const everywhere = is.environments.map((after, i) => {
+    const before = was.environments[i] ?? after;
+    return { environmentId: after.info.id, record: stored(recordOf(before, after, edits)), before: beforeOf(before) };
+  });
+  const [own] = everywhere;
+  if (!own) expect.fail("no environment");
+  const deletedLists = new Map([...development(was).groups.values()].map(({ id, list }) => [id, list]));
+  return { revision: development(is).revision, record: own.record, before: own.before, everywhere, deletedLists };
 }
 
 /** What people set: everything but versions, times, names of those who did it, and old keys, which all go on answering. */
@@ -69,7 +64,7 @@ test("taking a change back, and then that, leaves every body as it was, byte for
       if (!step || !head) return;
       const was = historyBefore(steps, index);
       const units = unitsIn(development(head), groupIds(development(was), development(step.project), development(head)));
-      const change = changeBetween(was, step.project, [step.record ?? {}]);
+      const change = changeBetween(was, step.project, step.edits);
       const first = revertChange(currentOf(head), "development", change, units, EVERYTHING).outcome;
       if (first.kind !== "changed") return;
       const back = first.applied.project;
@@ -81,11 +76,10 @@ test("taking a change back, and then that, leaves every body as it was, byte for
           .filter((id) => stay.has(id))
           .sort(),
       );
-      const records = back.environments.map((after, i) => recordOf(head.environments[i] ?? after, after, first.edits));
       const again = revertChange(
         currentOf(back),
         "development",
-        changeBetween(head, back, records),
+        changeBetween(head, back, first.edits),
         unitsIn(development(back), groupIds(development(head), development(back))),
         EVERYTHING,
       ).outcome;

@@ -43,14 +43,19 @@ export interface Rights {
   readonly settings: boolean;
 }
 
+export interface EnvironmentChange {
+  readonly environmentId: number;
+  readonly record: ChangeRecord;
+  readonly before: Before;
+}
+
 /** One change, as history has it. */
 export interface PastChange {
   readonly revision: number;
   readonly record: ChangeRecord;
   readonly before: Before;
-  /** Of flags that it made and that it deleted: what they were in each environment, by the environment's id and the flag's. */
-  readonly made: ReadonlyMap<number, ReadonlyMap<number, FlagRecord>>;
-  readonly deleted: ReadonlyMap<number, ReadonlyMap<number, FlagRecord>>;
+  /** What the same write did in each environment, this one included. */
+  readonly everywhere: readonly EnvironmentChange[];
   /** Of groups that it deleted: who was in them, by the group's id. */
   readonly deletedLists: ReadonlyMap<number, GroupRecord["list"]>;
 }
@@ -67,10 +72,10 @@ export function revertChange(current: Current, environmentKey: string, change: P
   const { record, before } = change;
   for (const flag of record.flags ?? []) {
     const was = before.flag(flag.identity.id);
-    if (was) draft.takeBackFlag(was, flag, rights);
-    else draft.uncreateFlag(flag, change.made, rights);
+    if (was) draft.takeBackFlag(was, flag, change.everywhere, rights);
+    else draft.uncreateFlag(flag, change.everywhere, rights);
   }
-  for (const id of record.goneFlags ?? []) draft.undeleteFlag(id, change.deleted, rights);
+  for (const id of record.goneFlags ?? []) draft.undeleteFlag(id, change.everywhere, rights);
   for (const image of record.groups ?? []) {
     const was = before.group(image.id);
     if (was) draft.takeBackGroup(was, image);
@@ -123,7 +128,7 @@ class Draft {
     return environmentOf(this.#project, this.#environmentKey);
   }
 
-  takeBackFlag(was: FlagRecord, became: FlagRecord, rights: Rights): void {
+  takeBackFlag(was: FlagRecord, became: FlagRecord, everywhere: PastChange["everywhere"], rights: Rights): void {
     const { id, key } = became.identity;
     const now = this.#flagById(id);
     if (!now) {
@@ -135,8 +140,11 @@ class Draft {
     }
     const identity = this.#takenBack(IDENTITY, was.identity, became.identity, now.identity, `flags.${key}`);
     if (Object.keys(identity).length > 0) {
-      if (rights.project) this.#decide((current) => patchIdentity(current, now.identity.key, { ...identity, reuse: true }, "*"));
-      else this.#deny(`what "${key}" is called belongs to the whole project`);
+      if (rights.project) {
+        this.#decide((current) => patchIdentity(current, now.identity.key, { ...identity, reuse: true }, "*"));
+        // A rename keeps the parents of flags by writing them down, in every environment.
+        if (identity.key !== undefined) this.#takeBackElsewhere(everywhere);
+      } else this.#deny(`what "${key}" is called belongs to the whole project`);
     }
     const found = this.#flagById(id) ?? now;
     const fields = Object.keys(became.body) as (keyof StoredConfiguration)[];
@@ -145,12 +153,12 @@ class Draft {
   }
 
   /** A flag that the change made goes, unless somebody has set it since. */
-  uncreateFlag({ identity: { id, key, version } }: FlagRecord, made: PastChange["made"], rights: Rights): void {
+  uncreateFlag({ identity: { id, key, version } }: FlagRecord, everywhere: PastChange["everywhere"], rights: Rights): void {
     const now = this.#flagById(id);
     if (!now) return;
     const isAsMade = this.#project.environments.every(({ info, flags }) => {
       const flag = flags.get(now.identity.key);
-      return !flag || (flag.killed === null && sameJson(flag.body, made.get(info.id)?.get(id)?.body));
+      return !flag || (flag.killed === null && sameJson(flag.body, madeIn(everywhere, info.id, id)?.body));
     });
     if (!isAsMade || now.identity.version !== version) {
       this.#conflict(`flags.${key}`, `the flag "${key}" was changed since it was made; delete it if nobody needs it`);
@@ -160,9 +168,9 @@ class Draft {
     else this.#deny(`that there is a flag "${key}" belongs to the whole project`);
   }
 
-  undeleteFlag(id: number, deleted: PastChange["deleted"], rights: Rights): void {
+  undeleteFlag(id: number, everywhere: PastChange["everywhere"], rights: Rights): void {
     const records = this.#project.environments.flatMap(({ info }) => {
-      const flag = deleted.get(info.id)?.get(id);
+      const flag = everywhere.find(({ environmentId }) => environmentId === info.id)?.before.flag(id);
       return flag ? [{ environmentId: info.id, flag }] : [];
     });
     const identity = records[0]?.flag.identity;
@@ -348,11 +356,27 @@ class Draft {
     return back;
   }
 
-  #setBody(flag: FlagRecord, body: StoredConfiguration): void {
+  #setBody(flag: FlagRecord, body: StoredConfiguration, environmentId = this.#environment.info.id): void {
     const { now, by } = this.#current;
     const next: FlagRecord = { ...flag, body, version: flag.version + 1, updatedAt: now, updatedBy: by };
     this.#flags.add(flag.identity.key);
-    this.#apply([{ kind: "flag", environmentId: this.#environment.info.id, flag: next }]);
+    this.#apply([{ kind: "flag", environmentId, flag: next }]);
+  }
+
+  #takeBackElsewhere(everywhere: PastChange["everywhere"]): void {
+    for (const { environmentId, record, before } of everywhere) {
+      if (environmentId === this.#environment.info.id) continue;
+      for (const became of record.flags ?? []) {
+        const was = before.flag(became.identity.id);
+        const now = this.#project.environments
+          .find(({ info }) => info.id === environmentId)
+          ?.flags.get(this.#flagById(became.identity.id)?.identity.key ?? "");
+        if (!was || !now) continue;
+        const fields = Object.keys(became.body) as (keyof StoredConfiguration)[];
+        const body = this.#takenBack(fields, was.body, became.body, now.body, `flags.${became.identity.key}`);
+        if (Object.keys(body).length > 0) this.#setBody(now, { ...now.body, ...body }, environmentId);
+      }
+    }
   }
 
   #putGroup(group: GroupRecord): void {
@@ -474,6 +498,10 @@ class Draft {
     for (const group of this.#environment.groups.values()) if (group.id === id) return group;
     return undefined;
   }
+}
+
+function madeIn(everywhere: PastChange["everywhere"], environmentId: number, id: number): FlagRecord | undefined {
+  return everywhere.find((one) => one.environmentId === environmentId)?.record.flags?.find(({ identity }) => identity.id === id);
 }
 
 function environmentOf(project: ProjectModel, key: string): EnvironmentModel {

@@ -6,6 +6,7 @@ import { patchSettings } from "../environments/settings.ts";
 import { configure, createFlag, patchIdentity } from "../flags/decide.ts";
 import { setKilled } from "../flags/kills.ts";
 import { changeMembers, createGroup, deleteGroup, patchGroup } from "../groups/decide.ts";
+import type { Edit } from "./edit.ts";
 import type { Member, ProjectModel } from "./model.ts";
 import type { Current, Outcome } from "./outcome.ts";
 import { type ChangeRecord, recordOf } from "./record.ts";
@@ -132,6 +133,7 @@ export interface Step {
   readonly action: string;
   readonly project: ProjectModel;
   readonly changes: { readonly [P in Projection]: ProjectedChange } | undefined;
+  readonly edits: readonly Edit[];
   /** As the database gives it back; absent where the step does not concern the environment. */
   readonly record: ChangeRecord | undefined;
 }
@@ -151,7 +153,7 @@ export function historyOf(edits: readonly Decide[]): Step[] {
     const changes = outcome.applied.changes.get(1);
     const [was] = before;
     const record = changes && was && stored(recordOf(was, development(project), outcome.edits));
-    steps.push({ project, action: outcome.action, changes, record });
+    steps.push({ project, action: outcome.action, changes, record, edits: outcome.edits });
   }
   return steps;
 }
