@@ -1,6 +1,7 @@
 /** Types of the admin API, inferred from the schemas that validate it. For the admin UI and the CLI; types only, nothing of the server. */
 import type { z } from "@hono/zod-openapi";
 import type * as auth from "./auth/schema.ts";
+import type * as tokens from "./auth/token-schema.ts";
 import type * as delivery from "./delivery/schema.ts";
 import type * as environments from "./environments/schema.ts";
 import type * as explaining from "./flags/explain-schema.ts";
@@ -79,10 +80,11 @@ export type Offer = z.infer<typeof auth.offer>;
 export type OwnSession = z.infer<typeof auth.ownSession>;
 export type OwnSessions = z.infer<typeof auth.ownSessions>;
 export type SetupStatus = z.infer<typeof auth.setupStatus>;
-export type Token = z.infer<typeof auth.token>;
-export type TokenCreated = z.infer<typeof auth.tokenCreated>;
-export type TokenList = z.infer<typeof auth.tokenList>;
-export type TokenScope = z.infer<typeof auth.tokenScope>;
+export type Token = z.infer<typeof tokens.token>;
+export type CreateToken = z.input<typeof tokens.createToken>;
+export type TokenCreated = z.infer<typeof tokens.tokenCreated>;
+export type TokenList = z.infer<typeof tokens.tokenList>;
+export type TokenScope = z.infer<typeof tokens.tokenScope>;
 export type SignInLink = z.infer<typeof auth.signInLink>;
 export type Problem = z.infer<typeof auth.problem>;
 export type FlagUsage = z.infer<typeof usage.flagUsage>;

@@ -1,4 +1,3 @@
-import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Session } from "../api-types.ts";
 import { problem } from "../errors.ts";
@@ -25,7 +24,7 @@ export interface AuthRoutesDeps {
 
 const none = { description: "done" };
 
-/** First account, sessions, one-time links and tokens. */
+/** First account, sessions and one-time links. */
 export function authRoutes({ auth, store, version, sqlite, addressOf }: AuthRoutesDeps) {
   const api = createApi();
   function sessionOf(identity: Identity): Session {
@@ -145,41 +144,6 @@ export function authRoutes({ auth, store, version, sqlite, addressOf }: AuthRout
       responses: { 201: answer(schema.signInLink, "the link") },
     }),
     async (c) => c.json(await auth.createSignInLink(caller(c), originOf(c)), 201),
-  );
-
-  api.openapi(
-    apiRoute("admin", {
-      method: "get",
-      path: "/api/v1/tokens",
-      summary: "Tokens that still work",
-      responses: { 200: answer(schema.tokenList, "the tokens") },
-    }),
-    (c) => c.json({ tokens: auth.tokens.list() }, 200),
-  );
-
-  api.openapi(
-    apiRoute("admin", {
-      method: "post",
-      path: "/api/v1/tokens",
-      summary: "Makes a token; its text is in this answer only",
-      request: { body: body(schema.createToken) },
-      responses: { 201: answer(schema.tokenCreated, "the token") },
-    }),
-    async (c) => c.json(await auth.tokens.create(caller(c), c.req.valid("json")), 201),
-  );
-
-  api.openapi(
-    apiRoute("admin", {
-      method: "delete",
-      path: "/api/v1/tokens/{id}",
-      summary: "Revokes a token at once",
-      request: { params: z.object({ id: z.coerce.number().int().positive().max(Number.MAX_SAFE_INTEGER) }) },
-      responses: { 204: none },
-    }),
-    async (c) => {
-      await auth.tokens.revoke(caller(c), c.req.valid("param").id);
-      return c.body(null, 204);
-    },
   );
 
   return api;

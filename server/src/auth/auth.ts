@@ -86,11 +86,11 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
   const passwords = createPasswords(turns);
   const attempts = createAttempts(store, now);
   const sessions = createSessions(store, now);
-  const tokens = createTokens(store, now);
   const listeners = new Set<() => void>();
   const changed = () => {
     for (const listener of listeners) listener();
   };
+  const tokens = createTokens({ store, now, changed });
   const accounts = createAccounts({ store, sessions, now, changed });
   const invitations = createInvitations({ store, sessions, now, changed });
   const setupHash = hashOf(setupToken);

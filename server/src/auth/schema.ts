@@ -33,25 +33,6 @@ export const session = z.object({
 });
 export const signInLink = z.object({ url: z.string(), expiresAt: z.number() });
 
-/** What a token may do: everything its maker may, or list, show, kill and restore only, or kill only. */
-export const tokenScope = z.enum(["admin", "releaser", "editor", "operator", "viewer", "kill"]);
-export const createToken = z.strictObject({
-  name: z.string().min(1).max(100),
-  scope: tokenScope,
-  days: z.int().min(1).max(365).optional(),
-});
-export const token = z.object({
-  id: z.number(),
-  name: z.string(),
-  scope: tokenScope,
-  createdAt: z.number(),
-  createdBy: z.string(),
-  expiresAt: z.number(),
-  lastUsedAt: z.number().nullable(),
-});
-export const tokenCreated = token.extend({ token: z.string().describe("shown once; only its hash is kept") });
-export const tokenList = z.object({ tokens: z.array(token) });
-
 export const account = z.object({
   name: z.string(),
   createdAt: z.number(),

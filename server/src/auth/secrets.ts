@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { TokenScope } from "../api-types.ts";
+import { hasChecksum, withChecksum } from "../store/checksum.ts";
 
 /** 256 bits as 43 characters of base64url. */
 export function newSecret(): string {
@@ -26,13 +27,15 @@ export interface TokenText {
 
 export function newToken(scope: TokenScope): TokenText {
   const selector = randomBytes(6).toString("hex");
-  return { scope, selector, text: `sb_${scope}_${selector}_${newSecret()}` };
+  return { scope, selector, text: withChecksum(`sb_${scope}_${selector}_${newSecret()}`) };
 }
 
-const TOKEN = /^sb_(admin|operator|kill)_([0-9a-f]{12})_[A-Za-z0-9_-]{43}$/;
+/** Tokens of older versions have no checksum at their end. */
+const TOKEN = /^sb_(admin|releaser|editor|operator|viewer|kill)_([0-9a-f]{12})_[A-Za-z0-9_-]{43}([0-9A-Za-z]{6})?$/;
 
-/** The parts of a token's text; undefined for anything that is none. */
+/** The parts of a token's text; undefined for anything that is none, also for one that was not copied right. */
 export function parseToken(text: string): TokenText | undefined {
-  const [, scope, selector] = TOKEN.exec(text) ?? [];
-  return scope && selector ? { scope: scope as TokenScope, selector, text } : undefined;
+  const [, scope, selector, checksum] = TOKEN.exec(text) ?? [];
+  if (!scope || !selector || (checksum !== undefined && !hasChecksum(text))) return undefined;
+  return { scope: scope as TokenScope, selector, text };
 }

@@ -7,6 +7,7 @@ import { accessOf } from "../auth/access.ts";
 import { accountRoutes } from "../auth/account-routes.ts";
 import type { Auth } from "../auth/auth.ts";
 import { authRoutes } from "../auth/auth-routes.ts";
+import { tokenRoutes } from "../auth/token-routes.ts";
 import type { Delivery } from "../delivery/delivery.ts";
 import { deliveryRoutes } from "../delivery/delivery-routes.ts";
 import { sdkRoutes } from "../delivery/sdk-routes.ts";
@@ -111,6 +112,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
     return (own?.limit ?? limit)(c, next);
   });
   app.route("/", authRoutes({ auth, store, version, sqlite: store.driver, addressOf }));
+  app.route("/", tokenRoutes({ auth, store }));
   app.route("/", accountRoutes({ auth, store, addressOf }));
   app.route("/", environmentRoutes());
   app.route("/", sdkKeyRoutes({ store, delivery, publicUrl }));
