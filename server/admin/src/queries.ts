@@ -76,8 +76,21 @@ export function placeKey({ project, environment }: Place) {
 export function flagsQuery(place: Place) {
   return queryOptions({
     queryKey: [...placeKey(place), "flags"],
-    queryFn: ({ signal }) => call<FlagList>("GET", `${pathOf(place)}/flags?archived=true`, { signal }),
+    queryFn: ({ signal }) => allFlags(place, signal),
   });
+}
+
+/** Every flag, archived ones too: pages search and filter them without asking again. */
+async function allFlags(place: Place, signal: AbortSignal): Promise<FlagList> {
+  const path = `${pathOf(place)}/flags?archived=true&limit=1000`;
+  const first = await call<FlagList>("GET", path, { signal });
+  const flags = [...first.flags];
+  for (let { next } = first; next !== null; ) {
+    const page = await call<FlagList>("GET", `${path}&after=${encodeURIComponent(next)}`, { signal });
+    flags.push(...page.flags);
+    next = page.next;
+  }
+  return { ...first, flags, next: null };
 }
 
 export function flagQuery(place: Place, flag: string) {

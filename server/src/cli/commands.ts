@@ -25,14 +25,37 @@ export const EXIT = { done: 0, partly: 1, lagging: 3, unknown: 4 } as const;
 
 export async function list(options: Options, { out }: Output): Promise<number> {
   const { client, at } = createClient(options);
-  const found = await client.get<FlagList>(`${at}/flags`);
+  const found = await allFlags(client, `${at}/flags`, filterOf(options));
   if (options.json) out(JSON.stringify(found, null, 2));
-  else if (found.flags.length === 0) out(`There is no flag in ${found.environment} yet.`);
-  else {
+  else if (found.flags.length === 0) {
+    out(found.totals.live === 0 ? `There is no flag in ${found.environment} yet.` : `No flag of ${found.environment} fits.`);
+  } else {
     const rows = found.flags.map(({ key, state, seen }) => [key, state.text, seen ? `${ago(seen.at)}, ${seen.app}` : "never"]);
     for (const line of table([["KEY", "STATE", "SEEN"], ...rows])) out(line);
   }
   return EXIT.done;
+}
+
+/** `--search`, `--tag` and the like, as the query has them. */
+function filterOf({ search, tag, owner, state }: Options): URLSearchParams {
+  const query = new URLSearchParams({ limit: "1000" });
+  for (const [name, value] of Object.entries({ search, tag, owner, state: state?.toUpperCase() })) {
+    if (value !== undefined) query.set(name, value);
+  }
+  return query;
+}
+
+/** All pages as one list. */
+async function allFlags(client: Client, path: string, query: URLSearchParams): Promise<FlagList> {
+  const first = await client.get<FlagList>(`${path}?${query}`);
+  const flags = [...first.flags];
+  for (let { next } = first; next !== null; ) {
+    query.set("after", next);
+    const page = await client.get<FlagList>(`${path}?${query}`);
+    flags.push(...page.flags);
+    next = page.next;
+  }
+  return { ...first, flags, next: null };
 }
 
 export async function show(options: Options, { out }: Output): Promise<number> {

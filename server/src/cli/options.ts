@@ -29,6 +29,9 @@ export interface Options {
   readonly column: string | undefined;
   readonly rejoin: boolean;
   readonly dryRun: boolean;
+  readonly search: string | undefined;
+  readonly owner: string | undefined;
+  readonly state: string | undefined;
   readonly url: string;
   readonly token: string | undefined;
   readonly project: string;
@@ -54,6 +57,9 @@ const OPTIONS = {
   column: { type: "string" },
   rejoin: { type: "boolean" },
   "dry-run": { type: "boolean" },
+  search: { type: "string" },
+  owner: { type: "string" },
+  state: { type: "string" },
   url: { type: "string" },
   token: { type: "string" },
   project: { type: "string" },
@@ -90,6 +96,9 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     column: values.column,
     rejoin: values.rejoin ?? false,
     dryRun: values["dry-run"] ?? false,
+    search: values.search,
+    owner: values.owner,
+    state: values.state,
     url: new URL(url).origin,
     token: values.token ?? (env.SIGNALBOX_TOKEN || undefined),
     project: values.project ?? "default",

@@ -28,7 +28,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     // Only the server needs what it imports: the other commands answer at once, on a machine without SQLite too.
     run: async (_options, _output, _input, env) => (await import("../main.ts")).serve(env),
   },
-  list: { words: 0, help: [["list -e ENVIRONMENT", "flags with their state"]], run: list },
+  list: {
+    words: 0,
+    help: [["list -e ENVIRONMENT", "flags with their state; also by --search, --tag, --owner, --state killed"]],
+    run: list,
+  },
   fleet: { words: 1, help: [["fleet [-e ENVIRONMENT]", "programs: connected, silent, polling, how far behind"]], run: fleet },
   show: { words: 1, help: [["show KEY -e ENVIRONMENT", "one flag: state, rules, who changed it last"]], run: show },
   usage: {

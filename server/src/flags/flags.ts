@@ -4,7 +4,7 @@ import type { BrowserView, Flag, FlagList, FlagsWritten, FlagWritten } from "../
 import type { Action } from "../auth/permissions.ts";
 import { environmentIn, flagIn, problemOf, projectAt } from "../environments/located.ts";
 import { problem } from "../errors.ts";
-import { type EnvironmentModel, type FlagIdentity, findFlag, type ProjectModel } from "../store/model.ts";
+import { type EnvironmentModel, findFlag, type ProjectModel } from "../store/model.ts";
 import type { Author } from "../store/origin.ts";
 import type { Outcome } from "../store/outcome.ts";
 import { serverFlag } from "../store/project.ts";
@@ -17,7 +17,8 @@ import { configure, createFlag, type IdentityPatch, type NewFlag, patchIdentity 
 import { whyNotRestored } from "./edits-since.ts";
 import { type Chosen, chosenIn, kill, type NewKill, restore } from "./kills.ts";
 import { deleteFlag, setArchived } from "./life.ts";
-import { flagOf, type SeenFlags, stateWord, summaryOf } from "./present.ts";
+import { type ListQuery, listFlags } from "./list.ts";
+import { flagOf, type SeenFlags, stateWord } from "./present.ts";
 import { preview } from "./preview.ts";
 import { createWhatIf, type WhatIf } from "./what-if.ts";
 
@@ -43,7 +44,7 @@ const ANYTHING: May = () => true;
  * after it is durable and every program's stream has been woken.
  */
 export interface Flags extends WhatIf {
-  list(place: Place, filter?: { readonly search?: string | undefined; readonly archived?: boolean }): FlagList;
+  list(place: Place, query?: ListQuery): FlagList;
   /** With only those of its environments that may be read. */
   get(place: Place, key: string, may?: May): Flag;
   browserView(place: Place, key: string): BrowserView;
@@ -160,16 +161,7 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
 
   return {
     ...createWhatIf({ store, usage, now, newRuleId }),
-    list(place, { search, archived = false } = {}) {
-      const environment = environmentIn(projectAt(store, place.project), place.environment);
-      const wanted = search?.trim().toLowerCase() ?? "";
-      const flags = [...environment.flags.values()]
-        .filter(({ body }) => archived || !body.archived)
-        .filter(({ identity }) => wanted === "" || matches(identity, wanted))
-        .sort((a, b) => (a.identity.key < b.identity.key ? -1 : 1))
-        .map((flag) => summaryOf(environment, flag, usage));
-      return { environment: environment.info.key, revision: environment.revision, flags };
-    },
+    list: (place, query = {}) => listFlags(environmentIn(projectAt(store, place.project), place.environment), query, usage, now()),
     get(place, key, may) {
       return present(projectAt(store, place.project), place.environment, key, may);
     },
@@ -235,8 +227,4 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
 
 function killBy({ by, reason }: FlagAuthor, at: number): NewKill {
   return { at, by, reason: reason ?? null };
-}
-
-function matches({ key, name, description, tags, owner, aliases }: FlagIdentity, wanted: string): boolean {
-  return [key, name, description, owner ?? "", ...tags, ...aliases].some((text) => text.toLowerCase().includes(wanted));
 }

@@ -18,8 +18,14 @@ export interface SeenFlags {
 }
 
 /** Stored flags in the API's form. */
-export function summaryOf(environment: EnvironmentModel, flag: FlagRecord, usage: SeenFlags): FlagSummary {
-  const { identity, body, killed, updatedAt, updatedBy } = flag;
+export function summaryOf(
+  environment: EnvironmentModel,
+  flag: FlagRecord,
+  usage: SeenFlags,
+  now = Date.now(),
+  state = stateWord(flag, now),
+): FlagSummary {
+  const { identity, body, killed } = flag;
   return {
     key: identity.key,
     name: identity.name,
@@ -29,15 +35,14 @@ export function summaryOf(environment: EnvironmentModel, flag: FlagRecord, usage
     owner: identity.owner,
     kind: identity.kind,
     expectedDays: identity.expectedDays,
-    stale: isStale(flag, Date.now()),
+    stale: isStale(flag, now),
     archived: body.archived,
     browser: body.browser,
-    state: stateWord(flag),
+    state,
     killed: killed && { at: killed.at, by: killed.by, reason: killed.reason, edited: isEdited(flag) },
     seen: usage.seen(environment.info.id, identity.key),
     perMinute: usage.perMinute(environment.info.id, identity.key),
-    // A kill is a change too, and the last one is the one that people ask about.
-    ...(killed && killed.at > updatedAt ? { updatedAt: killed.at, updatedBy: killed.by } : { updatedAt, updatedBy }),
+    ...updatedOf(flag),
   };
 }
 
@@ -84,10 +89,20 @@ export function configurationOf({ body }: FlagRecord): Configuration {
 const DAY_MS = 86_400_000;
 
 /** Past its expected life. One that is archived has ended. */
-function isStale({ identity: { createdAt, expectedDays }, body }: FlagRecord, now: number): boolean {
+export function isStale({ identity: { createdAt, expectedDays }, body }: FlagRecord, now: number): boolean {
   return expectedDays !== null && !body.archived && now > createdAt + expectedDays * DAY_MS;
 }
 
-export function stateWord(flag: FlagRecord): FlagState {
-  return { ...stateOf(serverFlag(flag), Date.now()) };
+export function stateWord(flag: FlagRecord, now = Date.now()): FlagState {
+  return { ...stateOf(serverFlag(flag), now) };
+}
+
+/** Whether its state changes with time alone. */
+export function isScheduled({ body }: FlagRecord): boolean {
+  return body.rules.some(({ rollout }) => rollout?.over !== undefined);
+}
+
+/** A kill is a change too, and the last one is the one that people ask about. */
+export function updatedOf({ killed, updatedAt, updatedBy }: FlagRecord): { readonly updatedAt: number; readonly updatedBy: string } {
+  return killed && killed.at > updatedAt ? { updatedAt: killed.at, updatedBy: killed.by } : { updatedAt, updatedBy };
 }

@@ -15,10 +15,10 @@ const writtenAnswer = answer(shapes.flagWritten, "the flag as it is now, and the
 const listRoute = apiRoute("read", {
   method: "get",
   path: `${ENVIRONMENT}/flags`,
-  summary: "Flag summaries, by key",
+  summary: "Flag summaries, searched and filtered, a page at a time",
   request: {
     params: environmentParams,
-    query: z.object({ search: z.string().max(200).optional(), archived: z.enum(["true", "false"]).optional() }),
+    query: shapes.listQuery,
   },
   responses: { 200: answer(shapes.flagList, "the flags of the environment") },
 });
@@ -161,8 +161,9 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   const flags = createFlags(deps);
   const api = createApi();
   api.openapi(listRoute, (c) => {
-    const { search, archived } = c.req.valid("query");
-    return c.json(flags.list(c.req.valid("param"), { search, archived: archived === "true" }), 200);
+    const { archived, ...query } = c.req.valid("query");
+    const kept = archived === "only" ? "only" : archived === "true" ? "with" : undefined;
+    return c.json(flags.list(c.req.valid("param"), { ...query, archived: kept }), 200);
   });
   api.openapi(createRoute, async (c) => {
     const { project } = c.req.valid("param");

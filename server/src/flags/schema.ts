@@ -262,7 +262,32 @@ export const flag = flagSummary.extend({
   ),
 });
 
-export const flagList = z.object({ environment: z.string(), revision: z.number(), flags: z.array(flagSummary) });
+export const flagList = z.object({
+  environment: z.string(),
+  revision: z.number(),
+  flags: z.array(flagSummary),
+  next: z.string().nullable().describe("as after gives the next page; null on the last one"),
+  matching: z.number().describe("how many there are on all pages"),
+  totals: z
+    .object({ live: z.number(), archived: z.number(), killed: z.number(), stale: z.number() })
+    .describe("of the whole environment; live: not archived, and of those killed and past their expected life"),
+});
+const yesNo = z.enum(["true", "false"]).transform((text) => text === "true");
+export const listQuery = z.object({
+  search: z.string().max(200).optional().describe("words in key, old keys, name, description, owner and tags"),
+  tag: z.string().max(50).optional(),
+  owner: z.string().max(100).optional().describe("empty: those without"),
+  kind: flagKind.optional(),
+  state: z.enum(["OFF", "KILLED", "SOME", "ON", "INHERITS"]).optional(),
+  mode: mode.optional(),
+  killed: yesNo.optional(),
+  stale: yesNo.optional().describe("past its expected life"),
+  unused: yesNo.optional().describe("no evaluation reported in this environment for 30 days"),
+  archived: z.enum(["true", "false", "only"]).optional().describe("true: with archived ones, only: nothing else; without them when absent"),
+  sort: z.enum(["key", "updated"]).optional().describe("updated: the newest first"),
+  limit: z.coerce.number().int().min(1).max(1_000).optional().describe("100 when absent"),
+  after: z.string().max(300).optional().describe("next of the page before"),
+});
 /** Answer of every write on a flag. `revision` is the one that this write made in the environment of the path, or the head if nothing changed. */
 export const flagWritten = z.object({ flag, revision: z.number(), changed: z.boolean() });
 

@@ -113,8 +113,9 @@ export function killPage({ auth, api, addressOf }: KillPageDeps) {
           })
         : firstPlace(projects);
     const search = (c.req.query("search") ?? "").slice(0, 100);
-    const { flags } = await ask<FlagList>(session, `${pathOf(place)}/flags?search=${encodeURIComponent(search)}`);
-    const content = { place, projects, search, flags: flags.slice(0, ROWS_MAX), more: Math.max(0, flags.length - ROWS_MAX) };
+    const query = `search=${encodeURIComponent(search)}&limit=${ROWS_MAX}`;
+    const { flags, matching } = await ask<FlagList>(session, `${pathOf(place)}/flags?${query}`);
+    const content = { place, projects, search, flags, more: matching - flags.length };
     return show(c, { title: `Kill - ${place.environment.key}`, place, signedIn: session }, listPage(content));
   });
 
