@@ -394,7 +394,7 @@ describe("signalbox", () => {
     ["kill -e production", /^Which flag\?/],
     ["kill nope -e production", /no flag .*"nope"/],
     ["kill new-search -e moon", /no environment "moon"/],
-    ["kill new-search -e production --token sb_admin_x", /^The token is unknown or was revoked/],
+    ["kill new-search -e production --token sb_admin_x", /^The token is not written as one/],
     ["list -e production --url http://127.0.0.1:9", /^http:\/\/127\.0\.0\.1:9 cannot be reached/],
     ["list -e production --url nonsense", /^The URL "nonsense" is none/],
     ["list -e production --wat", /^Unknown option '--wat'/],
@@ -410,7 +410,7 @@ describe("signalbox", () => {
   });
 
   it("says how to make a token when there is none", async () => {
-    expect((await signalbox("list -e production", { SIGNALBOX_TOKEN: "" })).err).toContain("under Settings, Tokens");
+    expect((await signalbox("list -e production", { SIGNALBOX_TOKEN: "" })).err).toContain("under Keys and tokens");
   });
 
   it("has help and a version", async () => {

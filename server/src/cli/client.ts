@@ -24,6 +24,7 @@ export interface Client {
   /** `ifMatch` is the ETag of what was read before. */
   post<T>(path: string, body: object, ifMatch?: string): Promise<T>;
   patch<T>(path: string, body: object, ifMatch?: string): Promise<T>;
+  delete(path: string): Promise<void>;
   /** Sends text as it is, of another type than JSON or too long to be parsed here. */
   upload<T>(path: string, text: string, type: string): Promise<T>;
   /** The answer as text. */
@@ -45,7 +46,7 @@ export function environmentPath(project: string, environment: string): string {
 export function connect({ url, token }: Options): Client {
   if (token === undefined) {
     throw new UsageProblem(
-      `No token: make one at ${url} under Settings, Tokens (scope "operator" is enough), and pass it as SIGNALBOX_TOKEN or --token.`,
+      `No token: make one at ${url} under Keys and tokens (scope "operator" is enough), and pass it as SIGNALBOX_TOKEN or --token.`,
     );
   }
 
@@ -70,6 +71,7 @@ export function connect({ url, token }: Options): Client {
 
   async function ask<T>(path: string, init: RequestInit, msMax = ANSWER_MS_MAX): Promise<T> {
     const answer = await send(path, init, msMax);
+    if (answer.status === 204) return undefined as T;
     const body: unknown = await answer.json().catch(() => undefined);
     if (answer.ok && body !== undefined) return body as T;
     // A cut answer, or that of a proxy which lost ours: what was asked for may have been carried out behind it.
@@ -87,6 +89,7 @@ export function connect({ url, token }: Options): Client {
   return {
     get: (path) => ask(path, { method: "GET" }),
     post: (path, body, ifMatch) => write("POST", path, body, ifMatch),
+    delete: (path) => ask(path, { method: "DELETE" }),
     patch: (path, body, ifMatch) => write("PATCH", path, body, ifMatch),
     upload: (path, text, type) => ask(path, { method: "POST", headers: { "content-type": type }, body: text }, LONG_ANSWER_MS_MAX),
     async download(path) {

@@ -28,6 +28,12 @@ export interface Options {
   readonly mode: string | undefined;
   readonly column: string | undefined;
   readonly rejoin: boolean;
+  readonly kind: string | undefined;
+  readonly scope: string | undefined;
+  readonly days: string | undefined;
+  readonly oldHours: string | undefined;
+  readonly origins: readonly string[];
+  readonly flags: readonly string[];
   readonly dryRun: boolean;
   readonly search: string | undefined;
   readonly owner: string | undefined;
@@ -35,6 +41,8 @@ export interface Options {
   readonly url: string;
   readonly token: string | undefined;
   readonly project: string;
+  /** The same without the one that is taken when none was named. */
+  readonly givenProject: string | undefined;
   readonly json: boolean;
   readonly help: boolean;
   readonly version: boolean;
@@ -56,6 +64,12 @@ const OPTIONS = {
   mode: { type: "string" },
   column: { type: "string" },
   rejoin: { type: "boolean" },
+  kind: { type: "string" },
+  scope: { type: "string" },
+  days: { type: "string" },
+  "old-hours": { type: "string" },
+  origin: { type: "string", multiple: true },
+  flag: { type: "string", multiple: true },
   "dry-run": { type: "boolean" },
   search: { type: "string" },
   owner: { type: "string" },
@@ -95,6 +109,12 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     mode: values.mode,
     column: values.column,
     rejoin: values.rejoin ?? false,
+    kind: values.kind,
+    scope: values.scope,
+    days: values.days,
+    oldHours: values["old-hours"],
+    origins: values.origin ?? [],
+    flags: values.flag ?? [],
     dryRun: values["dry-run"] ?? false,
     search: values.search,
     owner: values.owner,
@@ -102,6 +122,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     url: new URL(url).origin,
     token: values.token ?? (env.SIGNALBOX_TOKEN || undefined),
     project: values.project ?? "default",
+    givenProject: values.project,
     json: values.json ?? false,
     help: values.help ?? false,
     version: values.version ?? false,

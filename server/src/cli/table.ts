@@ -3,6 +3,7 @@ import { killOrRestore, list, type Output, show } from "./commands.ts";
 import { effect, explain } from "./explain.ts";
 import { fleet } from "./fleet.ts";
 import type { Input } from "./input.ts";
+import { sdkKey, token } from "./keys.ts";
 import { members } from "./members.ts";
 import type { Options } from "./options.ts";
 import { compare, promote } from "./promote.ts";
@@ -103,6 +104,29 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     ],
     run: settings,
   },
+  "sdk-key": {
+    words: 2,
+    help: [
+      ["sdk-key list -e ENVIRONMENT", "the SDK keys that hold, when they were used and which programs come with them"],
+      ["sdk-key create NAME -e ENVIRONMENT", "makes one and prints it; --kind browser --origin https://shop.example; --days"],
+      ["sdk-key rotate ID -e ENVIRONMENT", "makes one in its place; the old one holds until it is revoked, or for --old-hours"],
+      ["sdk-key revoke ID -e ENVIRONMENT -m TEXT", "it is refused at once, and its streams end"],
+    ],
+    run: sdkKey,
+  },
+  token: {
+    words: 2,
+    help: [
+      ["token list", "your own tokens, and those of services where you are an admin"],
+      [
+        "token create NAME --scope SCOPE",
+        "makes one and prints it; --project, -e: where it holds; --kind service; --days; --flag KEY: with the scope kill the only flags that it may kill",
+      ],
+      ["token rotate ID", "makes one in its place; the old one holds until it is revoked, or for --old-hours"],
+      ["token revoke ID -m TEXT", "it is refused at once"],
+    ],
+    run: token,
+  },
   backup: {
     words: 2,
     help: [
@@ -158,9 +182,15 @@ Options
       --mode          what an import does: add (default), replace or remove (members)
       --column        the column of units in the first line of the file (members)
       --rejoin        adds also those who have left early access by themselves (members)
+      --kind          personal or service (token), server or browser (sdk-key)
+      --scope         viewer, editor, releaser, operator, admin, or kill (token)
+      --flag          a flag that a token may kill; once for each (token)
+      --origin        of pages that may use a browser key; once for each (sdk-key)
+      --days          a new token or SDK key ends after so many
+      --old-hours     the one before a rotation ends after so many
       --dry-run       says what would change and changes nothing
       --url           the server (or SIGNALBOX_URL; default http://localhost:7070)
-      --token         a token (or SIGNALBOX_TOKEN), made in the admin UI under Settings, Tokens
+      --token         a token (or SIGNALBOX_TOKEN), made in the admin UI under Keys and tokens
       --project       default: "default"
       --json          prints what the server answered
   -h, --help   -v, --version
