@@ -47,6 +47,7 @@ export type MemberList = z.infer<typeof groups.memberList>;
 export type Difference = z.infer<typeof transfers.difference>;
 export type Comparison = z.infer<typeof transfers.comparison>;
 export type PromoteBody = z.input<typeof transfers.promoteBody>;
+export type ProjectImported = z.infer<typeof transfers.imported>;
 export type Promoted = z.infer<typeof transfers.promoted>;
 export type Environment = z.infer<typeof environments.environment>;
 export type Project = z.infer<typeof environments.project>;

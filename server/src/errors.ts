@@ -57,6 +57,7 @@ export const CATALOGUE = {
   FLAG_REFUSED: { status: 422, title: "The flag cannot be saved like this" },
   GROUP_REFUSED: { status: 422, title: "The group cannot be saved like this" },
   REVERT_REFUSED: { status: 422, title: "It cannot be taken back like this" },
+  IMPORT_REFUSED: { status: 422, title: "The file cannot be imported like this" },
   STATE_TOO_LARGE: { status: 422, title: "The environment would become too large" },
   IDEMPOTENCY_KEY_REUSED: { status: 422, title: "The Idempotency-Key belongs to another request" },
   IF_MATCH_REQUIRED: { status: 428, title: "The header If-Match is needed" },

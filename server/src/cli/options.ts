@@ -35,6 +35,7 @@ export interface Options {
   readonly origins: readonly string[];
   readonly flags: readonly string[];
   readonly dryRun: boolean;
+  readonly reuse: boolean;
   readonly search: string | undefined;
   readonly owner: string | undefined;
   readonly state: string | undefined;
@@ -71,6 +72,7 @@ const OPTIONS = {
   origin: { type: "string", multiple: true },
   flag: { type: "string", multiple: true },
   "dry-run": { type: "boolean" },
+  reuse: { type: "boolean" },
   search: { type: "string" },
   owner: { type: "string" },
   state: { type: "string" },
@@ -116,6 +118,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     origins: values.origin ?? [],
     flags: values.flag ?? [],
     dryRun: values["dry-run"] ?? false,
+    reuse: values.reuse ?? false,
     search: values.search,
     owner: values.owner,
     state: values.state,

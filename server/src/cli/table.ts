@@ -8,6 +8,7 @@ import { members } from "./members.ts";
 import type { Options } from "./options.ts";
 import { compare, promote } from "./promote.ts";
 import { settings } from "./settings.ts";
+import { exportProject, importProject } from "./transfer.ts";
 import { usage } from "./usage.ts";
 
 export interface Command {
@@ -78,6 +79,21 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ],
     ],
     run: promote,
+  },
+  export: {
+    words: 0,
+    help: [["export --project PROJECT", "prints the project as one file; --members clear tells who is in groups"]],
+    run: exportProject,
+  },
+  import: {
+    words: 1,
+    help: [
+      [
+        "import FILE --project PROJECT",
+        "takes such a file into a project, all or nothing; --dry-run says what would change; --mode replace also archives what it does not name",
+      ],
+    ],
+    run: importProject,
   },
   members: {
     words: 1_000,
@@ -179,7 +195,9 @@ Options
       --from, --to    the environments that are compared, or from which and to which is copied
       --group         a group by conditions that is copied too; once for each (promote)
       --file          FILE or -: what to import
-      --mode          what an import does: add (default), replace or remove (members)
+      --mode          what an import does: add (default), replace or remove (members); merge (default) or replace (import)
+      --members       who is in groups: none (default), hashes or clear (export)
+      --reuse         makes flags also under keys that deleted flags had (import)
       --column        the column of units in the first line of the file (members)
       --rejoin        adds also those who have left early access by themselves (members)
       --kind          personal or service (token), server or browser (sdk-key)

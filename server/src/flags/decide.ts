@@ -11,10 +11,10 @@ import { refusals } from "./refusals.ts";
 
 /** What may become of flags: pure functions of the committed state and the request. The store writes what they say. */
 
-const FLAGS_MAX = 10_000;
+export const FLAGS_MAX = 10_000;
 
 /** Old keys of one flag: each is an entry that travels to every program. */
-const ALIASES_MAX = 50;
+export const ALIASES_MAX = 50;
 
 export interface NewFlag {
   readonly key: string;
@@ -203,10 +203,10 @@ export function configure(
   };
 }
 
-const BOOLEAN_VALUES = { on: true, off: false } as const;
+export const BOOLEAN_VALUES = { on: true, off: false } as const;
 
 /** A boolean flag's values are not stored in its entries, so core does not see them; everything else about variants it checks. */
-function valueIssues(type: FlagIdentity["type"], { values }: StoredConfiguration): Issue[] {
+export function valueIssues(type: FlagIdentity["type"], { values }: StoredConfiguration): Issue[] {
   if (type !== "boolean" || sameJson(values, BOOLEAN_VALUES)) return [];
   const message = "a boolean flag has the variants on = true and off = false and no others; make a flag of another type for other values";
   return [{ path: "values", message }];
@@ -325,7 +325,7 @@ function whoHas(project: ProjectModel, key: string): Outcome | undefined {
 }
 
 /** The warning about a key that was another flag's, until somebody says that it is meant. */
-function usedBefore({ reuse = false }: Pick<NewFlag, "reuse">, tombstone: Tombstone | undefined): Outcome | undefined {
+export function usedBefore({ reuse = false }: Pick<NewFlag, "reuse">, tombstone: Tombstone | undefined): Outcome | undefined {
   if (!tombstone || reuse) return undefined;
   const { key, deletedAt, deletedBy } = tombstone;
   const day = new Date(deletedAt).toISOString().slice(0, 10);

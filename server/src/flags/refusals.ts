@@ -27,22 +27,25 @@ export function refusals(
   return [...own, ...collateral];
 }
 
-/** What the rules of the model say against a flag as it is in this environment. */
-function issuesOf(environment: EnvironmentModel, key: string): Issue[] {
+/** The keys of the flags that are marked for browsers. */
+export type Marked = ReadonlySet<string>;
+
+/** What the rules of the model say against a flag as it is in this environment. `marked` saves looking at all flags for each of many. */
+export function issuesOf(environment: EnvironmentModel, key: string, marked?: Marked): Issue[] {
   const flag = environment.flags.get(key);
   if (!flag) return [];
   const { entries } = environment.states.server;
   const issues: Issue[] = [...checkFlag(serverFlag(flag), entries).problems];
   if (!flag.body.browser) return issues;
-  const obstacles = obstaclesOf(environment, key);
+  const obstacles = obstaclesOf(environment, key, marked);
   return [...issues, ...obstacles.map((message) => ({ path: "browser", message }))];
 }
 
 /** Why browsers could not see this flag, whether it is marked or not; empty when they can. */
-export function obstaclesOf(environment: EnvironmentModel, key: string): string[] {
+export function obstaclesOf(environment: EnvironmentModel, key: string, marked = markedFlags(environment)): string[] {
   const flag = environment.flags.get(key);
   if (!flag) return [];
-  const obstacles = browserObstacles(serverFlag(flag), environment.states.server.entries, markedFlags(environment));
+  const obstacles = browserObstacles(serverFlag(flag), environment.states.server.entries, marked);
   // The projection decides by itself what may leave; a marked flag must never be missing from it without a word.
   // A flag that cannot be saved anyway (a group that is not there) is missing from it for a reason that is told already.
   const isWhole = obstacles.length === 0 && checkFlag(serverFlag(flag), environment.states.server.entries).problems.length === 0;
@@ -52,6 +55,6 @@ export function obstaclesOf(environment: EnvironmentModel, key: string): string[
   return obstacles;
 }
 
-function markedFlags(environment: Pick<EnvironmentModel, "flags">): Set<string> {
+export function markedFlags(environment: Pick<EnvironmentModel, "flags">): Marked {
   return new Set([...environment.flags.values()].filter(({ body }) => body.browser).map(({ identity }) => identity.key));
 }

@@ -12,7 +12,7 @@ import type { Turn } from "../turns.ts";
 
 /** What may become of groups: pure functions of the committed state and the request. The store writes what they say. */
 
-const GROUPS_MAX = 1_000;
+export const GROUPS_MAX = 1_000;
 /** Units in one group. The list travels whole to every server program, 19 bytes for each unit: 1.9 of the 8 MiB that a projection may have. */
 export const MEMBERS_MAX = 100_000;
 /** Who is named where units join and leave by themselves, through a program. */
@@ -247,20 +247,13 @@ export function saveMoves(
   action: MembersAction,
 ): Outcome {
   const remembered = group.kind === "early-access" ? [...going, ...declined] : [];
+  const put = [
+    ...coming.map((unit): Member => ({ unit, state: "member", at: now, by })),
+    ...remembered.map((unit): Member => ({ unit, state: "left", at: now, by })),
+  ];
+  const drop = group.kind === "early-access" ? [] : going;
   const edits: Edit[] = [
-    {
-      kind: "members",
-      environmentId: environment.info.id,
-      group: { ...group, list },
-      put: [
-        ...coming.map((unit): Member => ({ unit, state: "member", at: now, by })),
-        ...remembered.map((unit): Member => ({ unit, state: "left", at: now, by })),
-      ],
-      drop: group.kind === "early-access" ? [] : going,
-      added,
-      removed: gone,
-      tags,
-    },
+    { kind: "members", environmentId: environment.info.id, group: { ...group, list }, put, drop, added, removed: gone, tags },
   ];
   const after = { added, removed: [...gone, ...declined.map((unit) => sipHash(group.hashKey, unit))], members: list.length };
   const before = { members: group.list.length };
@@ -292,6 +285,7 @@ function save(
   return { kind: "changed", action, target: group.key, edits, applied, before, after };
 }
 
+/** What speaks against a group as it is among the others. */
 export function formIssues(group: GroupRecord, after: EnvironmentModel): Issue[] {
   if (group.kind !== "conditions") {
     if (group.when === null) return [];

@@ -168,9 +168,9 @@ describe("a long list", () => {
   const watched = (decided: () => void): Store => ({
     ...opened.store,
     write: (request, decide) =>
-      opened.store.write(request, (current, tx) => {
+      opened.store.write(request, (current, tx, turn) => {
         decided();
-        return decide(current, tx);
+        return decide(current, tx, turn);
       }),
   });
   const kill = (killed: boolean) =>

@@ -127,7 +127,7 @@ function groupIn(environment: EnvironmentModel, key: string): GroupRecord {
 }
 
 /** All rows of a group, those who have left included. Who comes or goes meanwhile changes the group's record, which the write compares. */
-async function rowsOf(db: Database, group: GroupRecord, turn: Turn): Promise<Map<string, Member>> {
+export async function rowsOf(db: Database, group: GroupRecord, turn: Turn): Promise<Map<string, Member>> {
   const { groupId, unit } = tables.groupMember;
   const known = new Map<string, Member>();
   for (let after: string | undefined; ; ) {

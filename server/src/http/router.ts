@@ -61,6 +61,9 @@ const BODY_BYTES_MAX = 1024 * 1024;
 /** Of `effect`, which takes 10,000 contexts: 800 bytes for each. Only for whoever is signed in. */
 const EFFECT_BYTES_MAX = 8 * 1024 * 1024;
 const CSV_PATH = /^\/api\/v1\/projects\/[^/]+\/environments\/[^/]+\/groups\/[^/]+\/members\/csv$/;
+/** Of a project as a file: 5,000 flags in three environments take some 8 MiB. */
+const IMPORT_BYTES_MAX = 32 * 1024 * 1024;
+const IMPORT_PATH = /^\/api\/v1\/projects\/[^/]+\/import$/;
 const EFFECT_PATH = /^\/api\/v1\/projects\/[^/]+\/environments\/[^/]+\/effect$/;
 
 /** Every route but the two endless ones. Throws if one under /api/v1 declares no action. */
@@ -106,6 +109,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   const longer = [
     { path: EFFECT_PATH, limit: limited(EFFECT_BYTES_MAX) },
     { path: CSV_PATH, limit: limited(CSV_BYTES_MAX) },
+    { path: IMPORT_PATH, limit: limited(IMPORT_BYTES_MAX) },
   ];
   app.use("/api/*", (c, next) => {
     const own = c.get("identity") && longer.find(({ path }) => path.test(c.req.path));

@@ -29,6 +29,16 @@ export function validationProblem(
   return problem(found.some(isUnknown) ? unknown : "VALIDATION_FAILED", detail, { issues });
 }
 
+/** The same, each with the way to its field. */
+export function issuesIn(
+  error: Pick<ZodError, "issues">,
+  input: unknown,
+): { readonly path: readonly string[]; readonly message: string }[] {
+  return flat(error.issues, [])
+    .slice(0, ISSUES_MAX)
+    .map((issue) => ({ path: issue.path.map(String), message: said(issue, input) }));
+}
+
 /** Without unions where one of their ways was meant, and one issue for each field that is not known. */
 function flat(issues: readonly ZodIssue[], above: Path): ZodIssue[] {
   return issues.flatMap((issue): ZodIssue[] => {

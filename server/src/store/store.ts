@@ -51,8 +51,11 @@ export interface Written {
   readonly project: ProjectModel;
 }
 
-/** May read what is in no memory through `tx`, and waits for nothing else: every other write waits for it. */
-export type Decide = (current: Current, tx: Tx) => Outcome | Promise<Outcome>;
+/**
+ * May read what is in no memory through `tx`, and waits for nothing else but `turn`, which a long decision calls so that others go on: every
+ * other write waits for it.
+ */
+export type Decide = (current: Current, tx: Tx, turn: Turn) => Outcome | Promise<Outcome>;
 
 /**
  * One data folder: the truth of all environments. Reads are from memory and never wait; a write is acknowledged only after it is
@@ -250,7 +253,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
       await checkHeads(tx, project);
       // Compared first: what an earlier request has written would make this one look stale.
       if (request.idempotent && (await isDone(tx, request.idempotent, at))) return UNCHANGED;
-      const decided = refuseTooLarge(project, await decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx));
+      const decided = refuseTooLarge(project, await decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx, turn));
       if (decided.kind !== "changed") return decided;
       if (request.idempotent) await claimKey(tx, request.idempotent, at);
       for (const edit of decided.edits) {

@@ -19,3 +19,10 @@ export async function tombstoneOf(tx: Tx, projectId: number, flagKey: string): P
     .limit(1);
   return row;
 }
+
+/** All of a project, by key. */
+export async function tombstonesOf(db: Tx, projectId: number): Promise<ReadonlyMap<string, Tombstone>> {
+  const { key, deletedAt, deletedBy, projectId: ofProject } = tables.flagTombstone;
+  const rows = await db.select({ key, deletedAt, deletedBy }).from(tables.flagTombstone).where(eq(ofProject, projectId));
+  return new Map(rows.map((row) => [row.key, row]));
+}

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { OpenAPIHono, z } from "@hono/zod-openapi";
+import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import { stateOf } from "@signalbox/core";
 import type { Context } from "hono";
 import type { Comparison, Promoted } from "../api-types.ts";
@@ -14,6 +14,9 @@ import { serverFlag } from "../store/project.ts";
 import { refuseTooLarge, type Store } from "../store/store.ts";
 import { createTurn } from "../turns.ts";
 import { compareEnvironments, type FlagCompared, type GroupCompared, sentenceIn } from "./compare.ts";
+import { exportProject, withUnits } from "./export.ts";
+import { createImports } from "./import.ts";
+import type { PlannedChange } from "./plan.ts";
 import { FIELDS, type Promotion, promote } from "./promote.ts";
 import * as shapes from "./schema.ts";
 
@@ -32,11 +35,33 @@ const promoteRoute = apiRoute("list", {
   responses: { 200: answer(shapes.promoted, "what changed, or would") },
 });
 
+const exportRoute = apiRoute("list", {
+  method: "get",
+  path: `${PROJECT}/export`,
+  summary: "The project as one file, with the environments that the caller may read; the same state gives the same bytes",
+  request: { params: projectParams, query: shapes.exportQuery },
+  responses: { 200: answer(z.record(z.string(), z.unknown()), "the file of docs/export-format.md") },
+});
+const importRoute = apiRoute("list", {
+  method: "post",
+  path: `${PROJECT}/import`,
+  summary: "Takes a file into the project, all or nothing; needs the right to edit what it changes",
+  request: {
+    params: projectParams,
+    query: shapes.importQuery,
+    // Looked at part by part, since a long file would hold up everybody else.
+    body: { content: { "application/json": { schema: { type: "object", description: "the file of docs/export-format.md" } } } },
+  },
+  responses: { 200: answer(shapes.imported, "what changed, or would, and why not") },
+});
+
 const TOLD_MAX = 500;
+const OBJECTIONS_TOLD_MAX = 100;
 
 /** Comparing, promoting, exporting and importing. What a caller may do is asked here, since paths name no environment. */
 export function transferRoutes({ store }: { readonly store: Store }): OpenAPIHono<ApiEnv> {
   const api = createApi();
+  const imports = createImports(store);
 
   function bothOf(c: Context<ApiEnv>, project: string, from: string, to: string, action: "read" | "edit") {
     const access = c.get("access");
@@ -99,7 +124,69 @@ export function transferRoutes({ store }: { readonly store: Store }): OpenAPIHon
       return { before, after: project, outcome: decided };
     }
   });
+  api.openapi(exportRoute, async (c) => {
+    const { project: key } = c.req.valid("param");
+    const { members = "none" } = c.req.valid("query");
+    const access = c.get("access");
+    const visible = () => {
+      const project = access.projects().find((each) => each.key === key);
+      return project ?? projectAt(store, key);
+    };
+    if (members === "clear") for (const { info } of visible().environments) access.demand("admin", { project: key, environment: info.key });
+    const turn = createTurn();
+    const { project, units } = members === "clear" ? await withUnits(store, visible, turn) : { project: visible(), units: new Map() };
+    c.header("content-type", "application/json; charset=utf-8");
+    c.header("content-disposition", `attachment; filename="${key}.signalbox.json"`);
+    const encoder = new TextEncoder();
+    async function* bytes() {
+      for await (const part of exportProject(project, members, units, turn)) yield encoder.encode(part);
+    }
+    return c.body(ReadableStream.from(bytes()) as ReadableStream<Uint8Array>, 200) as never;
+  });
+  api.openapi(importRoute, async (c) => {
+    const { project: key } = c.req.valid("param");
+    const { mode = "merge", dryRun, reuse, reason } = c.req.valid("query");
+    const access = c.get("access");
+    const isDry = dryRun === "true";
+    const request = { project: key, input: parsed(await c.req.text()), mode, reuse: reuse === "true", dryRun: isDry };
+    const done = await imports.import(request, { ...authorOf(c), reason }, access);
+    const readable = done.project.environments.filter(({ info }) => access.may("read", { project: key, environment: info.key }));
+    return c.json(
+      {
+        dryRun: isDry,
+        mode,
+        changed: done.changed,
+        totals: {
+          flags: countsOf(done.changes, "flag"),
+          groups: countsOf(done.changes, "group"),
+          settings: countsOf(done.changes, "settings"),
+        },
+        changes: done.changes
+          .slice(0, TOLD_MAX)
+          .map(({ differences, ...change }) => ({ ...change, differences: differencesTold(differences) })),
+        refusals: done.objections.slice(0, OBJECTIONS_TOLD_MAX).map((one) => ({ ...one })),
+        refused: done.objections.length,
+        notes: done.notes.slice(0, OBJECTIONS_TOLD_MAX).map((one) => ({ ...one })),
+        revisions: Object.fromEntries(readable.map(({ info, revision }) => [info.key, revision])),
+      },
+      200,
+    );
+  });
   return api;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw problem("MALFORMED_JSON", "The body cannot be read as JSON.", { cause: error });
+  }
+}
+
+function countsOf(changes: readonly PlannedChange[], kind: PlannedChange["kind"]) {
+  const counts = { created: 0, changed: 0, archived: 0, deleted: 0 };
+  for (const change of changes) if (change.kind === kind) counts[change.what] += 1;
+  return counts;
 }
 
 interface Sides {

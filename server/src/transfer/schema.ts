@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { flagKey, json, state } from "../flags/schema.ts";
 import { groupKey, groupKind } from "../groups/schema.ts";
+import { MEMBERS } from "./document.ts";
 import { FIELDS } from "./promote.ts";
 
 /** Shapes of comparing, promoting, exporting and importing. */
@@ -73,4 +74,43 @@ export const promoted = z.object({
   revision: z.number().describe("of the environment where it went"),
   flags: z.array(z.object({ key: flagKey, state, killed: z.boolean(), differences: z.array(difference) })),
   groups: z.array(z.object({ key: groupKey, differences: z.array(difference) })),
+});
+
+export const exportQuery = z.object({
+  members: z.enum(MEMBERS).optional().describe("who is in groups: none (when absent), hashes, or clear units, which only admins get"),
+});
+export const importQuery = z.object({
+  mode: z
+    .enum(["merge", "replace"])
+    .optional()
+    .describe(
+      "merge (when absent) adds and changes what the file names; replace also archives flags and deletes groups that it does not name",
+    ),
+  dryRun: z.enum(["true", "false"]).optional().describe("true: says what it would do and changes nothing"),
+  reuse: z.enum(["true", "false"]).optional().describe("makes flags also under keys that deleted flags had"),
+  reason: z.string().max(500).optional(),
+});
+const objection = z.object({ pointer: z.string().describe("where in the file: a JSON pointer"), message: z.string() });
+const counts = z.object({ created: z.number(), changed: z.number(), archived: z.number(), deleted: z.number() });
+export const imported = z.object({
+  dryRun: z.boolean(),
+  mode: z.enum(["merge", "replace"]),
+  changed: z.boolean(),
+  totals: z.object({ flags: counts, groups: counts, settings: counts }),
+  changes: z
+    .array(
+      z.object({
+        what: z.enum(["created", "changed", "archived", "deleted"]),
+        kind: z.enum(["flag", "group", "settings"]),
+        key: z.string(),
+        environment: z.string().nullable().describe("null for what belongs to the whole project"),
+        differences: z.array(difference),
+        members: z.object({ coming: z.number(), going: z.number() }).optional(),
+      }),
+    )
+    .describe("the first 500"),
+  refusals: z.array(objection).describe("why the file cannot be imported, the first 100; empty when it can"),
+  refused: z.number().describe("how many there are"),
+  notes: z.array(objection).describe("what in the file is not taken, the first 100"),
+  revisions: z.record(z.string(), z.number()).describe("of the environments that the caller may read, as they are now"),
 });
