@@ -18,6 +18,7 @@ import type { Author, Origin } from "./origin.ts";
 import type { Current, Outcome } from "./outcome.ts";
 import { createWriteQueue, type Lane } from "./queue.ts";
 import { recordOf } from "./record.ts";
+import { repairRows } from "./repair.ts";
 import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX, type Ring } from "./ring.ts";
 import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit, writeFacts } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
@@ -173,7 +174,17 @@ interface Opened {
 }
 
 async function createStore({ writer, db, directory, secret, highWater, now, log }: Opened, release: () => void): Promise<Store> {
-  let projects: readonly ProjectModel[] = await loadProjects(db);
+  let projects: readonly ProjectModel[] = await loadProjects(db).catch(async (error: unknown) => {
+    if (!(error instanceof StoreUnusable || error instanceof SyntaxError || error instanceof TypeError)) throw error;
+    await repairRows(writer, now(), log);
+    return loadProjects(db).catch((still: unknown) => {
+      if (!(still instanceof TypeError)) throw still;
+      throw new StoreUnusable(
+        `Rows of the database in ${directory} hold what Signalbox has not written (${still.message}), and its log does not prove what they were: put a backup of the data folder in its place. Programs go on with what they hold.`,
+        { cause: still },
+      );
+    });
+  });
   const environments = () => projects.flatMap((project) => project.environments);
   const infosOf = (of: readonly ProjectModel[]) => of.flatMap((project) => project.environments.map(({ info }) => info));
   const shownInfos = infosOf(projects.filter(({ hidden }) => !hidden));
