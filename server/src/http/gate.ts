@@ -11,6 +11,9 @@ export function refusalOf({ url = "", headers }: Pick<IncomingMessage, "url" | "
   if (url.length > URL_BYTES_MAX) {
     return problem("URL_TOO_LONG", `The address has ${url.length} bytes, the most is ${URL_BYTES_MAX}; send less in the query.`);
   }
+  // Whole addresses are for proxies. One with a name before its host would make the parser of requests throw.
+  if (!url.startsWith("/"))
+    return problem("BAD_REQUEST", `The address ${JSON.stringify(url.slice(0, 100))} does not begin with a slash; send the path alone.`);
   const encoding = headers["content-encoding"];
   if (encoding !== undefined && encoding.trim().toLowerCase() !== "identity") {
     // A few kilobytes can unpack to gigabytes: the limits of bodies would have to hold for what comes out.

@@ -92,6 +92,33 @@ describe("limits, before anything is read", () => {
   });
 });
 
+describe("a head that is none", () => {
+  it.each([
+    ["a name in the host", "GET /api/v1/setup HTTP/1.1\r\nhost: a@b\r\n"],
+    ["spaces in the host", "GET /api/v1/setup HTTP/1.1\r\nhost: a b\r\n"],
+    ["a path in the host", "GET /api/v1/setup HTTP/1.1\r\nhost: a/b?c#d\r\n"],
+    ["an empty host", "GET /api/v1/setup HTTP/1.1\r\nhost:\r\n"],
+    ["no host", "GET /api/v1/setup HTTP/1.1\r\n"],
+    ["two hosts", "GET /api/v1/setup HTTP/1.1\r\nhost: a\r\nhost: b\r\n"],
+    ["a host of control characters", "GET /api/v1/setup HTTP/1.1\r\nhost: \u0001\u0002\r\n"],
+    ["an address with a name", "GET http://a@b/api/v1/setup HTTP/1.1\r\nhost: a\r\n"],
+    ["an asterisk", "OPTIONS * HTTP/1.1\r\nhost: a\r\n"],
+    ["an authority", "CONNECT a:1 HTTP/1.1\r\nhost: a\r\n"],
+    ["an upgrade", "GET /api/v1/setup HTTP/1.1\r\nhost: a\r\nconnection: close, upgrade\r\nupgrade: websocket\r\n"],
+    ["two lengths", "POST /api/v1/session HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ncontent-length: 3\r\n"],
+    ["a length and chunks", "POST /api/v1/session HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n"],
+    ["a negative length", "POST /api/v1/session HTTP/1.1\r\nhost: a\r\ncontent-length: -2\r\n"],
+    ["a header without a name", "GET /api/v1/setup HTTP/1.1\r\nhost: a\r\n: x\r\n"],
+    ["a folded header", "GET /api/v1/setup HTTP/1.1\r\nhost: a\r\nx-a: b\r\n c\r\n"],
+    ["a method that is none", "HACK /api/v1/setup HTTP/1.1\r\nhost: a\r\n"],
+    ["another version", "GET /api/v1/setup HTTP/9.9\r\nhost: a\r\n"],
+  ])("is answered with a 4xx or not at all, or taken for what it says: %s", async (_what, head) => {
+    const answer = await raw(`${head}${head.includes("connection:") ? "" : "connection: close\r\n"}\r\n`);
+    if (answer !== "") expect(status(answer), answer).toBeLessThan(500);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+});
+
 describe("pages", () => {
   const pages: readonly [string, () => Promise<Response>][] = [
     ["the admin UI", () => fetch(`${server.url}/default/production/flags`)],
