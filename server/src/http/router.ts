@@ -157,6 +157,12 @@ function limited(bytes: number) {
 function describe(app: OpenAPIHono<ApiEnv>, cookieName: string, version: string): void {
   registerComponents(app, cookieName);
   const any = z.record(z.string(), z.unknown());
+  // Made when it is first asked for: making it takes a while, and everybody may ask.
+  let made: object | undefined;
+  const document = () => {
+    made ??= openApiDocument(app, version);
+    return made;
+  };
   app.openapi(
     apiRoute("none", {
       method: "get",
@@ -164,7 +170,7 @@ function describe(app: OpenAPIHono<ApiEnv>, cookieName: string, version: string)
       summary: "This document",
       responses: { 200: { description: "OpenAPI 3.1", content: { "application/json": { schema: any } } } },
     }),
-    (c) => c.json({ ...openApiDocument(app, version) }, 200),
+    (c) => c.json({ ...document() }, 200),
   );
   app.openapi(
     apiRoute("none", {
@@ -179,7 +185,7 @@ function describe(app: OpenAPIHono<ApiEnv>, cookieName: string, version: string)
         "content-security-policy",
         `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
       );
-      return c.html(await referencePage(openApiDocument(app, version) as ReferenceDocument, nonce), 200);
+      return c.html(await referencePage(document() as ReferenceDocument, nonce), 200);
     },
   );
   const stream = { description: "a stream", content: { "text/event-stream": { schema: z.string() } } };
