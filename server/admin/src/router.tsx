@@ -1,5 +1,6 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect } from "@tanstack/react-router";
+import { InvitationPage } from "./auth/InvitationPage.tsx";
 import { SetupPage } from "./auth/SetupPage.tsx";
 import { SignInPage } from "./auth/SignInPage.tsx";
 import { FlagListPage } from "./flags/FlagListPage.tsx";
@@ -7,7 +8,9 @@ import { FlagPage } from "./flags/FlagPage.tsx";
 import { FleetPage } from "./fleet/FleetPage.tsx";
 import { GroupListPage } from "./groups/GroupListPage.tsx";
 import { GroupPage } from "./groups/GroupPage.tsx";
-import { projectsQuery, sessionQuery, setupQuery } from "./queries.ts";
+import { AccountPage } from "./people/AccountPage.tsx";
+import { PeoplePage } from "./people/PeoplePage.tsx";
+import { type Place, projectsQuery, sessionQuery, setupQuery } from "./queries.ts";
 import { SettingsPage } from "./settings/SettingsPage.tsx";
 import { Failure } from "./shell/Failure.tsx";
 import { lastPlace } from "./shell/place.ts";
@@ -33,22 +36,48 @@ const signInRoute = createRoute({
   validateSearch: (search): { next?: string } => ({ ...text("next", search.next) }),
 });
 
+const invitationRoute = createRoute({ getParentRoute: () => rootRoute, path: "/invitation", component: InvitationPage });
+
 /** `/` leads to the environment that was looked at last, else to the first one that is not production. */
 const homeRoute = createRoute({
   getParentRoute: () => rootRoute,
   path: "/",
   beforeLoad: async ({ context: { client } }) => {
-    const session = await client.query(sessionQuery);
-    if (!session) {
-      const { needed } = await client.query(setupQuery);
-      throw redirect({ to: needed ? "/setup" : "/sign-in" });
-    }
-    const { projects } = await client.query(projectsQuery);
-    const place = lastPlace(projects);
-    if (!place) throw new Error("This server has no project.");
-    throw redirect({ to: "/$project/$environment/flags", params: place });
+    throw redirect({ to: "/$project/$environment/flags", params: await placeToShow(client) });
   },
 });
+
+/** Pages of the whole server stand in the frame of an environment, so that the way back is there. */
+const peopleOfServerRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/people",
+  beforeLoad: async ({ context: { client } }) => {
+    throw redirect({ to: "/$project/$environment/people", params: await placeToShow(client) });
+  },
+});
+const ownAccountRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/account",
+  beforeLoad: async ({ context: { client } }) => {
+    throw redirect({ to: "/$project/$environment/account", params: await placeToShow(client) });
+  },
+});
+
+async function placeToShow(client: QueryClient): Promise<Place> {
+  const session = await client.query(sessionQuery);
+  if (!session) {
+    const { needed } = await client.query(setupQuery);
+    throw redirect({ to: needed ? "/setup" : "/sign-in" });
+  }
+  const { projects } = await client.query(projectsQuery);
+  const place = lastPlace(projects);
+  if (place) return place;
+  throw new Error(
+    session.roles.length === 0
+      ? `You are signed in as ${session.user.name}, who has no role yet: ask an admin for one.`
+      : "There is no environment that you may see: ask an admin.",
+  );
+}
 
 const placeRoute = createRoute({
   getParentRoute: () => rootRoute,
@@ -100,11 +129,28 @@ const fleetRoute = createRoute({
 });
 const settingsRoute = createRoute({ getParentRoute: () => placeRoute, path: "settings", component: SettingsPage });
 
+const peopleRoute = createRoute({ getParentRoute: () => placeRoute, path: "people", component: PeoplePage });
+const accountRoute = createRoute({ getParentRoute: () => placeRoute, path: "account", component: AccountPage });
+
 const routeTree = rootRoute.addChildren([
   setupRoute,
   signInRoute,
+  invitationRoute,
   homeRoute,
-  placeRoute.addChildren([indexRoute, startRoute, flagsRoute, flagRoute, groupsRoute, groupRoute, fleetRoute, settingsRoute]),
+  peopleOfServerRoute,
+  ownAccountRoute,
+  placeRoute.addChildren([
+    indexRoute,
+    startRoute,
+    flagsRoute,
+    flagRoute,
+    groupsRoute,
+    groupRoute,
+    fleetRoute,
+    settingsRoute,
+    peopleRoute,
+    accountRoute,
+  ]),
 ]);
 
 export function createAppRouter(client: QueryClient) {

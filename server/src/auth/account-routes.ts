@@ -34,7 +34,7 @@ const takeRoute = apiRoute("grant", {
   method: "delete",
   path: "/api/v1/accounts/{account}/roles/{id}",
   summary: "Takes a role away",
-  request: { params: named.extend({ id: number }), body: optional },
+  request: { params: named.extend({ id: number }), query: schema.reasonQuery },
   responses: { 204: none },
 });
 const patchRoute = apiRoute("admin", {
@@ -48,7 +48,7 @@ const deleteRoute = apiRoute("admin", {
   method: "delete",
   path: "/api/v1/accounts/{account}",
   summary: "Deletes an account with its roles, sessions and personal tokens",
-  request: { params: named, body: optional },
+  request: { params: named, query: schema.reasonQuery },
   responses: { 204: none },
 });
 const resetRoute = apiRoute("admin", {
@@ -75,7 +75,7 @@ const revokeRoute = apiRoute("grant", {
   method: "delete",
   path: "/api/v1/invitations/{id}",
   summary: "Takes an invitation back",
-  request: { params: z.object({ id: number }), body: optional },
+  request: { params: z.object({ id: number }), query: schema.reasonQuery },
   responses: { 204: none },
 });
 const sessionsRoute = apiRoute("own", {
@@ -147,7 +147,7 @@ export function accountRoutes({ auth, store, addressOf }: AccountRoutesDeps): Op
   api.openapi(takeRoute, async (c) => {
     const { account, id } = c.req.valid("param");
     demandPerson(c.var.identity);
-    await accounts.take(c.var.identity, account, id, { ...authorOf(c), reason: c.req.valid("json")?.reason });
+    await accounts.take(c.var.identity, account, id, { ...authorOf(c), reason: c.req.valid("query").reason });
     return c.body(null, 204);
   });
   api.openapi(patchRoute, async (c) => {
@@ -159,7 +159,7 @@ export function accountRoutes({ auth, store, addressOf }: AccountRoutesDeps): Op
   });
   api.openapi(deleteRoute, async (c) => {
     demandPerson(c.var.identity);
-    const author = { ...authorOf(c), reason: c.req.valid("json")?.reason };
+    const author = { ...authorOf(c), reason: c.req.valid("query").reason };
     await accounts.remove(c.req.valid("param").account, c.var.identity.accountId, author);
     return c.body(null, 204);
   });
@@ -181,7 +181,7 @@ export function accountRoutes({ auth, store, addressOf }: AccountRoutesDeps): Op
     return c.json({ ...shownInvitation({ ...link, note, grants, by }), url: linkOf(secret) }, 201);
   });
   api.openapi(revokeRoute, async (c) => {
-    const author = { ...authorOf(c), reason: c.req.valid("json")?.reason };
+    const author = { ...authorOf(c), reason: c.req.valid("query").reason };
     await invitations.revoke(c.var.identity, c.req.valid("param").id, author);
     return c.body(null, 204);
   });

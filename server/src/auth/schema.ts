@@ -45,6 +45,7 @@ export const accountList = z.object({ accounts: z.array(account) });
 export const giveRoleBody = giveRole.extend({ reason });
 export const patchAccount = z.strictObject({ disabled: z.boolean(), reason });
 export const reasonOnly = z.strictObject({ reason });
+export const reasonQuery = z.object({ reason });
 
 const ROLES_MAX = 50;
 export const invitation = z.object({

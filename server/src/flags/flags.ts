@@ -177,11 +177,14 @@ export function createFlags({ store, usage, now = Date.now }: FlagsDeps): Flags 
       const warning = `a deleted flag had the key "${flag.key}": programs that still ask for it get this one`;
       return { ...result, flag: { ...flag, warnings: [...flag.warnings, warning] } };
     },
-    patch: (project, environment, key, patch, author) =>
-      write({ project, environment }, key, author, async (current, tx) => {
+    async patch(project, environment, key, patch, author) {
+      // Every program gets the new key, wherever it is.
+      if (patch.key !== undefined && patch.key !== key) assertEdits(projectAt(store, project).environments, author);
+      return write({ project, environment }, key, author, async (current, tx) => {
         const tombstone = patch.key === undefined ? undefined : await tombstoneOf(tx, current.project.id, patch.key);
         return patchIdentity(current, key, patch, author.ifMatch, tombstone);
-      }),
+      });
+    },
     configure(place, key, patch, author) {
       const stored = toStored(patch, newRuleId);
       return write(place, key, author, (current) => configure(current, place.environment, key, stored, author.ifMatch));

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { AccountList } from "../api-types.ts";
 import { cookieOf, NAME, PASSWORD, startTestServer, type TestServer } from "../http/test-server.ts";
 
 let server: TestServer;
@@ -154,6 +155,43 @@ describe("/kill", () => {
       /^default-src 'none'; style-src 'nonce-[^']+'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'$/,
     );
     expect([headers.get("cache-control"), headers.get("referrer-policy")]).toEqual(["no-store", "same-origin"]);
+  });
+
+  it("shows somebody only the places that they may see, and no button that would be refused", async () => {
+    const admin = await server.signIn();
+    const roles = [
+      { role: "viewer", project: "default", environment: "production" },
+      { role: "operator", project: "default", environment: "development" },
+    ];
+    const invited = (await (await server.send("POST", "/api/v1/invitations", admin, { roles })).json()) as { url: string };
+    const [, token = ""] = invited.url.split("#token=");
+    const accept = { token, name: "ben", password: PASSWORD };
+    const own = { cookie: cookieOf(await server.send("POST", "/api/v1/invitations/accept", "", accept)) };
+    const first = await (await get("/kill", own)).text();
+    // Where they may kill, although production goes before elsewhere.
+    expect(first).toMatch(/aria-current="page">development/);
+    expect(first).toContain('aria-label="Kill new-search"');
+    const production = await (await get("/kill?project=default&environment=production", own)).text();
+    expect(production).toContain("You may not kill or restore in PRODUCTION");
+    expect(production).not.toContain('aria-label="Kill');
+    const asked = await (await get(confirmPath("kill"), own)).text();
+    expect(asked).not.toContain('name="flag"');
+    const { csrf = "" } = hiddenFields(first);
+    const form = { csrf, project: "default", environment: "production", flag: "new-search", do: "kill", reason: "" };
+    const forced = await post("/kill/do", form, own);
+    expect([forced.status, await forced.text()]).toEqual([403, expect.stringContaining("needs the right to kill in default/production")]);
+    const [ben] = ((await (await server.send("GET", "/api/v1/accounts", admin)).json()) as AccountList).accounts.filter(
+      ({ name }) => name === "ben",
+    );
+    for (const { id, environment } of ben?.roles ?? []) {
+      if (environment === "production") await server.send("DELETE", `/api/v1/accounts/ben/roles/${id}`, admin);
+    }
+    const gone = await get("/kill?project=default&environment=production", own);
+    const never = await get("/kill?project=default&environment=moon", own);
+    const alert = (text: string) => /<p class="failure" role="alert">(.*?)<\/p>/.exec(text)?.[1];
+    expect([gone.status, never.status]).toEqual([404, 404]);
+    expect(alert(await gone.text())).toBe(alert(await never.text())?.replaceAll("moon", "production"));
+    expect(await (await get("/kill", own)).text()).not.toMatch(/PRODUCTION|production</);
   });
 
   it("signs out", async () => {

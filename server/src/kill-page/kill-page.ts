@@ -250,11 +250,12 @@ function parse<S extends z.ZodType>(schema: S, given: unknown): z.output<S> {
   throw problem("VALIDATION_FAILED", `The address or form has a wrong or missing field "${field}"; start again from the list.`);
 }
 
-/** Production first: this page is for incidents. The band and the confirming page name it. */
+/** Production first, where the reader may kill: this page is for incidents. The band and the confirming page name it. */
 function firstPlace(projects: ProjectList["projects"]): Place {
   const all = projects.flatMap((project) => project.environments.map((environment) => ({ project, environment })));
-  const place = all.find(({ environment }) => environment.production) ?? all[0];
-  if (!place) throw problem("ENVIRONMENT_NOT_FOUND", "There is no environment yet.");
+  const killable = all.filter(({ environment }) => environment.may.includes("kill"));
+  const place = killable.find(({ environment }) => environment.production) ?? killable[0] ?? all[0];
+  if (!place) throw problem("ENVIRONMENT_NOT_FOUND", "There is no environment that you may see: ask an admin for a role.");
   return place;
 }
 

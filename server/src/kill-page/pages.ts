@@ -92,9 +92,17 @@ export function listPage({ place, projects, search, flags, more }: ListContent):
 <label>Find a flag <input type="search" name="search" value="${search}" maxlength="100" autocapitalize="none"></label>
 <button>Find</button>
 </form>
+${lacking(place)}
 <ul class="flags">${flags.map((flag) => row(place, flag))}</ul>
 ${flags.length === 0 ? html`<p>${search ? `No flag fits "${search}".` : "There is no flag here yet."}</p>` : ""}
 ${more > 0 ? html`<p>${more} more: type a part of the key to find them.</p>` : ""}`;
+}
+
+/** Why buttons are missing. */
+function lacking({ environment }: Place): Html | "" {
+  const verbs = (["kill", "restore"] as const).filter((verb) => !environment.may.includes(verb));
+  if (verbs.length === 0) return "";
+  return html`<p role="note">You may not ${verbs.join(" or ")} in ${environmentWord(environment)}: an admin can give you a role that may.</p>`;
 }
 
 function row(place: Place, flag: FlagSummary): Html {
@@ -102,7 +110,11 @@ function row(place: Place, flag: FlagSummary): Html {
   return html`<li>
 <div class="what"><strong class="key">${flag.key}</strong> <span class="state ${flag.state.word.toLowerCase()}">${flag.state.text}</span>
 ${flag.name && flag.name !== flag.key ? html`<span class="name">${flag.name}</span>` : ""}</div>
-<a class="act ${verb}" href="${address("/kill/confirm", place, { flag: flag.key, do: verb })}" aria-label="${capital(verb)} ${flag.key}">${capital(verb)}</a>
+${
+  place.environment.may.includes(verb)
+    ? html`<a class="act ${verb}" href="${address("/kill/confirm", place, { flag: flag.key, do: verb })}" aria-label="${capital(verb)} ${flag.key}">${capital(verb)}</a>`
+    : ""
+}
 </li>`;
 }
 
@@ -110,6 +122,8 @@ export function confirmPage(given: { place: Place; flag: Flag; verb: Verb; csrf:
   const { place, flag, verb, csrf } = given;
   const back = address("/kill", place, {});
   const title = html`<h1>${capital(verb)} <span class="key">${flag.key}</span> in <span class="where ${place.environment.production ? "production" : ""}">${environmentWord(place.environment)}</span>?</h1>`;
+  if (!place.environment.may.includes(verb))
+    return html`${title}${lacking(place)}<p><a class="act" href="${back}">Back to the list</a></p>`;
   const isKilled = flag.state.word === "KILLED";
   if (isKilled === (verb === "kill")) {
     const already = isKilled ? `It is killed already${flag.killed ? `, by ${flag.killed.by}` : ""}.` : "It is not killed.";
@@ -166,7 +180,11 @@ ${
       : ""
 }
 ${waiting ? html`<p>Waiting for the rest; this page looks again by itself.</p>` : ""}
-<p class="next"><a class="act ${opposite}" href="${address("/kill/confirm", place, { flag, do: opposite })}">${capital(opposite)} ${flag}</a>
+<p class="next">${
+    place.environment.may.includes(opposite)
+      ? html`<a class="act ${opposite}" href="${address("/kill/confirm", place, { flag, do: opposite })}">${capital(opposite)} ${flag}</a>`
+      : ""
+  }
 <a class="act" href="${address("/kill", place, {})}">Back to the list</a></p>`;
 }
 

@@ -8,6 +8,7 @@ import { flagsQuery, type Place } from "../queries.ts";
 import { Failure, Loading } from "../shell/Failure.tsx";
 import { AnchorLink, ButtonLink } from "../shell/links.tsx";
 import { useEnvironment, usePlace, useTitle } from "../shell/place.ts";
+import { useMayInProject } from "../shell/rights.tsx";
 import { useShortcuts } from "../shell/shortcuts.ts";
 import { Ago } from "../time.tsx";
 import { UnknownKeys } from "../usage/UnknownKeys.tsx";
@@ -52,6 +53,7 @@ export function FlagListPage() {
 
   const wanted = useDeferredValue(search);
   const flags = list.data?.flags;
+  const mayInProject = useMayInProject();
   const found = useMemo(() => searchFlags(flags ?? [], wanted, archived), [flags, wanted, archived]);
 
   if (list.isError && !flags) return <Failure error={list.error} retry={() => void list.refetch()} />;
@@ -64,7 +66,7 @@ export function FlagListPage() {
         <Title order={1} size="h2">
           {archived ? "Archived flags" : "Flags"}
         </Title>
-        <Button leftSection={<IconPlus size={18} aria-hidden />} onClick={() => setCreating("")}>
+        <Button leftSection={<IconPlus size={18} aria-hidden />} disabled={!mayInProject("edit")} onClick={() => setCreating("")}>
           New flag
         </Button>
       </Group>

@@ -3,6 +3,7 @@ import { IconHandStop, IconPlayerPlay } from "@tabler/icons-react";
 import { type MouseEvent, useEffect, useState } from "react";
 import type { Flag, FlagSummary } from "../../../src/api-types.ts";
 import type { Place } from "../queries.ts";
+import { useMay } from "../shell/rights.tsx";
 import { useFlagActions } from "./actions.tsx";
 
 const ARMED_S = 5;
@@ -15,6 +16,7 @@ export function KillButton({ place, flag, size = "xs" }: { place: Place; flag: F
   const { kill, restore } = useFlagActions(place);
   const [arming, setArming] = useState<{ verb: "kill" | "restore"; left: number }>();
   const [busy, setBusy] = useState(false);
+  const may = useMay();
   const verb = flag.killed ? "restore" : "kill";
 
   // Armed for the other verb means: somebody else killed or restored it meanwhile, so a press would do something else.
@@ -46,6 +48,7 @@ export function KillButton({ place, flag, size = "xs" }: { place: Place; flag: F
       color={verb === "kill" ? "red.9" : "indigo"}
       leftSection={<Icon size={15} aria-hidden />}
       aria-disabled={busy}
+      disabled={!may(verb)}
       aria-label={armed ? `Confirm ${verb} (${left})` : `${word} ${flag.key}`}
       onClick={(event) => {
         if (!busy) void press(event);

@@ -7,6 +7,7 @@ import { ApiError } from "../api.ts";
 import { useTyped } from "../problems.tsx";
 import { flagQuery, type Place } from "../queries.ts";
 import { useEnvironment } from "../shell/place.ts";
+import { useMay, useMayInProject } from "../shell/rights.tsx";
 import { announceChange, sayProblem } from "../undo.tsx";
 import { takeFlag, useFlagActions } from "./actions.tsx";
 import { describeChanges, type GroupName } from "./changes.ts";
@@ -32,8 +33,13 @@ export function StagingBar({ place, flag, handle, groupName, onRefused }: Stagin
   const lines = describeChanges(draft.base, draft.edits, groupName);
   const direction = directionOf(draft.base, next);
   const typed = useTyped();
-  const problem = typed ?? firstIncomplete(next.rules, draft.base.rules);
   const { environment } = useEnvironment();
+  const may = useMay();
+  const mayInProject = useMayInProject();
+  const { identity, configuration } = splitEdits(draft.edits);
+  const isAllowed =
+    (Object.keys(identity).length === 0 || mayInProject("edit")) && (Object.keys(configuration).length === 0 || may("edit"));
+  const problem = isAllowed ? (typed ?? firstIncomplete(next.rules, draft.base.rules)) : "you may try this out, but not save it";
   const [reviewing, setReviewing] = useState(false);
   const { busy, save } = useSave(
     place,

@@ -7,6 +7,7 @@ import { groupsQuery } from "../queries.ts";
 import { Failure, Loading } from "../shell/Failure.tsx";
 import { AnchorLink } from "../shell/links.tsx";
 import { useEnvironment, usePlace, useTitle } from "../shell/place.ts";
+import { useMay } from "../shell/rights.tsx";
 import { KIND_WORDS } from "./kinds.ts";
 import { NewGroupDialog } from "./NewGroupDialog.tsx";
 
@@ -15,6 +16,7 @@ export function GroupListPage() {
   const { environment } = useEnvironment();
   const navigate = useNavigate();
   const list = useQuery(groupsQuery(place));
+  const may = useMay();
   const [creating, setCreating] = useState(false);
   useTitle("Groups", environment?.name);
 
@@ -27,7 +29,7 @@ export function GroupListPage() {
         <Title order={1} size="h2">
           Groups
         </Title>
-        <Button leftSection={<IconPlus size={18} aria-hidden />} onClick={() => setCreating(true)}>
+        <Button leftSection={<IconPlus size={18} aria-hidden />} disabled={!may("edit")} onClick={() => setCreating(true)}>
           New group
         </Button>
       </Group>

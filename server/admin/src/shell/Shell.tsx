@@ -38,6 +38,7 @@ import { Logo } from "./Logo.tsx";
 import { AnchorLink } from "./links.tsx";
 import { useOthersChanges } from "./others.ts";
 import { useEnvironment, usePlace, useRemembered } from "./place.ts";
+import { RightsNote } from "./rights.tsx";
 import { setShortcuts, shortcutsOn, useShortcuts } from "./shortcuts.ts";
 
 /** How long the live connection may be gone before the page says so: a reconnect is not worth a banner. */
@@ -116,6 +117,11 @@ export function Shell() {
               <Link to="/$project/$environment/settings" params={place}>
                 Settings
               </Link>
+              {session.data?.mayGrant && (
+                <Link to="/$project/$environment/people" params={place}>
+                  People
+                </Link>
+              )}
               <Link to="/$project/$environment/start" params={place}>
                 Start
               </Link>
@@ -124,6 +130,7 @@ export function Shell() {
         </Container>
       </header>
       <LiveBanner />
+      <RightsNote />
       <Container size="lg" component="main" id="page" ref={page} tabIndex={-1} pt="lg" pb={120} style={{ outline: "none" }}>
         <Outlet />
       </Container>
@@ -219,6 +226,8 @@ function SchemeMenu() {
 }
 
 function AccountMenu({ onHelp }: { onHelp: () => void }) {
+  const place = usePlace();
+  const navigate = useNavigate();
   const { data: session } = useQuery(sessionQuery);
   const client = useQueryClient();
   async function signOut() {
@@ -239,6 +248,12 @@ function AccountMenu({ onHelp }: { onHelp: () => void }) {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{session?.user.name}</Menu.Label>
+        <Menu.Item
+          leftSection={<IconUser size={16} aria-hidden />}
+          onClick={() => void navigate({ to: "/$project/$environment/account", params: place })}
+        >
+          Your account
+        </Menu.Item>
         <Menu.Item leftSection={<IconKeyboard size={16} aria-hidden />} onClick={onHelp}>
           Keyboard shortcuts
         </Menu.Item>
