@@ -103,6 +103,8 @@ describe.skipIf(noSmallDisk !== "")("a full disk", () => {
       detail: expect.stringMatching(/disk of the data folder is full.*only kills/),
     });
 
+    const ready = await fetch(`${world.server.url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([200, { status: "ready", writes: expect.stringMatching(/disk .* is full/) }]);
     expect(flags.isOn("a")).toBe(true);
     await world.kill("a");
     await until("the kill arrives", () => !flags.isOn("a"));
@@ -114,6 +116,7 @@ describe.skipIf(noSmallDisk !== "")("a full disk", () => {
     expect(late.flags.isOn("a")).toBe(false);
 
     disk.free();
+    await until("it is ready for writes", async () => (await (await fetch(`${world.server.url}/readyz`)).text()) === '{"status":"ready"}');
     await world.restore("a");
     await world.flag("d");
     await until("changes arrive as before", () => flags.isOn("a") && flags.isOn("d"));

@@ -227,6 +227,11 @@ describe("every answer", () => {
     expect(lines).toEqual([]);
   });
 
+  it("says when it is ready", async () => {
+    const answer = await fetch(`http://127.0.0.1:${server.port}/readyz`);
+    expect([answer.status, await answer.json()]).toEqual([200, { status: "ready" }]);
+  });
+
   it("is strict with browsers", async () => {
     const { headers } = await fetch(`http://127.0.0.1:${server.port}/healthz`);
     expect(Object.fromEntries(headers)).toMatchObject({

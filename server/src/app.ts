@@ -122,6 +122,7 @@ async function wire({ store, url, port, settings, log, version, descriptors }: W
     descriptors,
     eventLoop,
   });
+  let stopping = false;
   const address = { host: ownHost(settings.host), port };
   const heartbeat = settings.heartbeat ? startHeartbeat({ store, delivery, log, address }) : noHeartbeat;
   metrics.follow({ delivery, eventLoop, descriptors, heartbeat, readDatabase: () => queryRows(store.db, sql`select 1`) });
@@ -138,6 +139,7 @@ async function wire({ store, url, port, settings, log, version, descriptors }: W
     publicUrl: url,
     sdkDirectory: sdkFolder(),
     clientAddress,
+    isStopping: () => stopping,
   });
   const respond = getRequestListener(router.fetch);
   return {
@@ -149,6 +151,7 @@ async function wire({ store, url, port, settings, log, version, descriptors }: W
       else if (!streams(req, res)) void respond(req, res);
     },
     async close() {
+      stopping = true;
       await heartbeat.close();
       await streams.close();
       await usage.close();

@@ -55,6 +55,8 @@ export interface RouterDeps {
   readonly publicUrl: string;
   readonly sdkDirectory: string;
   readonly clientAddress: ClientAddress;
+  /** Whether the server lets go of its programs. */
+  readonly isStopping: () => boolean;
 }
 
 const BODY_BYTES_MAX = 1024 * 1024;
@@ -91,6 +93,12 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   );
 
   app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.get("/readyz", (c) => {
+    if (deps.isStopping()) return c.json({ status: "stopping" }, 503);
+    const refused = store.trouble();
+    // Flags are served and streams go on all the same: a balancer that took the node out would make one trouble two.
+    return c.json({ status: "ready", ...(refused !== undefined && { writes: refused }) });
+  });
   app.route("/", metricsRoute({ metrics: deps.metrics, auth, token: deps.metricsToken }));
 
   app.use("/api/v1/*", async (c, next) => {

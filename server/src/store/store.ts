@@ -89,6 +89,8 @@ export interface Store {
   settings(environmentId: number): EnvironmentSettings;
   /** The secrets that a signed context of this environment may be signed with now, newest first: one or two. */
   signingSecrets(environmentId: number): readonly SigningSecret[];
+  /** Why writes are refused at the moment, kills perhaps excepted; undefined when they are taken. */
+  trouble(): string | undefined;
   /** Lets what waits finish, then closes the file and lifts the lock. */
   close(): Promise<void>;
 }
@@ -380,6 +382,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     sdkKeys,
     settings: (environmentId) => environmentById(environmentId).settings,
     signingSecrets: (environmentId) => liveSigningSecrets(secret, environmentById(environmentId)),
+    trouble: () => guard.trouble(),
     async close() {
       await sdkKeys.close();
       await queue.close();

@@ -14,6 +14,8 @@ export interface WriteGuard {
    * - the lock of another process: SQLITE_BUSY goes on to the queue, which tries again
    */
   run<T>(job: () => Promise<T>, urgent: boolean): Promise<T>;
+  /** Why the next write that is no kill will most likely be refused; undefined when nothing is known to be wrong. */
+  trouble(): string | undefined;
   close(): void;
 }
 
@@ -55,6 +57,7 @@ export function createWriteGuard(directory: string, log?: Pick<Log, "warn">): Wr
         throw codeOf(error) === "SQLITE_FULL" ? fullProblem(error) : (broken ?? databaseProblem(error) ?? error);
       }
     },
+    trouble: () => broken?.message ?? (isFull && !restored(ballast) ? fullProblem().message : undefined),
     close() {
       clearTimeout(timer);
     },
