@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { readAudit } from "../history/audit-log.ts";
 import type { Identity } from "../http/route.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import { openStore, type Store } from "../store/store.ts";
@@ -51,7 +52,8 @@ async function somebody(name: string, grants: Parameters<typeof invite>[2]) {
   const { secret } = await invite(ana, "ana", grants);
   return auth.acceptInvitation(secret, name, PASSWORD, FROM);
 }
-const words = async () => (await store.db.select().from(tables.audit)).map(({ action, by, target }) => `${action} ${target} by ${by}`);
+const words = async () =>
+  (await readAudit(store.db, {}, { limit: 1_000 })).reverse().map(({ action, by, target }) => `${action} ${target} by ${by}`);
 
 describe("an invitation", () => {
   it("makes an account with its roles, once", async () => {

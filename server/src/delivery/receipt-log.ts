@@ -33,7 +33,7 @@ export interface ReceiptLog {
 }
 
 export function createReceiptLog({ store, clock, log }: { store: Pick<Store, "db" | "transaction">; clock: Clock; log: Log }): ReceiptLog {
-  const { receipt: table } = tables;
+  const { changeSet, receipt: table } = tables;
   const waiting = new Map<string, ReceiptRow>();
   let stopTimer: (() => void) | undefined;
 
@@ -53,7 +53,8 @@ export function createReceiptLog({ store, clock, log }: { store: Pick<Store, "db
         const newest = new Map<number, number>();
         for (const [, { read, ...row }] of rows) {
           newest.set(row.environmentId, Math.max(row.revision, newest.get(row.environmentId) ?? 0));
-          const body = bounded(read());
+          // Whose change it was is in the change log, where a name can be erased.
+          const body = { ...bounded(read()), by: "" };
           await tx
             .insert(table)
             .values({ ...row, body })
@@ -80,11 +81,12 @@ export function createReceiptLog({ store, clock, log }: { store: Pick<Store, "db
   return {
     async find(environmentId, revision) {
       const [row] = await store.db
-        .select({ body: table.body })
+        .select({ body: table.body, by: changeSet.by })
         .from(table)
+        .leftJoin(changeSet, and(eq(changeSet.environmentId, table.environmentId), eq(changeSet.revision, table.revision)))
         .where(and(eq(table.environmentId, environmentId), eq(table.revision, revision)));
       const read = receiptShape.safeParse(row?.body);
-      return read.success ? { ...read.data, open: false } : undefined;
+      return read.success ? { ...read.data, by: row?.by ?? read.data.by, open: false } : undefined;
     },
     put(row) {
       waiting.set(`${row.environmentId}:${row.revision}`, row);

@@ -262,7 +262,9 @@ function adoptions(project: ProjectModel, was: string | undefined, key: string):
     const byColon = childrenOf(environment, key).filter((child) => {
       const mode = environment.flags.get(child)?.body.mode;
       // A new flag is off, so only those that may be on notice it.
-      return child !== was && (was !== undefined || mode === "on" || mode === "targeted");
+      // One that follows it by an old key, which it gets back, has it as its parent already.
+      const isNew = was === undefined || existingColonParent(environment, child) !== was;
+      return child !== was && isNew && (was !== undefined || mode === "on" || mode === "targeted");
     });
     for (const child of new Set([...named, ...byColon])) {
       const message = `"${key}" would become the parent of "${child}" and could turn it off in ${environment.info.key}; opt "${child}" out of its parent first, or choose another key`;

@@ -23,6 +23,7 @@ import { createMembers } from "../groups/members.ts";
 import { groupRoutes } from "../groups/routes.ts";
 import type { Heartbeat } from "../heartbeat/heartbeat.ts";
 import { heartbeatRoutes } from "../heartbeat/heartbeat-routes.ts";
+import { auditRoutes } from "../history/audit-routes.ts";
 import { createHistory } from "../history/history.ts";
 import { historyRoutes } from "../history/routes.ts";
 import { killPage } from "../kill-page/kill-page.ts";
@@ -130,6 +131,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", sdkKeyRoutes({ store, delivery, publicUrl }));
   app.route("/", settingsRoutes({ store }));
   app.route("/", flagRoutes({ store, usage }));
+  app.route("/", auditRoutes({ store }));
   app.route("/", historyRoutes({ history: createHistory({ store }) }));
   app.route("/", usageRoutes({ store, usage }));
   app.route("/", groupRoutes({ store, members, lists: createLists(store) }));

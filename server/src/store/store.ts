@@ -5,10 +5,11 @@ import type { Commit, Feed } from "../delivery/feed.ts";
 import type { Log } from "../log.ts";
 import type { Turn } from "../turns.ts";
 import { createActors } from "./actors.ts";
-import { type AuditRow, appendAudit } from "./audit.ts";
+import { type AuditRow, appendAudit, noteAuditHead, readHead } from "./audit.ts";
 import { needsCheckpoint, openChangeLog } from "./change-log.ts";
 import { queryRows } from "./database.ts";
 import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
+import { eraseNames } from "./erase-names.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
 import { environmentName, type HighWater, openHighWater, raiseGenerations } from "./high-water.ts";
 import { claimKey, isDone } from "./idempotency.ts";
@@ -84,6 +85,8 @@ export interface Store {
    */
   transaction<T>(run: (tx: Tx) => T | Promise<T>, urgent?: boolean): Promise<T>;
   audit(tx: Tx, row: AuditRow): Promise<unknown>;
+  /** Erases the name of somebody who has no account any more, and those of their tokens. Returns how many there were. */
+  eraseName(name: string, author: Author): Promise<number>;
   readonly sdkKeys: SdkKeys;
   /** Of an environment, as committed. */
   settings(environmentId: number): EnvironmentSettings;
@@ -284,7 +287,8 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
         const kill = action === "flag.kill";
         if (!project.hidden) {
           for (const row of decided.each ?? [{ target, before, after }]) {
-            const id = await appendAudit(tx, { ...event, ...originOf(request), projectId: project.id, revision, ...row });
+            const told = { ...event, ...originOf(request), projectId: project.id, revision, ...row };
+            const id = await appendAudit(tx, await actors.inAudit(tx, told));
             writeId ??= id;
           }
         }
@@ -313,6 +317,19 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     const storedMs = performance.now() - startedAt;
     publish(commits.map((commit) => ({ ...commit, storedMs })));
     return { outcome, project: after };
+  }
+
+  async function eraseNow(name: string, author: Author): Promise<number> {
+    const at = now();
+    const erased = await transact(async (tx) => {
+      const row = { ...originOf(author), at, by: author.by, action: "person.erase", target: name, reason: author.reason };
+      await appendAudit(tx, await actors.inAudit(tx, row));
+      return eraseNames(tx, actors, name, at);
+    });
+    actors.forget();
+    projects = await loadProjects(db);
+    for (const environment of environments()) rings.set(environment.info.id, await loadRing(db, environment));
+    return erased;
   }
 
   /** Nobody is told: connections stand at a position of the old generation, and take the whole state with the next frame or ping. */
@@ -350,6 +367,8 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     }
   }
 
+  if (!(await readHead(db))) await transact(noteAuditHead);
+
   const write: Store["write"] = (request, decide) => {
     const startedAt = performance.now();
     return queue.run((turn) => guard.run(() => writeNow(request, decide, startedAt, turn), request.lane === "kill"), request.lane);
@@ -378,8 +397,9 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     hiddenProject: (key) => projects.find((each) => each.key === key && each.hidden),
     write,
     transaction,
-    audit: (tx, row) => appendAudit(tx, { ...row, at: row.at ?? now() }),
+    audit: async (tx, row) => appendAudit(tx, await actors.inAudit(tx, { ...row, at: row.at ?? now() })),
     sdkKeys,
+    eraseName: (name, author) => queue.run(() => guard.run(() => eraseNow(name, author), false)),
     settings: (environmentId) => environmentById(environmentId).settings,
     signingSecrets: (environmentId) => liveSigningSecrets(secret, environmentById(environmentId)),
     trouble: () => guard.trouble(),
@@ -395,7 +415,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
 
 const UNCHANGED: Outcome = { kind: "unchanged" };
 
-function originOf({ token, address, requestId }: WriteRequest): Origin {
+function originOf({ token, address, requestId }: Author): Origin {
   return { token, address, requestId };
 }
 
