@@ -15,6 +15,8 @@ export interface Named {
 export interface Access {
   /** False also for what does not exist. */
   may(action: Action, at: Named): boolean;
+  /** Whether the caller may do this with the project as a whole and in each of its environments. */
+  mayEverywhereIn(action: Action, project: string): boolean;
   /** Throws PROJECT_NOT_FOUND or ENVIRONMENT_NOT_FOUND for what is not there or may not be read, else FORBIDDEN. */
   demand(action: Action, at: Named): void;
   /** Throws as `demand` does for what is not there or of which nothing may be read. */
@@ -93,6 +95,11 @@ export function accessOf(holder: Holder & { readonly name: string }, store: Pick
     may(action, at) {
       const found = find(at);
       return !(found instanceof Error) && allowed(action, found, at.flag);
+    },
+    mayEverywhereIn(action, key) {
+      const project = store.projects().find((each) => each.key === key);
+      if (!project || !may(holder, action, wholeOf(project))) return false;
+      return project.environments.every(({ info }) => may(holder, action, placeOf(info)));
     },
     demand(action, at) {
       const found = demandSight(at);

@@ -85,7 +85,9 @@ export function historyRoutes({ history }: { readonly history: History }): OpenA
   });
   api.openapi(changeRoute, async (c) => {
     const { revision, ...place } = c.req.valid("param");
-    return c.json(await history.change(place, revision), 200);
+    const change = await history.change(place, revision);
+    const mayRead = (environment: string) => c.var.access.may("read", { project: place.project, environment });
+    return c.json({ ...change, alsoIn: change.alsoIn.filter(({ environment }) => mayRead(environment)) }, 200);
   });
   api.openapi(diffRoute, async (c) => {
     const { from, to } = c.req.valid("query");
@@ -111,7 +113,8 @@ export function historyRoutes({ history }: { readonly history: History }): OpenA
     const author = { ...authorOf(c), reason };
     if (change !== undefined && to === undefined) {
       const { access } = c.var;
-      const rights = { project: access.may("edit", { project: place.project }), settings: access.may("admin", place) };
+      // Taking back what a flag is, or was, changes it in every environment.
+      const rights = { project: access.mayEverywhereIn("edit", place.project), settings: access.may("admin", place) };
       return c.json(await history.revertChange(place, change, author, rights, { dryRun }), 200);
     }
     if (change !== undefined || to === undefined) {
