@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Flag, FlagList, FlagWritten, Group, GroupWritten, MemberList, Problem, ProjectList } from "../api-types.ts";
-import { environmentRoutes } from "../environments/routes.ts";
+
 import { createLists } from "../groups/lists.ts";
 import { createMembers } from "../groups/members.ts";
 import { groupRoutes } from "../groups/routes.ts";
 import type { ApiEnv } from "../http/route.ts";
 import { callerWith } from "../http/test-caller.ts";
+import { projectRoutes } from "../projects/routes.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { NO_USAGE } from "../store/test-project.ts";
 import { flagRoutes } from "./routes.ts";
@@ -32,7 +33,7 @@ beforeAll(async () => {
   const usage = { ...NO_USAGE, seen: (_: number, key: string) => (key === "seen" ? seen : null) };
   app.route("/", flagRoutes({ store, usage }));
   app.route("/", groupRoutes({ store, members: createMembers(store), lists: createLists(store) }));
-  app.route("/", environmentRoutes());
+  app.route("/", projectRoutes({ store }));
 });
 afterAll(async () => {
   await store.close();

@@ -15,7 +15,7 @@ import type { EffectAnswer, Explanation } from "../api-types.ts";
 import { environmentIn, flagIn, problemOf, projectAt } from "../environments/located.ts";
 import { sameJson } from "../store/fingerprint.ts";
 import { type EnvironmentModel, type FlagRecord, findFlag, type ProjectModel } from "../store/model.ts";
-import type { Current, Outcome } from "../store/outcome.ts";
+import { type Current, NO_IDS, type Outcome } from "../store/outcome.ts";
 import { serverFlag } from "../store/project.ts";
 import { refuseTooLarge, type Store } from "../store/store.ts";
 import { type ConfigurationPatch, toStored } from "./convert.ts";
@@ -63,7 +63,7 @@ export function createWhatIf({ store, usage, now, newRuleId }: WhatIfDeps): What
 
   /** The environment as a decision would leave it; throws what the decision refuses. */
   function decided(project: ProjectModel, environment: EnvironmentModel, decide: (current: Current) => Outcome): EnvironmentModel {
-    const current: Current = { project, now: now(), by: "", newIds: { flag: 0, group: 0 } };
+    const current: Current = { project, now: now(), by: "", newIds: NO_IDS };
     const outcome = refuseTooLarge(project, decide(current));
     if (outcome.kind === "missing" || outcome.kind === "invalid") throw problemOf(outcome);
     const after = outcome.kind === "changed" ? outcome.applied.project : project;

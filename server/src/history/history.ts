@@ -12,7 +12,7 @@ import { type NameOf, readNames } from "../store/actors.ts";
 import { sameJson } from "../store/fingerprint.ts";
 import { type EnvironmentModel, type FlagRecord, findFlag, type Member, type ProjectModel } from "../store/model.ts";
 import type { Author } from "../store/origin.ts";
-import type { Current, Outcome } from "../store/outcome.ts";
+import { type Current, NO_IDS, type Outcome } from "../store/outcome.ts";
 import { serverFlag } from "../store/project.ts";
 import { type ChangeItem, type ChangeRecord, firstOf, imageOf, itemsOf, recordOf, renamed } from "../store/record.ts";
 import type { Tx } from "../store/rows.ts";
@@ -246,7 +246,7 @@ export function createHistory({ store, now = Date.now }: { readonly store: Store
     };
     let after = environment;
     if (dryRun) {
-      const outcome = refuseTooLarge(project, await deciding({ project, now: now(), by: author.by, newIds: { flag: 0, group: 0 } }));
+      const outcome = refuseTooLarge(project, await deciding({ project, now: now(), by: author.by, newIds: NO_IDS }));
       throwRefusal(outcome, environment);
       if (outcome.kind === "changed") after = environmentIn(outcome.applied.project, place.environment);
     } else {

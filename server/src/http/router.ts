@@ -30,6 +30,7 @@ import { killPage } from "../kill-page/kill-page.ts";
 import type { Log } from "../log.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import { metricsRoute } from "../metrics/metrics-route.ts";
+import { projectRoutes } from "../projects/routes.ts";
 import { sdkKeyRoutes } from "../sdk-keys/routes.ts";
 import type { Store } from "../store/store.ts";
 import { transferRoutes } from "../transfer/routes.ts";
@@ -127,7 +128,8 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", authRoutes({ auth, store, version, sqlite: store.driver, addressOf }));
   app.route("/", tokenRoutes({ auth, store }));
   app.route("/", accountRoutes({ auth, store, addressOf }));
-  app.route("/", environmentRoutes());
+  app.route("/", projectRoutes({ store }));
+  app.route("/", environmentRoutes({ store }));
   app.route("/", sdkKeyRoutes({ store, delivery, publicUrl }));
   app.route("/", settingsRoutes({ store }));
   app.route("/", flagRoutes({ store, usage }));

@@ -63,6 +63,8 @@ export function define(c: typeof columns) {
     createdAt: c.time("created_at").notNull().default(0),
     /** Signalbox's own, for the heartbeat switch: no list shows it, and its change log is cut short. */
     hidden: c.bool("hidden").notNull().default(false),
+    /** A deleted project keeps its rows for the audit; nothing serves or lists it. */
+    deletedAt: c.time("deleted_at"),
   });
 
   const ofProject = () =>

@@ -39,9 +39,16 @@ export type Edit =
       readonly at: number;
       readonly by: string;
     }
-  | { readonly kind: "group"; readonly environmentId: number; readonly group: GroupRecord }
+  /** `membersOf`: a group of another environment whose clear units it gets, with the list that comes of them. */
+  | { readonly kind: "group"; readonly environmentId: number; readonly group: GroupRecord; readonly membersOf?: number }
   | { readonly kind: "group-gone"; readonly environmentId: number; readonly group: GroupRecord }
   | { readonly kind: "settings"; readonly environmentId: number; readonly settings: EnvironmentSettings }
+  /** `made` is there for a new one, which then is empty: what it holds follows as edits of its own. */
+  | { readonly kind: "environment"; readonly environmentId: number; readonly row: EnvironmentRow; readonly made?: MadeEnvironment }
+  | { readonly kind: "environment-gone"; readonly environmentId: number; readonly key: string; readonly at: number }
+  | { readonly kind: "project"; readonly project: ProjectRow }
+  /** Its environments go with edits of their own. */
+  | { readonly kind: "project-gone"; readonly key: string; readonly at: number }
   /** `group` holds the list as it is afterwards; `added` and `removed` are the hashes that came and went, `tags` all their `unitTag`s. */
   | {
       readonly kind: "members";
@@ -54,8 +61,27 @@ export type Edit =
       readonly tags: readonly number[];
     };
 
+/** What people set for an environment as such. */
+export interface EnvironmentRow {
+  readonly key: string;
+  readonly name: string;
+  readonly production: boolean;
+  readonly color: string;
+  readonly position: number;
+  readonly version: number;
+}
+
+export interface MadeEnvironment {
+  readonly generation: number;
+  readonly settings: EnvironmentSettings;
+}
+
+export type ProjectRow = Pick<ProjectModel, "key" | "name" | "description" | "version" | "createdAt">;
+
 export interface Applied {
   readonly project: ProjectModel;
+  /** Those that are deleted, as they were last: nobody is told of a change in them. */
+  readonly gone: readonly EnvironmentModel[];
   /** What each projection of each environment that was written sees of it. Its revision is one higher, even if nobody sees a change. */
   readonly changes: ReadonlyMap<number, Readonly<Record<Projection, ProjectedChange>>>;
   /** What it does to the rows of facts, by environment; only those where it does something. */
@@ -89,21 +115,64 @@ function* applying(project: ProjectModel, edits: readonly Edit[]): Generator<und
   const changes = new Map<number, Record<Projection, ProjectedChange>>();
   const facts = new Map<number, FactRows>();
   const environments: EnvironmentModel[] = [];
-  for (const environment of project.environments) {
-    const own = edits.filter((edit) => !("environmentId" in edit) || edit.environmentId === environment.info.id);
+  const gone: EnvironmentModel[] = [];
+  const row = edits.find((edit) => edit.kind === "project")?.project;
+  for (const environment of [...project.environments, ...newEnvironments(project, row, edits)]) {
+    const { id } = environment.info;
+    const own = edits.filter((edit) => reaches(edit, id));
     if (own.length === 0) environments.push(environment);
     else {
       const after = yield* applyTo(environment, own);
-      changes.set(environment.info.id, after.changes);
-      if (after.facts.added.length > 0) facts.set(environment.info.id, after.facts);
-      environments.push(after.environment);
+      changes.set(id, after.changes);
+      if (after.facts.added.length > 0) facts.set(id, after.facts);
+      const isGone = own.some(({ kind }) => kind === "environment-gone");
+      (isGone ? gone : environments).push(after.environment);
     }
   }
-  return { project: { ...project, environments }, changes, facts };
+  return { project: { ...project, ...row, environments }, gone, changes, facts };
+}
+
+/** What a flag is called belongs to all environments, what a project is called to none. */
+function reaches(edit: Edit, environmentId: number): boolean {
+  switch (edit.kind) {
+    case "identity":
+    case "flag-gone":
+      return true;
+    case "project":
+    case "project-gone":
+      return false;
+    default:
+      return edit.environmentId === environmentId;
+  }
+}
+
+/** Empty, at revision 0: the edits make their first revision. */
+function newEnvironments(project: ProjectModel, row: ProjectRow | undefined, edits: readonly Edit[]): EnvironmentModel[] {
+  return edits.flatMap((edit) => {
+    if (edit.kind !== "environment" || !edit.made) return [];
+    const { key, name, production, ...shown } = edit.row;
+    const { generation, settings } = edit.made;
+    const state: ProjectedState = { generation, revision: 0, digest: ZERO64, factsAt: 0, entries: new Map() };
+    const info = { id: edit.environmentId, key, name, production, projectId: project.id, projectKey: row?.key ?? project.key };
+    return {
+      info,
+      ...shown,
+      settings,
+      generation,
+      revision: 0,
+      flags: new Map(),
+      groups: new Map(),
+      states: { server: state, browser: state },
+      factsAt: 0,
+      factNumbers: new Map(),
+      flagFacts: new Map(),
+      bytes: { server: 0, browser: 0 },
+    };
+  });
 }
 
 function* applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
-  let { settings } = before;
+  let { settings, info, color, position: place, version } = before;
   const flags = new Map(before.flags);
   const groups = new Map(before.groups);
   const touched = new Set<EntryId>();
@@ -145,6 +214,16 @@ function* applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
           for (const flag of flags.values()) touchFlag(touched, flag);
         settings = edit.settings;
         break;
+      case "environment": {
+        const { name, production } = edit.row;
+        info = { ...info, name, production };
+        ({ color, position: place, version } = edit.row);
+        break;
+      }
+      case "environment-gone":
+      case "project":
+      case "project-gone":
+        break;
       case "members":
         groups.set(edit.group.key, edit.group);
         lists.push(edit.group.key, edit.added, edit.removed);
@@ -178,6 +257,10 @@ function* applyTo(before: EnvironmentModel, edits: readonly Edit[]) {
   const forgotten = view.facts.forget(flagFacts.all);
   const environment: EnvironmentModel = {
     ...before,
+    info,
+    color,
+    position: place,
+    version,
     settings,
     factsAt,
     factNumbers: view.facts.numbers,

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isNewer, type Position } from "@signalbox/core";
-import { eq } from "drizzle-orm";
+import { eq, isNull } from "drizzle-orm";
 import { z } from "zod";
 import type { Log } from "../log.ts";
 import { appendAudit } from "./audit.ts";
@@ -79,7 +79,12 @@ function readMarks(file: string, log: Pick<Log, "warn"> | undefined): [string, P
 export async function raiseGenerations(tx: Tx, marks: Marks, now: number, always = false): Promise<string[]> {
   const raised: string[] = [];
   const { environment, project } = tables;
-  const heads = await tx.select().from(environment).innerJoin(project, eq(project.id, environment.projectId)).orderBy(environment.id);
+  const heads = await tx
+    .select()
+    .from(environment)
+    .innerJoin(project, eq(project.id, environment.projectId))
+    .where(isNull(environment.deletedAt))
+    .orderBy(environment.id);
   for (const { environment: head, project: owner } of heads) {
     const name = environmentName(owner.key, head.key);
     const mark = marks.get(name);

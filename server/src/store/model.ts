@@ -86,7 +86,10 @@ export interface EnvironmentModel {
   readonly info: EnvironmentInfo;
   readonly settings: EnvironmentSettings;
   readonly color: string;
+  /** Its place in the order in which people see them. */
   readonly position: number;
+  /** Of key, name, color, position and production; an ETag. */
+  readonly version: number;
   readonly generation: number;
   readonly revision: number;
   readonly flags: ReadonlyMap<string, FlagRecord>;
@@ -108,6 +111,10 @@ export interface ProjectModel {
   readonly hidden?: boolean;
   readonly key: string;
   readonly name: string;
+  readonly description: string;
+  /** Of name and description; an ETag. */
+  readonly version: number;
+  readonly createdAt: number;
   /** In the order in which their head rows are locked: by id. */
   readonly environments: readonly EnvironmentModel[];
 }

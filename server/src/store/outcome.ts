@@ -8,9 +8,19 @@ export interface Current {
   readonly project: ProjectModel;
   readonly now: number;
   readonly by: string;
-  /** The ids that a new flag or group gets. */
-  readonly newIds: { readonly flag: number; readonly group: number };
+  /** The ids that new ones get. */
+  readonly newIds: NewIds;
 }
+
+export interface NewIds {
+  readonly flag: number;
+  readonly group: number;
+  readonly environment: number;
+  readonly project: number;
+}
+
+/** For decisions of which nothing is written. */
+export const NO_IDS: NewIds = { flag: 0, group: 0, environment: 0, project: 0 };
 
 /**
  * What a decision came to. Decisions are pure and synchronous, `(current) => Outcome`; the store runs them inside its

@@ -60,11 +60,22 @@ export function recordOf(before: EnvironmentModel, after: EnvironmentModel, edit
         flags.add(edit.identity.key);
         break;
       case "group":
+        groups.add(edit.group.key);
+        if (edit.membersOf !== undefined) lists.push(String(edit.group.id), edit.group.list, []);
+        break;
       case "group-gone":
         groups.add(edit.group.key);
         break;
       case "settings":
         settings = after.settings;
+        break;
+      case "environment":
+        // A new one may begin with the settings of another.
+        if (edit.made) settings = after.settings;
+        break;
+      case "environment-gone":
+      case "project":
+      case "project-gone":
         break;
       case "members":
         groups.add(edit.group.key);

@@ -1,5 +1,5 @@
-import { type Projection, sipHash } from "@signalbox/core";
-import { and, asc, desc, eq, getTableColumns, inArray, lt } from "drizzle-orm";
+import { type Projection, sipHash, ZERO64 } from "@signalbox/core";
+import { and, asc, desc, eq, getTableColumns, inArray, isNull, lt } from "drizzle-orm";
 import type { Commit, EnvironmentInfo, ProjectedState } from "../delivery/feed.ts";
 import type { Turn } from "../turns.ts";
 import { type Database, insertMany, type Tx } from "./database.ts";
@@ -16,16 +16,20 @@ export class StoreUnusable extends Error {}
 /** Reads every row of every project, rebuilds both projections and compares them with the digests of the head rows. */
 export async function loadProjects(db: Database): Promise<ProjectModel[]> {
   const projects: ProjectModel[] = [];
-  for (const row of await db.select().from(tables.project).orderBy(asc(tables.project.id))) projects.push(await loadProject(db, row));
+  const rows = await db.select().from(tables.project).where(isNull(tables.project.deletedAt)).orderBy(asc(tables.project.id));
+  for (const row of rows) projects.push(await loadProject(db, row));
   return projects;
 }
 
-async function loadProject(db: Database, { id, key, name, hidden }: typeof tables.project.$inferSelect): Promise<ProjectModel> {
+async function loadProject(
+  db: Database,
+  { id, key, name, description, version, createdAt, hidden }: typeof tables.project.$inferSelect,
+): Promise<ProjectModel> {
   const environments = (await readEnvironments(db, { id, key })).map(({ model, head }) => {
     for (const projection of ["server", "browser"] as const) compareDigest(model, projection, head);
     return model;
   });
-  return { id, key, name, environments, ...(hidden && { hidden }) };
+  return { id, key, name, description, version, createdAt, environments, ...(hidden && { hidden }) };
 }
 
 export type Head = typeof tables.environment.$inferSelect;
@@ -43,7 +47,7 @@ export async function readEnvironments(db: Database, project: { readonly id: num
   const heads = await db
     .select()
     .from(tables.environment)
-    .where(eq(tables.environment.projectId, project.id))
+    .where(and(eq(tables.environment.projectId, project.id), isNull(tables.environment.deletedAt)))
     .orderBy(asc(tables.environment.id));
   const environments: ReadEnvironment[] = [];
   for (const head of heads) {
@@ -91,6 +95,7 @@ async function readEnvironment(
     info,
     color: head.color,
     position: head.position,
+    version: head.version,
     ...position,
     ...rows,
     flagFacts,
@@ -208,6 +213,7 @@ export async function writeEdit(tx: Tx, projectId: number, edit: Edit, turn: Tur
     }
     case "group":
       await writeGroup(tx, edit.environmentId, edit.group);
+      if (edit.membersOf !== undefined) await copyMembers(tx, edit.membersOf, edit.group.id, turn);
       return;
     case "group-gone":
       await tx.delete(tables.groupMember).where(eq(tables.groupMember.groupId, edit.group.id));
@@ -215,6 +221,41 @@ export async function writeEdit(tx: Tx, projectId: number, edit: Edit, turn: Tur
       return;
     case "settings":
       await tx.update(tables.environment).set(edit.settings).where(eq(tables.environment.id, edit.environmentId));
+      return;
+    case "environment": {
+      const { environmentId: id, row, made } = edit;
+      if (!made) await tx.update(tables.environment).set(row).where(eq(tables.environment.id, id));
+      else {
+        const head = { generation: made.generation, revision: 0, serverDigest: ZERO64, browserDigest: ZERO64 };
+        await tx.insert(tables.environment).values({ id, projectId, ...row, ...made.settings, ...head });
+      }
+      return;
+    }
+    case "environment-gone": {
+      const { environmentId: id, at } = edit;
+      // The key is free again; none of people's keys has a "~".
+      await tx
+        .update(tables.environment)
+        .set({ key: `${edit.key}~${id}`, deletedAt: at })
+        .where(eq(tables.environment.id, id));
+      const { environmentId, revokedAt } = tables.sdkKey;
+      await tx
+        .update(tables.sdkKey)
+        .set({ revokedAt: at })
+        .where(and(eq(environmentId, id), isNull(revokedAt)));
+      return;
+    }
+    case "project":
+      await tx
+        .insert(tables.project)
+        .values({ id: projectId, ...edit.project })
+        .onConflictDoUpdate({ target: tables.project.id, set: edit.project });
+      return;
+    case "project-gone":
+      await tx
+        .update(tables.project)
+        .set({ key: `${edit.key}~${projectId}`, deletedAt: edit.at })
+        .where(eq(tables.project.id, projectId));
       return;
     case "members": {
       await writeGroup(tx, edit.environmentId, edit.group);
@@ -232,6 +273,13 @@ async function writeMembers(tx: Tx, group: number, put: readonly Member[], drop:
     await turn();
     await tx.delete(tables.groupMember).where(and(eq(groupId, group), inArray(unit, drop.slice(i, i + VALUES_PER_QUERY))));
   }
+}
+
+async function copyMembers(tx: Tx, from: number, to: number, turn: Turn): Promise<void> {
+  const { groupId, unit, state, at, by } = tables.groupMember;
+  const rows = await tx.select({ unit, state, at, by }).from(tables.groupMember).where(eq(groupId, from));
+  const copies = rows.map((row) => ({ groupId: to, ...row }));
+  await insertMany(tx, tables.groupMember, copies, { target: [groupId, unit], update: ["state", "at", "by"], turn });
 }
 
 async function writeGroup(tx: Tx, environmentId: number, group: GroupRecord): Promise<void> {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { STATE_BYTES_MAX } from "@signalbox/core";
-import { and, asc, eq, lte, sql } from "drizzle-orm";
-import type { Commit, Feed } from "../delivery/feed.ts";
+import { and, asc, eq, isNull, lte, sql } from "drizzle-orm";
+import type { Commit, Feed, ProjectedState } from "../delivery/feed.ts";
 import type { Log } from "../log.ts";
 import type { Turn } from "../turns.ts";
 import { createActors } from "./actors.ts";
@@ -23,7 +23,7 @@ import { repairRows } from "./repair.ts";
 import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX, type Ring } from "./ring.ts";
 import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit, writeFacts } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
-import { openSdkKeys, type SdkKeys } from "./sdk-keys.ts";
+import { firstKey, openSdkKeys, type SdkKeys } from "./sdk-keys.ts";
 import { seedDatabase, seedHeartbeat } from "./seed.ts";
 import { liveSigningSecrets, type SigningSecret } from "./signing.ts";
 import { upgradeProjections } from "./upgrade.ts";
@@ -45,6 +45,8 @@ export interface WriteRequest extends Author {
   readonly lane?: Lane;
   /** Only with this a hidden project is written. */
   readonly hidden?: boolean;
+  /** The project may be one that is not there yet: the decision then gets one without environments and with a new id. */
+  readonly mayBeNew?: boolean;
 }
 
 /** The outcome, and the project as it is after it. */
@@ -192,7 +194,9 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
   });
   const environments = () => projects.flatMap((project) => project.environments);
   const infosOf = (of: readonly ProjectModel[]) => of.flatMap((project) => project.environments.map(({ info }) => info));
-  const shownInfos = infosOf(projects.filter(({ hidden }) => !hidden));
+  let shownInfos = infosOf(projects.filter(({ hidden }) => !hidden));
+  /** Deleted since the start, as they were last: their streams are ended, but whatever still holds one may ask once more. */
+  const gone = new Map<number, EnvironmentModel>();
   const queue = createWriteQueue();
   const guard = createWriteGuard(directory, log);
   const listeners = new Set<(commit: Commit) => void>();
@@ -202,11 +206,18 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
   const changeLog = await openChangeLog(db, actors);
   /** The environments of which a checkpoint is being kept. */
   const checkpointing = new Set<number>();
-  const newIds = { flag: await nextId(db, "flag"), group: await nextId(db, "flag_group") };
+  const newIds = {
+    flag: await nextId(db, "flag"),
+    group: await nextId(db, "flag_group"),
+    environment: await nextId(db, "environment"),
+    project: await nextId(db, "project"),
+  };
 
   function environmentById(id: number): EnvironmentModel {
     // Without making a list: every request for the state and every ping comes here.
     for (const project of projects) for (const environment of project.environments) if (environment.info.id === id) return environment;
+    const left = gone.get(id);
+    if (left) return left;
     throw new RangeError(`there is no environment with the id ${id}`);
   }
 
@@ -232,6 +243,17 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
         }
       }
     }
+  }
+
+  /** New environments get a ring, and deleted ones are kept as they were, the newest of them whole. */
+  function takeEnvironments({ environments, hidden }: ProjectModel, left: readonly EnvironmentModel[]): void {
+    for (const { info } of environments) if (!rings.has(info.id)) rings.set(info.id, createRing(0));
+    for (const environment of left) {
+      gone.set(environment.info.id, environment);
+      rings.delete(environment.info.id);
+    }
+    for (const [id, environment] of [...gone].slice(0, -GONE_KEPT_MAX)) gone.set(id, emptied(environment));
+    if (!hidden) shownInfos = infosOf(projects.filter((project) => !project.hidden));
   }
 
   async function transact<T>(run: (tx: Tx) => T | Promise<T>): Promise<T> {
@@ -261,7 +283,8 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
   }
 
   async function writeNow(request: WriteRequest, decide: Decide, startedAt: number, turn: Turn): Promise<Written> {
-    const project = projects.find(({ key, hidden }) => key === request.project && (!hidden || request.hidden === true));
+    const known = projects.find(({ key, hidden }) => key === request.project && (!hidden || request.hidden === true));
+    const project = known ?? (request.mayBeNew ? newProject(newIds.project, request.project) : undefined);
     if (!project) throw new RangeError(`there is no project "${request.project}"`);
     const at = now();
     const commits: Commit[] = [];
@@ -275,11 +298,23 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
       for (const edit of decided.edits) {
         await changeLog.keepUnits(tx, edit, turn);
         await writeEdit(tx, project.id, edit, turn);
+        if (edit.kind === "environment" && edit.made) {
+          const made = { id: edit.environmentId, key: edit.row.key };
+          for (const projection of ["server", "browser"] as const) {
+            await tx.insert(tables.sdkKey).values(firstKey(secret, made, projection, at));
+          }
+        }
       }
       let writeId: number | null = null;
+      if (decided.edits.some(({ kind }) => kind === "project" || kind === "project-gone")) {
+        const { action, target, before, after } = decided;
+        const row = { at, by: request.by, action, target, reason: request.reason ?? null, projectId: project.id, before, after };
+        writeId = await appendAudit(tx, { ...row, ...originOf(request) });
+      }
       for (const [environmentId, facts] of decided.applied.facts) await writeFacts(tx, environmentId, facts);
       for (const [environmentId, projections] of decided.applied.changes) {
-        const environment = decided.applied.project.environments.find(({ info }) => info.id === environmentId);
+        const { applied } = decided;
+        const environment = [...applied.project.environments, ...applied.gone].find(({ info }) => info.id === environmentId);
         if (!environment) throw new RangeError(`an edit names the environment ${environmentId}, which is not of project "${project.key}"`);
         const { generation, revision, states, factsAt } = environment;
         const { action, target, before, after } = decided;
@@ -293,7 +328,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
           }
         }
         const was = project.environments.find(({ info }) => info.id === environmentId);
-        const record = was && !project.hidden ? recordOf(was, environment, decided.edits) : undefined;
+        const record = project.hidden ? undefined : recordOf(was ?? environment, environment, decided.edits);
         const kept = { record: record ? await changeLog.stored(tx, record) : null, writeId };
         await tx.insert(tables.changeSet).values({ ...event, generation, revision, kill, ...projections, ...kept });
         if (record) await changeLog.index(tx, environmentId, revision, record);
@@ -308,14 +343,22 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     });
     if (outcome.kind !== "changed") return { outcome, project };
     const after = outcome.applied.project;
-    projects = projects.map((each) => (each.id === after.id ? after : each));
-    for (const edit of outcome.edits) {
+    const { edits } = outcome;
+    const isGone = edits.some(({ kind }) => kind === "project-gone");
+    const others = projects.filter(({ id }) => id !== after.id);
+    projects = known && !isGone ? projects.map((each) => (each.id === after.id ? after : each)) : isGone ? others : [...others, after];
+    for (const edit of edits) {
       if (edit.kind === "identity") newIds.flag = Math.max(newIds.flag, edit.identity.id + 1);
       if (edit.kind === "group") newIds.group = Math.max(newIds.group, edit.group.id + 1);
+      if (edit.kind === "environment") newIds.environment = Math.max(newIds.environment, edit.environmentId + 1);
     }
+    newIds.project = Math.max(newIds.project, after.id + 1);
+    const hasNewKeys = edits.some(({ kind }) => kind === "environment" || kind === "environment-gone");
+    if (hasNewKeys) takeEnvironments(after, outcome.applied.gone);
     for (const environmentId of outcome.applied.changes.keys()) keepCheckpoint(environmentId);
     const storedMs = performance.now() - startedAt;
     publish(commits.map((commit) => ({ ...commit, storedMs })));
+    if (hasNewKeys) await sdkKeys.reload();
     return { outcome, project: after };
   }
 
@@ -413,6 +456,19 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
   };
 }
 
+/** So many deleted environments are kept with what they held. */
+const GONE_KEPT_MAX = 10;
+
+function emptied({ states, ...environment }: EnvironmentModel): EnvironmentModel {
+  const empty = (state: ProjectedState) => ({ ...state, entries: new Map() });
+  const none = { flags: new Map(), groups: new Map(), factNumbers: new Map(), flagFacts: new Map() };
+  return { ...environment, ...none, states: { server: empty(states.server), browser: empty(states.browser) } };
+}
+
+function newProject(id: number, key: string): ProjectModel {
+  return { id, key, name: key, description: "", version: 0, createdAt: 0, environments: [] };
+}
+
 const UNCHANGED: Outcome = { kind: "unchanged" };
 
 function originOf({ token, address, requestId }: Author): Origin {
@@ -432,7 +488,7 @@ async function checkHeads(tx: Tx, project: ProjectModel): Promise<void> {
   const heads = await tx
     .select({ id: tables.environment.id, generation: tables.environment.generation, revision: tables.environment.revision })
     .from(tables.environment)
-    .where(eq(tables.environment.projectId, project.id))
+    .where(and(eq(tables.environment.projectId, project.id), isNull(tables.environment.deletedAt)))
     .orderBy(asc(tables.environment.id));
   for (const [index, head] of heads.entries()) {
     const known = project.environments[index];
@@ -446,9 +502,10 @@ async function checkHeads(tx: Tx, project: ProjectModel): Promise<void> {
 /** The outcome, refused if it would make a projection too large. A kill is never refused for size. */
 export function refuseTooLarge(before: ProjectModel, outcome: Outcome): Outcome {
   if (outcome.kind !== "changed" || outcome.action === "flag.kill" || outcome.action === "flag.restore") return outcome;
-  for (const [index, { info, bytes }] of outcome.applied.project.environments.entries()) {
+  for (const { info, bytes } of outcome.applied.project.environments) {
+    const was = before.environments.find((environment) => environment.info.id === info.id);
     for (const projection of ["server", "browser"] as const) {
-      if (bytes[projection] <= STATE_BYTES_MAX || bytes[projection] <= (before.environments[index]?.bytes[projection] ?? 0)) continue;
+      if (bytes[projection] <= STATE_BYTES_MAX || bytes[projection] <= (was?.bytes[projection] ?? 0)) continue;
       const mib = (size: number) => (size / (1024 * 1024)).toFixed(1);
       return {
         kind: "invalid",

@@ -9,7 +9,15 @@ export const NO_USAGE = { seen: () => null, perMinute: () => 0, hiddenAsked: () 
 
 /** A project in memory for tests of decisions: development and production, as the first start makes them. */
 export function emptyProject(): ProjectModel {
-  return { id: 1, key: "default", name: "Default", environments: [emptyEnvironment(1, "development"), emptyEnvironment(2, "production")] };
+  return {
+    id: 1,
+    key: "default",
+    name: "Default",
+    description: "",
+    version: 1,
+    createdAt: 0,
+    environments: [emptyEnvironment(1, "development"), emptyEnvironment(2, "production")],
+  };
 }
 
 function emptyEnvironment(id: number, key: string): EnvironmentModel {
@@ -20,6 +28,7 @@ function emptyEnvironment(id: number, key: string): EnvironmentModel {
     settings: { secureMode: false, signingVersion: 1, signingRetired: 0, privateAttributes: [], sampleContexts: false },
     color: "green",
     position: id,
+    version: 1,
     generation: 1,
     revision: 0,
     flags: new Map(),
@@ -36,7 +45,7 @@ let id = 0;
 
 export function currentOf(project: ProjectModel): Current {
   id += 1;
-  return { project, now: 1_000 + id, by: "ann", newIds: { flag: id, group: id } };
+  return { project, now: 1_000 + id, by: "ann", newIds: { flag: id, group: id, environment: id + 1_000, project: id + 1_000 } };
 }
 
 /** Decides, demands that something changed, and answers with the project after it. */

@@ -9,7 +9,7 @@ import { problem } from "../errors.ts";
 import { configurationDifferences, type Difference, groupDifferences } from "../flags/diff.ts";
 import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
 import { type EnvironmentModel, type FlagRecord, findFlag, type GroupRecord, type ProjectModel } from "../store/model.ts";
-import type { Current } from "../store/outcome.ts";
+import { type Current, NO_IDS } from "../store/outcome.ts";
 import { serverFlag } from "../store/project.ts";
 import { refuseTooLarge, type Store } from "../store/store.ts";
 import { createTurn } from "../turns.ts";
@@ -111,7 +111,7 @@ export function transferRoutes({ store }: { readonly store: Store }): OpenAPIHon
     return c.json(promotedOf(promotion, before, after, dryRun, outcome.kind === "changed"), 200);
 
     function dry(project: ProjectModel, by: string) {
-      const current: Current = { project, now: Date.now(), by, newIds: { flag: 0, group: 0 } };
+      const current: Current = { project, now: Date.now(), by, newIds: NO_IDS };
       const decided = refuseTooLarge(project, promote(current, promotion));
       return { before: project, after: decided.kind === "changed" ? decided.applied.project : project, outcome: decided };
     }
