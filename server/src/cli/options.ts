@@ -22,6 +22,12 @@ export interface Options {
   readonly tag: string | undefined;
   readonly from: string | undefined;
   readonly to: string | undefined;
+  readonly change: string | undefined;
+  readonly before: string | undefined;
+  readonly limit: string | undefined;
+  readonly head: string | undefined;
+  readonly format: string | undefined;
+  readonly unit: string | undefined;
   readonly groups: readonly string[];
   readonly members: string | undefined;
   readonly file: string | undefined;
@@ -59,6 +65,12 @@ const OPTIONS = {
   tag: { type: "string" },
   from: { type: "string" },
   to: { type: "string" },
+  change: { type: "string" },
+  before: { type: "string" },
+  limit: { type: "string" },
+  head: { type: "string" },
+  format: { type: "string" },
+  unit: { type: "string" },
   group: { type: "string", multiple: true },
   members: { type: "string" },
   file: { type: "string" },
@@ -105,6 +117,12 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     tag: values.tag,
     from: values.from,
     to: values.to,
+    change: values.change,
+    before: values.before,
+    limit: values.limit,
+    head: values.head,
+    format: values.format,
+    unit: values.unit,
     groups: values.group ?? [],
     members: values.members,
     file: values.file,

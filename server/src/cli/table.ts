@@ -2,6 +2,7 @@ import { backup } from "./backup.ts";
 import { killOrRestore, list, type Output, show } from "./commands.ts";
 import { effect, explain } from "./explain.ts";
 import { fleet } from "./fleet.ts";
+import { audit, erase, history, revert } from "./history.ts";
 import type { Input } from "./input.ts";
 import { sdkKey, token } from "./keys.ts";
 import { members } from "./members.ts";
@@ -64,6 +65,39 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     words: SEVERAL,
     help: [["restore KEY... -e ENVIRONMENT -m TEXT", "lifts the kill, also by --tag; waits for the receipt"]],
     run: (options, output) => killOrRestore("restore", options, output),
+  },
+  history: {
+    words: 1,
+    help: [["history [KEY] -e ENVIRONMENT", "what was changed, by whom and why, newest first; --change REVISION shows one whole"]],
+    run: history,
+  },
+  revert: {
+    words: 1,
+    help: [
+      [
+        "revert KEY --to REVISION -e ENVIRONMENT",
+        "gives a flag the configuration that it had then; a kill stays; --dry-run says what would change",
+      ],
+      ["revert --change REVISION -e ENVIRONMENT", "takes one change back, if nothing has changed it since"],
+      ["revert --to REVISION|TIME -e ENVIRONMENT", "takes the whole environment back; kills and sign-ups stay"],
+    ],
+    run: revert,
+  },
+  audit: {
+    words: 1,
+    help: [
+      ["audit verify", "goes through the chain of hashes; exit code 2 if a row was changed, taken out, moved or cut off; --head HASH"],
+      ["audit export", "prints all of it as lines of JSON, or with --format csv; --project: of one project"],
+    ],
+    run: audit,
+  },
+  erase: {
+    words: 1,
+    help: [
+      ["erase NAME", "erases the name of a deleted account everywhere; the audit stays valid"],
+      ["erase --unit UNIT", "takes somebody out of every list and program, and forgets that they were there"],
+    ],
+    run: erase,
   },
   compare: {
     words: 1,
@@ -192,6 +226,12 @@ Options
       --percent       unsaved edit: the percentage of the last rule without conditions (effect)
       --contexts      FILE or -: contexts to compare, a JSON list or one on each line, at most 10,000;
                       without it 10,000 are made up (effect)
+      --to            a revision or a time to go back to: 120, 2026-12-01T18:00:00Z (revert)
+      --change        the revision of one change (history, revert)
+      --before        only older changes than this revision (history); --limit: how many
+      --head          a hash that an earlier "audit verify" printed (audit)
+      --format        json or csv (audit export)
+      --unit          the key of a person in groups (erase)
       --from, --to    the environments that are compared, or from which and to which is copied
       --group         a group by conditions that is copied too; once for each (promote)
       --file          FILE or -: what to import

@@ -13,6 +13,7 @@ export const explainBody = z.strictObject({
   flag: flagKey,
   context,
   configuration: configurationPatch.optional().describe("unsaved edits to explain with; refused as saving them would be"),
+  revision: z.int().min(0).optional().describe("answers as it was after this revision; without unsaved edits"),
 });
 
 export const effectBody = z.strictObject({

@@ -3,6 +3,8 @@ import type { Evaluation } from "@signalbox/core";
 import type { Context } from "hono";
 import type { EvaluationAnswer } from "../api-types.ts";
 import { ENVIRONMENT, environmentParams, ifMatchHeader, PROJECT, projectParams } from "../environments/params.ts";
+import { problem } from "../errors.ts";
+import { createHistory } from "../history/history.ts";
 import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../http/route.ts";
 import * as explaining from "./explain-schema.ts";
 import { createFlags, type FlagAuthor, type FlagsDeps, type May } from "./flags.ts";
@@ -159,6 +161,7 @@ const effectRoute = apiRoute("read", {
 /** The flag routes of the admin API. */
 export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
   const flags = createFlags(deps);
+  const history = createHistory(deps);
   const api = createApi();
   api.openapi(listRoute, (c) => {
     const { archived, ...query } = c.req.valid("query");
@@ -247,13 +250,19 @@ export function flagRoutes(deps: FlagsDeps): OpenAPIHono<ApiEnv> {
       return c.json(await flags[verb](c.req.valid("param"), chosen, { ...callerOf(c), reason }), 200);
     });
   }
-  api.openapi(evaluateRoute, (c) => {
-    const { flag, context, configuration } = c.req.valid("json");
-    return c.json(answerOf(flags.evaluate(c.req.valid("param"), flag, context, configuration)), 200);
+  api.openapi(evaluateRoute, async (c) => {
+    const { flag, context, configuration, revision } = c.req.valid("json");
+    const place = c.req.valid("param");
+    if (revision === undefined) return c.json(answerOf(flags.evaluate(place, flag, context, configuration)), 200);
+    assertSaved(configuration);
+    return c.json(answerOf(await history.evaluateAt(place, revision, flag, context)), 200);
   });
-  api.openapi(explainRoute, (c) => {
-    const { flag, context, configuration } = c.req.valid("json");
-    return c.json(flags.explain(c.req.valid("param"), flag, context, configuration), 200);
+  api.openapi(explainRoute, async (c) => {
+    const { flag, context, configuration, revision } = c.req.valid("json");
+    const place = c.req.valid("param");
+    if (revision === undefined) return c.json(flags.explain(place, flag, context, configuration), 200);
+    assertSaved(configuration);
+    return c.json(flags.explainIn(await history.modelAt(place, revision), flag, context), 200);
   });
   api.openapi(effectRoute, async (c) => {
     const { flag, configuration, ...whom } = c.req.valid("json");
@@ -268,6 +277,12 @@ function mayOf(c: Context<ApiEnv>): May {
 
 function callerOf(c: Context<ApiEnv>): FlagAuthor {
   return { ...authorOf(c), may: mayOf(c) };
+}
+
+/** The past has no edits that are not saved. */
+function assertSaved(configuration: object | undefined): void {
+  if (configuration === undefined) return;
+  throw problem("VALIDATION_FAILED", 'Give either "configuration" or "revision": what was then is asked as it was.');
 }
 
 /** The same, with the value as JSON of our own. */

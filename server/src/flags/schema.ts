@@ -304,6 +304,7 @@ export const evaluateBody = z.strictObject({
   flag: flagKey,
   context: z.record(z.string(), z.unknown()),
   configuration: configurationPatch.optional().describe("unsaved edits to evaluate with"),
+  revision: z.int().min(0).optional().describe("answers as it was after this revision; without unsaved edits"),
 });
 export const evaluation = z.object({
   served: z.boolean(),

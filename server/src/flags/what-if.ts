@@ -31,6 +31,8 @@ import { committedState, editedState } from "./preview.ts";
 export interface WhatIf {
   /** Throws the refusal that saving `patch` would meet. */
   explain(place: Place, key: string, context: Context, patch?: ConfigurationPatch): Explanation;
+  /** In an environment as it was. Throws FLAG_NOT_FOUND. */
+  explainIn(environment: EnvironmentModel, key: string, context: Context): Explanation;
   /** Throws the refusal that saving `patch` would meet. Gives way to other work between slices of contexts. */
   effect(place: Place, key: string, patch: ConfigurationPatch, whom: Whom): Promise<EffectAnswer>;
 }
@@ -76,16 +78,20 @@ export function createWhatIf({ store, usage, now, newRuleId }: WhatIfDeps): What
     return decided(project, environment, (current) => configure(current, environment.info.key, key, stored, "*"));
   }
 
+  function told(environment: EnvironmentModel, shown: EnvironmentModel, flag: FlagRecord, key: string, context: Context): Explanation {
+    const at = now();
+    const trace = explain(stateOf(shown), key, context, { clock: () => at, random: Math.random }, namesIn(environment));
+    // Plain JSON: without the fields that are undefined, and with lists of our own.
+    const { flag: named = flag.identity.key, ...rest } = structuredClone(trace);
+    return { ...placed(environment, named), ...(rest as Omit<Explanation, "flag" | "environment" | "generation" | "revision">) };
+  }
+
   return {
     explain(place, key, context, patch) {
       const { project, environment, flag } = found(place, key);
-      const shown = patch ? edited(project, environment, key, patch) : environment;
-      const at = now();
-      const trace = explain(stateOf(shown), key, context, { clock: () => at, random: Math.random }, namesIn(environment));
-      // Plain JSON: without the fields that are undefined, and with lists of our own.
-      const { flag: named = flag.identity.key, ...told } = structuredClone(trace);
-      return { ...placed(environment, named), ...(told as Omit<Explanation, "flag" | "environment" | "generation" | "revision">) };
+      return told(environment, patch ? edited(project, environment, key, patch) : environment, flag, key, context);
     },
+    explainIn: (environment, key, context) => told(environment, environment, flagIn(environment, key), key, context),
 
     async effect(place, key, patch, { contexts: given, sample }) {
       const { project, environment, flag } = found(place, key);

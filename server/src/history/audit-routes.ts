@@ -10,6 +10,7 @@ import type { Store } from "../store/store.ts";
 import { type AuditFilter, type AuditLine, CSV_COLUMNS, csvLine, readAudit, walkAudit } from "./audit-log.ts";
 import { erase } from "./erase.ts";
 import { whenOf } from "./routes.ts";
+import { auditCheck, erased } from "./schema.ts";
 
 const auditLine = z.object({
   id: z.number(),
@@ -102,15 +103,7 @@ const verifyRoute = apiRoute("admin", {
     }),
   },
   responses: {
-    200: answer(
-      z.object({
-        ok: z.boolean(),
-        rows: z.number(),
-        head: z.string().describe("the hash of the newest row: kept elsewhere, it proves later that nothing up to it was written anew"),
-        problem: z.object({ id: z.number().nullable(), what: z.string() }).nullable(),
-      }),
-      "what was found first",
-    ),
+    200: answer(auditCheck, "what was found first"),
   },
 });
 const eraseRoute = apiRoute("admin", {
@@ -127,13 +120,7 @@ const eraseRoute = apiRoute("admin", {
     ),
   },
   responses: {
-    200: answer(
-      z.object({
-        names: z.number().describe("names that were erased"),
-        groups: z.array(z.string()).describe("what the unit was in, or had left"),
-      }),
-      "what was erased",
-    ),
+    200: answer(erased, "what was erased"),
   },
 });
 

@@ -36,6 +36,15 @@ async function done(method: string, path: string, body?: unknown, headers?: Reco
 }
 const head = async () => (await done("GET", `${E}/history?limit=1`)).revision as number;
 const configurationOf = async (flag: string) => (await done("GET", `${E}/flags/${flag}`)).configuration;
+/** A context that the first percentage of the flag "checkout" lets in, as it is asked at the time of that percentage. */
+async function inside(percentage: number): Promise<object> {
+  for (let i = 0; ; i += 1) {
+    const context = { key: `u${i}` };
+    const configuration = { mode: "targeted", rules: [rule(percentage)] };
+    const { variant } = await done("POST", `${E}/evaluate`, { flag: "checkout", context, configuration });
+    if (variant === "on") return context;
+  }
+}
 const rule = (percentage: number) => ({ id: "r1", rollout: { percentage }, serve: { kind: "variant", variant: "on" } });
 
 describe("history of a flag", () => {
@@ -75,6 +84,21 @@ describe("history of a flag", () => {
     expect(await ask("GET", `${E}/flags/till/at?revision=999`)).toMatchObject({ status: 404, body: { code: "REVISION_NOT_FOUND" } });
     expect(await ask("GET", `${E}/flags/till/at`)).toMatchObject({ status: 400 });
     expect(await ask("GET", `${E}/flags/till/at?at=2026-01-01T10:00`)).toMatchObject({ status: 400 });
+
+    await done("POST", `${E}/flags/till/restore`);
+    const context = await inside(5);
+    await done("POST", `${E}/flags/till/kill`, { reason: "errors" });
+    for (const [revision, served] of [
+      [made, "off"],
+      [five, "on"],
+    ] as const) {
+      const asked = { flag: "checkout", context, revision };
+      expect((await done("POST", `${E}/evaluate`, asked)).variant).toBe(served);
+      expect(await done("POST", `${E}/explain`, asked)).toMatchObject({ revision, flag: "checkout", evaluation: { variant: served } });
+    }
+    const both = { flag: "checkout", context: {}, revision: five, configuration: { mode: "on" } };
+    expect((await ask("POST", `${E}/evaluate`, both)).status).toBe(400);
+    expect((await ask("POST", `${E}/evaluate`, { flag: "checkout", context: {}, revision: 999 })).status).toBe(404);
 
     const state = await done("GET", `${E}/state-at?revision=${five}`);
     expect(state.flags.map(({ key, state: { text } }: Body) => [key, text])).toEqual([["checkout", "SOME 5 %"]]);

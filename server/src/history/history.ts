@@ -69,13 +69,12 @@ export interface History {
     wish: Wish,
   ): Promise<z.infer<typeof shapes.reverted>>;
   revertChange(place: Place, revision: number, author: Author, rights: Rights, wish: Wish): Promise<z.infer<typeof shapes.reverted>>;
-  /** With the ETag of the environment: whoever sends it has seen everything up to that revision. */
   revertTo(
     place: Place,
     when: When,
     author: Author & { ifMatch?: string | undefined },
     wish: Wish,
-  ): Promise<z.infer<typeof shapes.reverted> & { readonly etag: string }>;
+  ): Promise<z.infer<typeof shapes.reverted>>;
 }
 
 /** Flags and groups of one change that its line in a list tells of, and its page. */
@@ -226,6 +225,7 @@ export function createHistory({ store, now = Date.now }: { readonly store: Store
       items: items.map(shapeOf),
       total: itemsOf(record).length,
       lines: linesOf(items),
+      etag: environmentEtag(dryRun ? before : after),
       leftAlone: [...leftAlone],
     };
   }
@@ -433,13 +433,12 @@ export function createHistory({ store, now = Date.now }: { readonly store: Store
       if (!then) throw await notKept(environment, revision);
       const seen = wish.dryRun ? undefined : seenRevision(environment, ifMatch);
       const units = await unitsBetween(environment, then);
-      const result = await revert(place, author, wish, async (current, tx) => {
+      return revert(place, author, wish, async (current, tx) => {
         if (tx && seen !== undefined && (await isEditedSince(tx, environment.info.id, seen))) {
           return { outcome: { kind: "conflict" }, leftAlone: [] };
         }
         return revertEnvironment(current, place.environment, then, revision, units);
       });
-      return { ...result, etag: environmentEtag({ info: environment.info, revision: result.revision }) };
     },
   };
 

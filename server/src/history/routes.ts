@@ -125,8 +125,8 @@ export function historyRoutes({ history }: { readonly history: History }): OpenA
     }
     const when = typeof to === "number" ? { revision: to } : whenOf({ at: to });
     const ifMatch = c.req.valid("header")["if-match"];
-    const { etag, ...result } = await history.revertTo(place, when, { ...author, ifMatch }, { dryRun });
-    c.header("etag", etag);
+    const result = await history.revertTo(place, when, { ...author, ifMatch }, { dryRun });
+    c.header("etag", result.etag);
     return c.json(result, 200);
   });
   return api;

@@ -117,5 +117,17 @@ export const reverted = z.object({
   items: z.array(item).describe("what it does, the first 200"),
   total: z.number(),
   lines: z.array(z.string()),
+  etag: z.string().describe("of the environment with everything up to `revision`: If-Match of the revert that follows a dry run"),
   leftAlone: z.array(z.string()).describe("what differs and stays as it is, and why"),
+});
+
+export const auditCheck = z.object({
+  ok: z.boolean(),
+  rows: z.number(),
+  head: z.string().describe("the hash of the newest row: kept elsewhere, it proves later that nothing up to it was written anew"),
+  problem: z.object({ id: z.number().nullable(), what: z.string() }).nullable(),
+});
+export const erased = z.object({
+  names: z.number().describe("names that were erased"),
+  groups: z.array(z.string()).describe("what the unit was in, or had left"),
 });
