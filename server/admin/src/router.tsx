@@ -8,6 +8,7 @@ import { FlagPage } from "./flags/FlagPage.tsx";
 import { FleetPage } from "./fleet/FleetPage.tsx";
 import { GroupListPage } from "./groups/GroupListPage.tsx";
 import { GroupPage } from "./groups/GroupPage.tsx";
+import { KeysPage } from "./keys/KeysPage.tsx";
 import { AccountPage } from "./people/AccountPage.tsx";
 import { PeoplePage } from "./people/PeoplePage.tsx";
 import { type Place, projectsQuery, sessionQuery, setupQuery } from "./queries.ts";
@@ -127,6 +128,7 @@ const fleetRoute = createRoute({
   component: FleetPage,
   validateSearch: (search): { search?: string } => text("search", search.search),
 });
+const keysRoute = createRoute({ getParentRoute: () => placeRoute, path: "keys", component: KeysPage });
 const settingsRoute = createRoute({ getParentRoute: () => placeRoute, path: "settings", component: SettingsPage });
 
 const peopleRoute = createRoute({ getParentRoute: () => placeRoute, path: "people", component: PeoplePage });
@@ -147,6 +149,7 @@ const routeTree = rootRoute.addChildren([
     groupsRoute,
     groupRoute,
     fleetRoute,
+    keysRoute,
     settingsRoute,
     peopleRoute,
     accountRoute,

@@ -5,6 +5,9 @@ export type ReadBy = "server" | "browser" | "both";
 export const NODE_APP = "my-app";
 export const BROWSER_APP = "my-page";
 
+/** In the place of the first key, where that was revoked: of the others only their hashes are kept. */
+const REVOKED = "one of your SDK keys, see Keys and tokens";
+
 /** The command that installs the Node SDK which this server serves, so that both always match. */
 export function installLine({ url }: Pick<SdkKeys, "url">): string {
   return `npm install ${base(url)}/sdk/node.tgz`;
@@ -16,7 +19,7 @@ export function nodeProgram(keys: SdkKeys, flag: string): string {
 
 const flags = createFlags({
   url: ${JSON.stringify(base(keys.url))},
-  sdkKey: ${JSON.stringify(keys.server)},
+  sdkKey: ${JSON.stringify(keys.server ?? REVOKED)},
   app: ${JSON.stringify(NODE_APP)},
 });
 await flags.ready();
@@ -45,7 +48,7 @@ export function browserPage(keys: SdkKeys, flag: string): string {
 
     const flags = createFlags({
       url: ${JSON.stringify(base(keys.url))},
-      sdkKey: ${JSON.stringify(keys.browser)},
+      sdkKey: ${JSON.stringify(keys.browser ?? REVOKED)},
       app: ${JSON.stringify(BROWSER_APP)},
       context: { key: "ana" },
     });
