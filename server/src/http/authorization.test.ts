@@ -210,7 +210,12 @@ async function each<T>(all: readonly T[], run: (one: T) => Promise<void>): Promi
   );
 }
 
+/** Whoever asks every route: each role for one project, which makes it its own or another. The further ones ask one route of each kind. */
+const OWN_AND_OTHER = / of (default|other)$|everything, canary|without a role|^personal/;
+
 interface Case {
+  /** The first route that needs this at so deep a place. */
+  readonly isFirst: boolean;
   readonly method: string;
   readonly path: string;
   readonly permission: string;
@@ -220,9 +225,13 @@ interface Case {
 
 /** Every route at every place that its path can name. */
 function cases(): Case[] {
+  const kinds = new Set<string>();
   return mappedRoutes().flatMap(({ route, permission }) => {
     const [method = "", template = ""] = route.split(" ");
     const depth = template.includes("{environment}") ? 2 : template.includes("{project}") ? 1 : 0;
+    const kind = `${permission} ${depth}`;
+    const isFirst = !kinds.has(kind);
+    kinds.add(kind);
     const places = depth === 0 ? [undefined] : PLACES.filter((place) => place.split("/").length === depth);
     const flags = template.includes("{flag}") ? [KILLABLE, ...(permission === "kill" ? ["another"] : [])] : [undefined];
     return places.flatMap((place) =>
@@ -233,7 +242,7 @@ function cases(): Case[] {
           .replace("{environment}", environment)
           .replace("{flag}", flag ?? "")
           .replace(/\{\w+\}/g, "1");
-        return { method, path, permission, place, flag };
+        return { method, path, permission, place, flag, isFirst };
       }),
     );
   });
@@ -250,6 +259,7 @@ describe("every route, for everybody, everywhere", () => {
     const asked = [undefined, ...callers].flatMap((caller) =>
       cases()
         .filter(({ place }) => asksAll(caller) || !place?.includes("nowhere"))
+        .filter(({ isFirst }) => isFirst || !caller || OWN_AND_OTHER.test(caller.name))
         .map((one) => ({ caller, ...one })),
     );
     await each(asked, async ({ caller, method, path, permission, place, flag }) => {
@@ -261,7 +271,7 @@ describe("every route, for everybody, everywhere", () => {
       const got = isIn ? "in" : code;
       if (got !== want || status >= 500) wrong.push(`${caller?.name ?? "nobody"}: ${method} ${path} is ${status} ${got}, not ${want}`);
     });
-    expect(asked.length).toBeGreaterThan(5_000);
+    expect(asked.length).toBeGreaterThan(3_000);
     expect(wrong).toEqual([]);
   }, 120_000);
 
