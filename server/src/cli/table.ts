@@ -1,3 +1,4 @@
+import { account } from "./account.ts";
 import { backup } from "./backup.ts";
 import { killOrRestore, list, type Output, show } from "./commands.ts";
 import { effect, explain } from "./explain.ts";
@@ -176,6 +177,11 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       ["token revoke ID -m TEXT", "it is refused at once"],
     ],
     run: token,
+  },
+  account: {
+    words: 2,
+    help: [["account reset-password NAME", "for whoever is locked out: a link for a new password; the server must be stopped"]],
+    run: (options, output, _input, env) => account(options, output, env),
   },
   backup: {
     words: 2,
