@@ -8,6 +8,7 @@ import { FlagPage } from "./flags/FlagPage.tsx";
 import { FleetPage } from "./fleet/FleetPage.tsx";
 import { GroupListPage } from "./groups/GroupListPage.tsx";
 import { GroupPage } from "./groups/GroupPage.tsx";
+import { HistoryPage, type HistorySearch } from "./history/HistoryPage.tsx";
 import { KeysPage } from "./keys/KeysPage.tsx";
 import { AccountPage } from "./people/AccountPage.tsx";
 import { PeoplePage } from "./people/PeoplePage.tsx";
@@ -128,6 +129,12 @@ const fleetRoute = createRoute({
   component: FleetPage,
   validateSearch: (search): { search?: string } => text("search", search.search),
 });
+const historyRoute = createRoute({
+  getParentRoute: () => placeRoute,
+  path: "history",
+  component: HistoryPage,
+  validateSearch: (search): HistorySearch => ({ ...text("flag", search.flag), ...text("group", search.group) }),
+});
 const keysRoute = createRoute({ getParentRoute: () => placeRoute, path: "keys", component: KeysPage });
 const settingsRoute = createRoute({ getParentRoute: () => placeRoute, path: "settings", component: SettingsPage });
 
@@ -149,6 +156,7 @@ const routeTree = rootRoute.addChildren([
     groupsRoute,
     groupRoute,
     fleetRoute,
+    historyRoute,
     keysRoute,
     settingsRoute,
     peopleRoute,

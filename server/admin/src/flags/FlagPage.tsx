@@ -139,6 +139,10 @@ function Header({ place, flag }: { place: Place; flag: Flag }) {
         {" · changed "}
         <Ago at={flag.updatedAt} /> by {flag.updatedBy}
         {flag.aliases.length > 0 && ` · was called ${flag.aliases.join(", ")}`}
+        {" · "}
+        <AnchorLink to="/$project/$environment/history" params={place} search={{ flag: flag.key }} size="sm">
+          History
+        </AnchorLink>
       </Text>
     </Stack>
   );

@@ -76,6 +76,7 @@ export function Shell() {
     "g f": () => void navigate({ to: "/$project/$environment/flags", params: place }),
     "g g": () => void navigate({ to: "/$project/$environment/groups", params: place }),
     "g l": () => void navigate({ to: "/$project/$environment/fleet", params: place }),
+    "g h": () => void navigate({ to: "/$project/$environment/history", params: place }),
     "g k": () => void navigate({ to: "/$project/$environment/keys", params: place }),
     "g s": () => void navigate({ to: "/$project/$environment/settings", params: place }),
   });
@@ -114,6 +115,9 @@ export function Shell() {
               </Link>
               <Link to="/$project/$environment/fleet" params={place}>
                 Fleet
+              </Link>
+              <Link to="/$project/$environment/history" params={place}>
+                History
               </Link>
               <Link to="/$project/$environment/keys" params={place}>
                 Keys
@@ -296,6 +300,7 @@ const SHORTCUTS: readonly [string, string][] = [
   ["g f", "Go to the flags"],
   ["g g", "Go to the groups"],
   ["g l", "Go to the fleet"],
+  ["g h", "Go to the history"],
   ["g k", "Go to keys and tokens"],
   ["g s", "Go to the settings"],
   ["?", "Show this sheet"],
