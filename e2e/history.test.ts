@@ -44,8 +44,7 @@ describe.skipIf(inject("chromium") === "")("the history page", () => {
     data.remove();
   });
 
-  const modeOf = async () =>
-    ((await api.send("GET", `${environment}/flags/new-checkout`)) as { configuration: { mode: string } }).configuration.mode;
+  const modeOf = async () => (await api.get<{ configuration: { mode: string } }>(`${environment}/flags/new-checkout`)).configuration.mode;
 
   it("tells what a flag went through, shows what going back does, goes back, and takes that back with one press", async () => {
     await page.goto(`${server.url}/default/development/flags/new-checkout`);
