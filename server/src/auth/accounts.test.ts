@@ -182,7 +182,10 @@ describe("an account", () => {
   it("that is deleted is gone with all that was its own", async () => {
     const { secret, identity: ben } = await somebody("ben", [ADMIN_OF_EVERYTHING]);
     const { secret: open } = await invite(ben, "ben", [inProject("viewer")]);
+    await auth.accounts.give(ben, "ana", inProject("editor"), { by: "ben" });
     await auth.accounts.remove("ben", ana.accountId, by);
+    const rows = [store.db.select().from(tables.account), store.db.select().from(tables.grant), store.db.select().from(tables.invitation)];
+    expect(JSON.stringify(await Promise.all(rows))).not.toContain("ben");
     expect(await bySession(secret)).toBeUndefined();
     await expect(auth.signIn("ben", PASSWORD, FROM)).rejects.toThrow(failing("SIGN_IN_FAILED"));
     await expect(auth.previewInvitation(open, FROM)).rejects.toThrow(failing("INVITATION_INVALID"));

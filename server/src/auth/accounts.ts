@@ -1,4 +1,4 @@
-import { and, asc, eq, isNull } from "drizzle-orm";
+import { and, asc, eq } from "drizzle-orm";
 import { problem } from "../errors.ts";
 import type { StoredGrant } from "../store/define.ts";
 import type { Author } from "../store/origin.ts";
@@ -114,26 +114,19 @@ export function createAccounts({ store, sessions, now, changed }: AccountsDeps):
     remove: (name, heirId, author) =>
       write(async (tx) => {
         const { id } = await accountNamed(tx, name);
-        await removeAccount(tx, { id, name }, heirId, now());
+        await removeAccount(tx, { id, name }, heirId);
         await store.audit(tx, { ...author, action: "account.delete", target: name });
         await demandAdmin(tx);
       }),
   };
 
-  async function removeAccount(
-    tx: Tx,
-    { id, name }: { readonly id: number; readonly name: string },
-    heirId: number,
-    at: number,
-  ): Promise<void> {
+  async function removeAccount(tx: Tx, { id, name }: { readonly id: number; readonly name: string }, heirId: number): Promise<void> {
     await sessions.endAll(tx, id);
     await tx.delete(grant).where(eq(grant.accountId, id));
     await tx.delete(invitation).where(eq(invitation.accountId, id));
-    // Nobody can vouch for them any more.
-    await tx
-      .update(invitation)
-      .set({ revokedAt: at })
-      .where(and(eq(invitation.by, name), isNull(invitation.usedAt), isNull(invitation.revokedAt)));
+    // Nobody can vouch for them any more, and the name stands nowhere else than in the history, from which it can be erased.
+    await tx.delete(invitation).where(eq(invitation.by, name));
+    await tx.update(grant).set({ by: "a deleted account" }).where(eq(grant.by, name));
     await tx.delete(token).where(and(eq(token.accountId, id), eq(token.kind, "personal")));
     const passed = await tx.update(token).set({ accountId: heirId }).where(eq(token.accountId, id)).returning({ id: token.id });
     if (passed.length > 0 && heirId === id) {
