@@ -80,9 +80,11 @@ export function createTokens({ store, now, changed }: TokensDeps): Tokens {
     throw problem("TOKEN_NOT_FOUND", `There is no token ${id} that you may ${what}, or it is revoked or over already.`);
   }
 
-  async function insert(tx: Tx, by: Identity, wanted: Omit<WantedToken, "days">, expiresAt: number) {
+  async function insert(tx: Tx, by: Identity, wanted: Omit<WantedToken, "days">, lifeMs: number) {
     const { selector, text } = newToken(wanted.scope);
-    const values = { ...wanted, selector, hash: hashOf(text), accountId: by.accountId, createdAt: now(), expiresAt };
+    const createdAt = now();
+    const expiresAt = createdAt + lifeMs;
+    const values = { ...wanted, selector, hash: hashOf(text), accountId: by.accountId, createdAt, expiresAt };
     const [row] = await tx.insert(token).values(values).returning();
     const [maker] = await tx.select({ name: account.name }).from(account).where(eq(account.id, by.accountId)).limit(1);
     if (!row || !maker) throw new Error("the insert of a token returned no row");
@@ -109,7 +111,7 @@ export function createTokens({ store, now, changed }: TokensDeps): Tokens {
       return store.transaction(async (tx) => {
         const live = await liveRows(tx);
         refuseTooMany(live, by, wanted.kind);
-        const made = await insert(tx, by, wanted, now() + days * DAY_MS);
+        const made = await insert(tx, by, wanted, days * DAY_MS);
         await store.audit(tx, { ...author, ...about("token.create", made), after: told(made) });
         return made;
       });
@@ -125,7 +127,7 @@ export function createTokens({ store, now, changed }: TokensDeps): Tokens {
         }
         const { name, scope, kind, projectId, environmentId, flags } = old;
         const lifeMs = days === undefined ? old.expiresAt - old.createdAt : days * DAY_MS;
-        const next = await insert(tx, by, { name, scope, kind, projectId, environmentId, flags }, now() + lifeMs);
+        const next = await insert(tx, by, { name, scope, kind, projectId, environmentId, flags }, lifeMs);
         const oldEndsAt = oldHours === undefined ? old.expiresAt : Math.min(old.expiresAt, now() + oldHours * HOUR_MS);
         await tx.update(token).set({ expiresAt: oldEndsAt }).where(eq(token.id, id));
         await store.audit(tx, {
