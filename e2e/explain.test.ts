@@ -243,7 +243,7 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
     const sizeOf = async () => (await api.get<{ members: number }>(`${environment}/groups/customers`)).members;
     expect(await sizeOf()).toBe(count);
     await page.getByRole("button", { name: "Undo" }).click();
-    await until("only who was there before is left", async () => (await sizeOf()) === 1);
+    await until("only who was there before is left", async () => (await sizeOf()) === 1, 60_000);
 
     await members.getByLabel("Add", { exact: true }).evaluate((field, text) => {
       const clipboardData = new DataTransfer();
