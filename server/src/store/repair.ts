@@ -3,10 +3,10 @@ import { rowsAt } from "../history/past.ts";
 import type { Log } from "../log.ts";
 import { appendAudit } from "./audit.ts";
 import type { SqliteHandle } from "./driver.ts";
-import { projectAll } from "./edit.ts";
+import { type Edit, projectAll } from "./edit.ts";
 import { sameJson } from "./fingerprint.ts";
 import type { FlagRecord } from "./model.ts";
-import { readEnvironments, type Tx, writeEdit } from "./rows.ts";
+import { readEnvironments, type Tx, writeEdits } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 
 const { environment, flag, flagConfiguration, group, project } = tables;
@@ -70,8 +70,12 @@ async function repair(tx: Tx, owner: Owner, head: Head): Promise<string[] | unde
   const repaired: string[] = [];
   for (const record of past.flags.values()) {
     if (await isStored(tx, head.id, record)) continue;
-    await writeEdit(tx, owner.id, { kind: "identity", key: record.identity.key, identity: record.identity }, noTurn);
-    await writeEdit(tx, owner.id, { kind: "flag", environmentId: head.id, flag: record }, noTurn);
+    const { identity } = record;
+    const edits: Edit[] = [
+      { kind: "identity", key: identity.key, identity },
+      { kind: "flag", environmentId: head.id, flag: record },
+    ];
+    await writeEdits(tx, owner.id, edits, noTurn);
     repaired.push(`flag ${record.identity.key}`);
   }
   for (const record of past.groups.values()) {
@@ -79,7 +83,7 @@ async function repair(tx: Tx, owner: Owner, head: Head): Promise<string[] | unde
       tx.select({ key: group.key, when: group.when, by: group.by }).from(group).where(eq(group.id, record.id)),
     );
     if (row && row.key === record.key && row.by === record.by && sameJson(row.when, record.when)) continue;
-    await writeEdit(tx, owner.id, { kind: "group", environmentId: head.id, group: record }, noTurn);
+    await writeEdits(tx, owner.id, [{ kind: "group", environmentId: head.id, group: record }], noTurn);
     repaired.push(`group ${record.key}`);
   }
   return repaired.length > 0 ? repaired : undefined;

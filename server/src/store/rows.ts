@@ -174,28 +174,73 @@ export async function writeFacts(tx: Tx, environmentId: number, { added, forgott
   }
 }
 
-/** Writes the rows of one edit. Everything is inside the caller's transaction; `turn` may end it, to be begun anew. */
-export async function writeEdit(tx: Tx, projectId: number, edit: Edit, turn: Turn): Promise<void> {
+/**
+ * Writes the rows of edits, in their order. Neighbors that write to one table share a statement: to put one together takes longer than to run it.
+ * Everything is inside the caller's transaction; `turn` may end it, to be begun anew. `before` runs ahead of each edit.
+ */
+export async function writeEdits(
+  tx: Tx,
+  projectId: number,
+  edits: readonly Edit[],
+  turn: Turn,
+  before?: (edit: Edit) => Promise<void>,
+): Promise<void> {
+  let identities: FlagIdentity[] = [];
+  let flags: (FlagRecord & { environmentId: number })[] = [];
+  async function flush(): Promise<void> {
+    await writeIdentities(tx, projectId, identities, turn);
+    await writeFlags(tx, flags, turn);
+    [identities, flags] = [[], []];
+  }
+  for (const edit of edits) {
+    // An identity after configurations may be of a flag that they belong to.
+    if ((edit.kind !== "identity" && edit.kind !== "flag") || (edit.kind === "identity" && flags.length > 0)) await flush();
+    if (edit.kind === "identity") identities.push(edit.identity);
+    else if (edit.kind === "flag") flags.push({ ...edit.flag, environmentId: edit.environmentId });
+    else {
+      await before?.(edit);
+      await writeEdit(tx, projectId, edit, turn);
+    }
+  }
+  await flush();
+}
+
+async function writeIdentities(tx: Tx, projectId: number, identities: readonly FlagIdentity[], turn: Turn): Promise<void> {
+  const rows = identities.map(({ aliases: _inTheirOwnTable, ...row }) => ({ ...row, projectId }));
+  const [first] = rows;
+  if (!first) return;
+  const { id: _key, projectId: _place, ...columns } = first;
+  await insertMany(tx, tables.flag, rows, { target: [tables.flag.id], update: Object.keys(columns), turn });
+  const { flagAlias } = tables;
+  for (let i = 0; i < identities.length; i += VALUES_PER_QUERY) {
+    await turn();
+    const some = identities.slice(i, i + VALUES_PER_QUERY);
+    await tx.delete(flagAlias).where(
+      inArray(
+        flagAlias.flagId,
+        some.map(({ id }) => id),
+      ),
+    );
+  }
+  for (const { id, aliases } of identities) for (const key of aliases) await tx.insert(flagAlias).values({ projectId, key, flagId: id });
+}
+
+async function writeFlags(tx: Tx, flags: readonly (FlagRecord & { environmentId: number })[], turn: Turn): Promise<void> {
+  const { flagId, environmentId } = tables.flagConfiguration;
+  const update = ["body", "killed", "version", "updatedAt", "updatedBy"];
+  const rowOf = ({ identity, killed, ...row }: (typeof flags)[number]) => ({ ...row, flagId: identity.id, ...(killed && { killed }) });
+  // The last one of a flag stands.
+  const last = [...new Map(flags.map((flag) => [`${flag.environmentId} ${flag.identity.id}`, flag])).values()];
+  // Two statements: a prepared one would store a null as JSON in place of nothing.
+  for (const isKilled of [false, true]) {
+    const rows = last.filter(({ killed }) => (killed !== null) === isKilled).map(rowOf);
+    await insertMany(tx, tables.flagConfiguration, rows, { target: [flagId, environmentId], update, turn });
+  }
+}
+
+async function writeEdit(tx: Tx, projectId: number, edit: Exclude<Edit, { kind: "identity" | "flag" }>, turn: Turn): Promise<void> {
   await turn();
   switch (edit.kind) {
-    case "identity": {
-      const { aliases, ...row } = edit.identity;
-      await tx
-        .insert(tables.flag)
-        .values({ ...row, projectId })
-        .onConflictDoUpdate({ target: tables.flag.id, set: row });
-      await tx.delete(tables.flagAlias).where(eq(tables.flagAlias.flagId, row.id));
-      for (const key of aliases) await tx.insert(tables.flagAlias).values({ projectId, key, flagId: row.id });
-      return;
-    }
-    case "flag": {
-      const { identity, ...row } = edit.flag;
-      await tx
-        .insert(tables.flagConfiguration)
-        .values({ ...row, flagId: identity.id, environmentId: edit.environmentId })
-        .onConflictDoUpdate({ target: [tables.flagConfiguration.flagId, tables.flagConfiguration.environmentId], set: row });
-      return;
-    }
     case "flag-gone": {
       const { flag, flagAlias, flagConfiguration, flagTombstone } = tables;
       const { identity, keys, at, by } = edit;

@@ -21,7 +21,7 @@ import { createWriteQueue, type Lane } from "./queue.ts";
 import { recordOf } from "./record.ts";
 import { repairRows } from "./repair.ts";
 import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX, type Ring } from "./ring.ts";
-import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdit, writeFacts } from "./rows.ts";
+import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdits, writeFacts } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 import { firstKey, openSdkKeys, type SdkKeys } from "./sdk-keys.ts";
 import { seedDatabase, seedHeartbeat } from "./seed.ts";
@@ -295,14 +295,12 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
       const decided = refuseTooLarge(project, await decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx, turn));
       if (decided.kind !== "changed") return decided;
       if (request.idempotent) await claimKey(tx, request.idempotent, at);
+      await writeEdits(tx, project.id, decided.edits, turn, (edit) => changeLog.keepUnits(tx, edit, turn));
       for (const edit of decided.edits) {
-        await changeLog.keepUnits(tx, edit, turn);
-        await writeEdit(tx, project.id, edit, turn);
-        if (edit.kind === "environment" && edit.made) {
-          const made = { id: edit.environmentId, key: edit.row.key };
-          for (const projection of ["server", "browser"] as const) {
-            await tx.insert(tables.sdkKey).values(firstKey(secret, made, projection, at));
-          }
+        if (edit.kind !== "environment" || !edit.made) continue;
+        const made = { id: edit.environmentId, key: edit.row.key };
+        for (const projection of ["server", "browser"] as const) {
+          await tx.insert(tables.sdkKey).values(firstKey(secret, made, projection, at));
         }
       }
       let writeId: number | null = null;
@@ -322,6 +320,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
         const kill = action === "flag.kill";
         if (!project.hidden) {
           for (const row of decided.each ?? [{ target, before, after }]) {
+            await turn();
             const told = { ...event, ...originOf(request), projectId: project.id, revision, ...row };
             const id = await appendAudit(tx, await actors.inAudit(tx, told));
             writeId ??= id;
@@ -330,7 +329,9 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
         const was = project.environments.find(({ info }) => info.id === environmentId);
         const record = project.hidden ? undefined : recordOf(was ?? environment, environment, decided.edits);
         const kept = { record: record ? await changeLog.stored(tx, record) : null, writeId };
+        await turn();
         await tx.insert(tables.changeSet).values({ ...event, generation, revision, kill, ...projections, ...kept });
+        await turn();
         if (record) await changeLog.index(tx, environmentId, revision, record);
         await tx
           .update(tables.environment)
@@ -338,6 +339,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
           .where(eq(tables.environment.id, environmentId));
         if (project.hidden) await cutLog(tx, environmentId, revision);
         commits.push({ ...event, generation, from: revision - 1, to: revision, storedMs: 0, kill, projections });
+        await turn();
       }
       return decided;
     });

@@ -70,6 +70,9 @@ export async function planImport(current: Current, document: ProjectDocument, op
   return planner.plan();
 }
 
+/** Fields of so many flags and groups are told in the audit, before and after. */
+const AUDITED_MAX = 500;
+
 /** An environment of the file that is there. */
 interface Target {
   readonly at: string;
@@ -429,8 +432,15 @@ class Planner {
       if (before && after !== before) await this.#check(before, after, edits);
     }
     if (this.#objections.length > 0) return { kind: "unchanged" };
-    const before = Object.keys(this.#before).length > 0 ? this.#before : null;
-    return { kind: "changed", action: "project.import", target: project.key, edits, applied, before, after: this.#after };
+    const { before, after } = this.#audited();
+    return { kind: "changed", action: "project.import", target: project.key, edits, applied, before, after };
+  }
+
+  /** Of many changes the audit tells what they were on: the rest lies in the records of the change, and one row must not take a second to hash. */
+  #audited(): { before: Json; after: Json } {
+    const names = [...new Set([...Object.keys(this.#after), ...Object.keys(this.#before)])];
+    if (names.length <= AUDITED_MAX) return { before: Object.keys(this.#before).length > 0 ? this.#before : null, after: this.#after };
+    return { before: null, after: { mode: this.#options.mode, changed: names } };
   }
 
   /** The same rules as for edits one by one: what is imported must be right, what it reaches must not get worse. */
