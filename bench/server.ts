@@ -104,7 +104,7 @@ export async function startBenchServer(env: Record<string, string> = {}, core = 
   const session = await fetch(`${url}/api/v1/session`, { method: "POST", headers, body: JSON.stringify(ACCOUNT) });
   const cookie = session.headers.getSetCookie()[0]?.split(";")[0] ?? "";
   const body = JSON.stringify({ name: "bench", scope: "admin" });
-  const made = await fetch(`${url}/api/v1/tokens`, { method: "POST", headers: { ...headers, cookie }, body });
+  const made = await fetch(`${url}/api/v1/tokens`, { method: "POST", headers: { ...headers, "x-signalbox-csrf": "1", cookie }, body });
   token = ((await made.json()) as { token: string }).token;
   if (!token) throw new Error(`no token: ${made.status}`);
 

@@ -134,7 +134,7 @@ export async function signIn(url: string, scope: "admin" | "operator" | "kill" =
   const cookie = session.headers.getSetCookie()[0]?.split(";")[0] ?? "";
   const made = await fetch(`${url}/api/v1/tokens`, {
     method: "POST",
-    headers: { "content-type": "application/json", origin: url, cookie },
+    headers: { "content-type": "application/json", origin: url, "x-signalbox-csrf": "1", cookie },
     body: JSON.stringify({ name: "tests", scope }),
   });
   if (!made.ok) throw new Error(`making a token: ${made.status} ${await made.text()}`);

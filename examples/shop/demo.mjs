@@ -93,7 +93,12 @@ async function request(url, method, body, headers = {}) {
 async function signIn(server, account) {
   const session = await request(`${server}/api/v1/session`, "POST", account, { origin: server });
   const cookie = session.response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
-  const made = await request(`${server}/api/v1/tokens`, "POST", { name: "demo", scope: "admin", days: 1 }, { origin: server, cookie });
+  const made = await request(
+    `${server}/api/v1/tokens`,
+    "POST",
+    { name: "demo", scope: "admin", days: 1 },
+    { origin: server, "x-signalbox-csrf": "1", cookie },
+  );
   const headers = { authorization: `Bearer ${made.body.token}` };
   return async (method, path, body) => (await request(`${server}/api/v1/${path}`, method, body, headers)).body;
 }

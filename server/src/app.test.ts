@@ -142,7 +142,7 @@ describe("every answer", () => {
       sent.end(body);
     });
   }
-  const json = () => ({ cookie, origin: "https://flags.example.com", "content-type": "application/json" });
+  const json = () => ({ cookie, origin: "https://flags.example.com", "x-signalbox-csrf": "1", "content-type": "application/json" });
   const flags = "/api/v1/projects/default/flags";
 
   it("has a cookie that only https carries", () => {

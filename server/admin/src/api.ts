@@ -37,7 +37,10 @@ export interface Call {
 /** One request to the API of this origin. Throws ApiError for every answer that is not 2xx, also when there is none (status 0). */
 export async function call<T>(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, options: Call = {}): Promise<T> {
   const headers: Record<string, string> = { accept: "application/json" };
-  if (method !== "GET") headers["content-type"] = "application/json";
+  if (method !== "GET") {
+    headers["content-type"] = "application/json";
+    headers["x-signalbox-csrf"] = "1";
+  }
   if (options.ifMatch !== undefined) headers["if-match"] = options.ifMatch;
   const init: RequestInit = { method, headers, credentials: "same-origin" };
   if (options.body !== undefined) init.body = JSON.stringify(options.body);

@@ -208,8 +208,13 @@ describe("a session", () => {
   ])("writes %s: %s", async (_, headers, taken) => {
     const { secret } = await auth.setUp("the-token-of-this-start", "ana", PASSWORD);
     for (const method of ["POST", "PATCH", "DELETE"]) {
-      const { identity, refusal } = await bySession(secret, method, headers);
+      const { identity, refusal } = await bySession(secret, method, { ...headers, "x-signalbox-csrf": "1" });
       expect([identity?.name, refusal?.code]).toEqual(taken ? ["ana", undefined] : [undefined, "CROSS_ORIGIN"]);
+      // The header that a page of another origin cannot send without asking first.
+      for (const csrf of [undefined, "", "0"]) {
+        const without = await bySession(secret, method, { ...headers, ...(csrf !== undefined && { "x-signalbox-csrf": csrf }) });
+        expect([without.identity, without.refusal?.code]).toEqual([undefined, "CROSS_ORIGIN"]);
+      }
     }
     expect((await bySession(secret, "GET", headers)).identity?.name).toBe("ana");
   });

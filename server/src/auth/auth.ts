@@ -11,7 +11,7 @@ import type { AuthStore } from "./auth-store.ts";
 import { type SessionCookie, sessionCookie } from "./cookie.ts";
 import { grantOld, grantsOf, putGrant } from "./grants.ts";
 import { createInvitations, type Invitations, type Offer } from "./invitations.ts";
-import { crossOriginRefusal, type Header } from "./origin.ts";
+import { crossOriginRefusal, csrfRefusal, type Header } from "./origin.ts";
 import { createPasswords } from "./passwords.ts";
 import { ADMIN_OF_EVERYTHING, EVERYTHING, may } from "./permissions.ts";
 import { hashOf, newSecret, sameHash } from "./secrets.ts";
@@ -129,7 +129,7 @@ export function createAuth({ store, publicUrl, setupToken = newSecret(), now = D
     const who = await sessions.find(secret, isUse);
     if (!who) return { refusal: problem("UNAUTHENTICATED", "The session is over; sign in again.") };
     if (method !== "GET" && method !== "HEAD") {
-      const refusal = crossOriginRefusal(header, publicUrl);
+      const refusal = crossOriginRefusal(header, publicUrl) ?? csrfRefusal(header);
       if (refusal) return { refusal };
     }
     return { identity: await sessionIdentity(who) };

@@ -15,6 +15,14 @@ export function crossOriginRefusal(header: Header, publicUrl: string): Problem |
   return isOwn(origin, header("host"), publicUrl) ? undefined : refused(`its Origin is "${origin}"`);
 }
 
+/** Sent by whoever writes with a session cookie. A page of another origin can send it only after asking this server, which never allows it. */
+export const CSRF_HEADER = "x-signalbox-csrf";
+
+/** The second of two checks that stand alone: should a browser, a proxy or a mistake here let the origin pass, this one still holds. */
+export function csrfRefusal(header: Header): Problem | undefined {
+  return header(CSRF_HEADER) === "1" ? undefined : refused(`the header ${CSRF_HEADER} is not "1"`);
+}
+
 function isOwn(origin: string, host: string | undefined, publicUrl: string): boolean {
   if (origin === new URL(publicUrl).origin) return true;
   return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);

@@ -287,7 +287,7 @@ describe("with rules of every kind", () => {
   beforeAll(async () => {
     const cookie = await server.signIn();
     await server.flag("checkout");
-    const headers = { origin: server.url, "content-type": "application/json", "if-match": "*", cookie };
+    const headers = { origin: server.url, "x-signalbox-csrf": "1", "content-type": "application/json", "if-match": "*", cookie };
     const answer = await fetch(`${server.url}/api/v1/projects/default/environments/production/flags/checkout/configuration`, {
       method: "PATCH",
       headers,

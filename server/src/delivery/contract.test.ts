@@ -83,7 +83,7 @@ afterAll(() => server.close());
 async function read<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
   const answer = await fetch(server.url + path, {
     method,
-    headers: { origin: server.url, "content-type": "application/json", cookie, ...headers },
+    headers: { origin: server.url, "x-signalbox-csrf": "1", "content-type": "application/json", cookie, ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await answer.text();

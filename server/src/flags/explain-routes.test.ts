@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 async function ask<T>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T }> {
-  const headers = { origin: server.url, "content-type": "application/json", "if-match": "*", cookie };
+  const headers = { origin: server.url, "x-signalbox-csrf": "1", "content-type": "application/json", "if-match": "*", cookie };
   const answer = await fetch(server.url + path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
   return { status: answer.status, body: (await answer.json()) as T };
 }

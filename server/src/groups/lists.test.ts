@@ -25,7 +25,7 @@ describe("a list as a CSV file", () => {
   const upload = (key: string, csv: string | ReadableStream<Uint8Array>, query = "", type = "text/csv") =>
     fetch(`${server.url}${groups}/${key}/members/csv${query}`, {
       method: "POST",
-      headers: { cookie, origin: server.url, "content-type": type },
+      headers: { cookie, origin: server.url, "x-signalbox-csrf": "1", "content-type": type },
       body: csv,
       duplex: "half",
     } as RequestInit);

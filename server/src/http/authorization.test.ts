@@ -102,7 +102,11 @@ beforeAll(async () => {
       const accountId = await account(name, role, scope);
       await tx.insert(tables.session).values({ hash: hashOf(secret), accountId, createdAt: Date.now(), seenAt: Date.now() });
       made.push((origin) => {
-        return { name, headers: { cookie: `${sessionCookie(origin).name}=${secret}`, origin }, held: [{ role, scope }] };
+        return {
+          name,
+          headers: { cookie: `${sessionCookie(origin).name}=${secret}`, origin, "x-signalbox-csrf": "1" },
+          held: [{ role, scope }],
+        };
       });
     };
     const byToken = async (kind: "service" | "personal", accountId: number, held: Caller["held"]) => {
@@ -135,7 +139,7 @@ beforeAll(async () => {
       .values({ hash: hashOf(secret), accountId: nothing?.id ?? 0, createdAt: Date.now(), seenAt: Date.now() });
     made.push((origin) => ({
       name: "an account without a role",
-      headers: { cookie: `${sessionCookie(origin).name}=${secret}`, origin },
+      headers: { cookie: `${sessionCookie(origin).name}=${secret}`, origin, "x-signalbox-csrf": "1" },
       held: [{ role: "none", scope: "" }],
     }));
   });

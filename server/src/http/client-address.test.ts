@@ -1,5 +1,9 @@
+import { createServer, request, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { SdkKeys } from "../api-types.ts";
+import { tables } from "../store/schema.sqlite.ts";
+import { openStore } from "../store/store.ts";
 import { createClientAddress, parseTrustedProxies } from "./client-address.ts";
 import { startTestServer } from "./test-server.ts";
 
@@ -67,3 +71,52 @@ test("a request that a trusted proxy says nothing of has no address for facts, a
     await server.close();
   }
 }, 30_000);
+
+test("behind two proxies it is the one that the outer one saw, whatever the client itself wrote", async () => {
+  const server = await startTestServer({ env: { TRUSTED_PROXIES: "2" } });
+  const token = await server.token("admin");
+  const inner = await proxy(server.port, "127.0.0.7");
+  const outer = await proxy((inner.address() as AddressInfo).port, "127.0.0.6");
+  try {
+    const { port } = outer.address() as AddressInfo;
+    const body = JSON.stringify({ key: "through-proxies" });
+    const status = await new Promise<number | undefined>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", "x-forwarded-for": "10.9.9.9, 10.9.9.8" };
+      const path = "/api/v1/projects/default/flags";
+      const sent = request({ host: "127.0.0.1", port, localAddress: "127.0.0.5", method: "POST", path, headers }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode);
+      });
+      sent.on("error", reject);
+      sent.end(body);
+    });
+    expect(status).toBe(201);
+  } finally {
+    for (const each of [outer, inner]) {
+      each.closeAllConnections();
+      await new Promise((resolve) => each.close(resolve));
+    }
+    await server.stop();
+  }
+  const store = await openStore({ directory: server.data });
+  const rows = (await store.db.select().from(tables.audit)).filter(({ action }) => action === "flag.create");
+  expect(new Set(rows.map(({ address }) => address))).toEqual(new Set(["127.0.0.5"]));
+  await store.close();
+  await server.close();
+}, 30_000);
+
+/** Hands on to a port, from an address of its own, and adds whom it was asked by, as proxies do. */
+async function proxy(to: number, from: string): Promise<Server> {
+  const own = createServer((req, res) => {
+    const before = req.headers["x-forwarded-for"];
+    const headers = { ...req.headers, "x-forwarded-for": `${before === undefined ? "" : `${before}, `}${req.socket.remoteAddress}` };
+    const onward = request({ host: "127.0.0.1", port: to, localAddress: from, method: req.method, path: req.url, headers }, (answer) => {
+      res.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(res);
+    });
+    onward.on("error", () => res.destroy());
+    req.pipe(onward);
+  });
+  await new Promise<void>((resolve) => own.listen(0, "127.0.0.1", resolve));
+  return own;
+}

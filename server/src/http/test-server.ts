@@ -36,7 +36,7 @@ export async function startTestServer({
   const first = account ? { SIGNALBOX_ADMIN_NAME: NAME, SIGNALBOX_ADMIN_PASSWORD: PASSWORD } : {};
   const settings = readSettings({ PORT: "0", SIGNALBOX_DATA: data, SIGNALBOX_HEARTBEAT: "off", ...first, ...env });
   const server = await startServer(settings, { log: createLog(), version: "0.0.0-test" });
-  const own = { origin: server.url, "content-type": "application/json" };
+  const own = { origin: server.url, "x-signalbox-csrf": "1", "content-type": "application/json" };
 
   async function signIn(): Promise<string> {
     const answer = await fetch(`${server.url}/api/v1/session`, {

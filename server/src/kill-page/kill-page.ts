@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Flag, FlagList, FlagWritten, Problem as ProblemBody, ProjectList, Receipt } from "../api-types.ts";
 import type { Auth } from "../auth/auth.ts";
 import { fromOf } from "../auth/from.ts";
-import { crossOriginRefusal } from "../auth/origin.ts";
+import { CSRF_HEADER, crossOriginRefusal } from "../auth/origin.ts";
 import { sameHash } from "../auth/secrets.ts";
 import { SESSION_MS_MAX } from "../auth/sessions.ts";
 import { asProblem, Problem, problem } from "../errors.ts";
@@ -59,7 +59,7 @@ export function killPage({ auth, api, addressOf }: KillPageDeps) {
   async function ask<T>(session: Session, path: string, body?: object): Promise<T> {
     const headers: Record<string, string> = { cookie: session.cookie };
     // The form's own check has been made; towards the API this request comes from this server.
-    if (body) Object.assign(headers, { "content-type": "application/json", "sec-fetch-site": "same-origin" });
+    if (body) Object.assign(headers, { "content-type": "application/json", "sec-fetch-site": "same-origin", [CSRF_HEADER]: "1" });
     const answer = await api(path, body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers });
     if (answer.ok) return (await answer.json()) as T;
     const { code, detail } = (await answer.json()) as ProblemBody;
