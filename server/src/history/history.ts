@@ -83,11 +83,13 @@ const LINES_MAX = 8;
 const ITEMS_MAX = 200;
 /** Past states that are kept, because a page asks several things of one. */
 const PAST_MAX = 3;
+/** Not for long: somebody's name may be erased. */
+const PAST_MS_MAX = 30_000;
 
 export function createHistory({ store, now = Date.now }: { readonly store: Store; readonly now?: () => number }): History {
   const { db } = store;
   const { changeSet } = tables;
-  const past = new Map<string, Promise<EnvironmentModel>>();
+  const past = new Map<string, { readonly model: Promise<EnvironmentModel>; readonly readAt: number }>();
 
   function at(place: Place): { project: ProjectModel; environment: EnvironmentModel } {
     const project = projectAt(store, place.project);
@@ -104,9 +106,9 @@ export function createHistory({ store, now = Date.now }: { readonly store: Store
     if (revision === environment.revision) return Promise.resolve(environment);
     const name = `${environment.info.id} ${environment.generation} ${revision}`;
     const known = past.get(name);
-    if (known) return known;
+    if (known && now() - known.readAt < PAST_MS_MAX) return known.model;
     const reading = readModel(environment, revision);
-    past.set(name, reading);
+    past.set(name, { model: reading, readAt: now() });
     reading.catch(() => past.delete(name));
     for (const old of [...past.keys()].slice(0, -PAST_MAX)) past.delete(old);
     return reading;

@@ -7,6 +7,7 @@ import { createFlags, type Flags } from "../flags/flags.ts";
 import { createGroup, deleteGroup } from "../groups/decide.ts";
 import { createMembers } from "../groups/members.ts";
 import { CHECKPOINT_EVERY } from "../store/change-log.ts";
+import { projectAll } from "../store/edit.ts";
 import type { EnvironmentModel } from "../store/model.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import { openStore, type Store } from "../store/store.ts";
@@ -67,7 +68,9 @@ describe("the past of an environment", () => {
     expect(seen.length).toBeGreaterThan(7);
     for (const { model, at } of seen) {
       const rows = (await rowsAt(second.store.db, id, model.revision)) ?? expect.fail(`nothing at ${model.revision}`);
-      const past = modelOf(live(second.store), rows, model.revision);
+      const past = { ...rows, ...projectAll({ ...rows, factNumbers: live(second.store).factNumbers }, model.states.server) };
+      const entries = (of: EnvironmentModel) => new Map([...of.states.server.entries].map(([id, { fp: _fp, ...entry }]) => [id, entry]));
+      expect(entries(modelOf(live(second.store), rows, model.revision))).toEqual(entries(model));
       expect([...past.flags]).toEqual([...model.flags]);
       expect([...past.groups]).toEqual([...model.groups]);
       expect(past.states.server.digest).toBe(model.states.server.digest);

@@ -1,7 +1,8 @@
-import { and, asc, desc, eq, gt, lte } from "drizzle-orm";
+import { type Entry, type EntryId, entryId, ZERO64 } from "@signalbox/core";
+import { and, asc, desc, eq, gt, lte, max } from "drizzle-orm";
 import { readNames } from "../store/actors.ts";
-import { projectAll } from "../store/edit.ts";
 import type { EnvironmentModel } from "../store/model.ts";
+import { serverFlag, serverGroup } from "../store/project.ts";
 import type { ChangeRecord, CheckpointBody } from "../store/record.ts";
 import type { Database, Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
@@ -39,11 +40,21 @@ export async function rowsAt(db: Database | Tx, environmentId: number, revision:
   return fold.rows(await readNames(db));
 }
 
-/** The environment as it was, with what programs with a server key were served then. `now` is the environment as it is. */
+/**
+ * The environment as it was, for evaluating in it as a program with a server key did. `now` is the environment as it is. Nobody is sent its
+ * entries, so they are not signed: hashing 5,000 of them would hold up everything else.
+ */
 export function modelOf(now: EnvironmentModel, rows: PastRows, revision: number): EnvironmentModel {
-  const { generation, factsAt } = now;
-  const { states, flagFacts } = projectAll({ ...rows, factNumbers: now.factNumbers }, { generation, revision, factsAt });
-  return { ...now, ...rows, revision, states, flagFacts };
+  const entries = new Map<EntryId, Entry>();
+  const add = (entry: Entry) => entries.set(entryId(entry), entry);
+  for (const flag of rows.flags.values()) {
+    add({ ...serverFlag(flag), fp: ZERO64 });
+    for (const key of flag.identity.aliases) add({ kind: "alias", key, flag: flag.identity.key, fp: ZERO64 });
+  }
+  for (const group of rows.groups.values()) add({ ...serverGroup(group), fp: ZERO64 });
+  const position = { generation: now.generation, revision, factsAt: now.factsAt, digest: ZERO64 };
+  const states = { server: { ...position, entries }, browser: { ...position, entries: new Map<EntryId, Entry>() } };
+  return { ...now, ...rows, revision, states, flagFacts: new Map() };
 }
 
 /** The first revision that can be looked at: older changes were made by a version that kept no records. */
@@ -62,15 +73,23 @@ export async function beginningOf(db: Database | Tx, environmentId: number): Pro
   return oldest?.revision ?? 0;
 }
 
-/** The last revision that was committed by then; 0 before the first. */
+/** The last revision that was committed by then; 0 before the first. Found by halves: a long log is not read through. */
 export async function revisionBy(db: Database | Tx, environmentId: number, at: number): Promise<number> {
-  const [row] = await db
-    .select({ revision: changeSet.revision })
+  const [newest] = await db
+    .select({ revision: max(changeSet.revision) })
     .from(changeSet)
-    .where(and(eq(changeSet.environmentId, environmentId), lte(changeSet.at, at)))
-    .orderBy(desc(changeSet.revision))
-    .limit(1);
-  return row?.revision ?? 0;
+    .where(eq(changeSet.environmentId, environmentId));
+  let low = 0;
+  for (let high = newest?.revision ?? 0; low < high; ) {
+    const middle = Math.ceil((low + high) / 2);
+    const [row] = await db
+      .select({ at: changeSet.at })
+      .from(changeSet)
+      .where(and(eq(changeSet.environmentId, environmentId), eq(changeSet.revision, middle)));
+    if (row && row.at <= at) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 async function baseOf(db: Database | Tx, environmentId: number, revision: number): Promise<Base | undefined> {

@@ -13,7 +13,7 @@ import { type KnownUnits, type PastChange, revertChange, revertEnvironment } fro
 
 vi.setConfig({ testTimeout: 120_000 });
 
-const EVERYTHING = { project: true, settings: true };
+const EVERYTHING = { project: true, everywhere: true, settings: true };
 
 /** The rows of units of a group, as the database has them. */
 function unitsIn({ groups }: EnvironmentModel, ids: Iterable<number>): KnownUnits {

@@ -38,8 +38,10 @@ export interface Reverted {
 
 /** What the caller may do besides editing this environment. */
 export interface Rights {
-  /** Edit what belongs to the whole project: what a flag is called, that there is one. */
+  /** Edit what belongs to the whole project: the name of a flag, its tags. */
   readonly project: boolean;
+  /** Edit in every environment: the key of a flag, and that there is one. */
+  readonly everywhere: boolean;
   readonly settings: boolean;
 }
 
@@ -140,11 +142,11 @@ class Draft {
     }
     const identity = this.#takenBack(IDENTITY, was.identity, became.identity, now.identity, `flags.${key}`);
     if (Object.keys(identity).length > 0) {
-      if (rights.project) {
+      if (identity.key === undefined ? rights.project : rights.everywhere) {
         this.#decide((current) => patchIdentity(current, now.identity.key, { ...identity, reuse: true }, "*"));
         // A rename keeps the parents of flags by writing them down, in every environment.
         if (identity.key !== undefined) this.#takeBackElsewhere(everywhere);
-      } else this.#deny(`what "${key}" is called belongs to the whole project`);
+      } else this.#deny(`what "${key}" is called belongs to the whole project, and its key to every environment`);
     }
     const found = this.#flagById(id) ?? now;
     const fields = Object.keys(became.body) as (keyof StoredConfiguration)[];
@@ -164,8 +166,8 @@ class Draft {
       this.#conflict(`flags.${key}`, `the flag "${key}" was changed since it was made; delete it if nobody needs it`);
       return;
     }
-    if (rights.project) this.#decide((current) => deleteFlag(current, now.identity.key, now.identity.key, "*"));
-    else this.#deny(`that there is a flag "${key}" belongs to the whole project`);
+    if (rights.everywhere) this.#decide((current) => deleteFlag(current, now.identity.key, now.identity.key, "*"));
+    else this.#deny(`that there is a flag "${key}" concerns every environment`);
   }
 
   undeleteFlag(id: number, everywhere: PastChange["everywhere"], rights: Rights): void {
@@ -179,8 +181,8 @@ class Draft {
       return;
     }
     if (this.#flagById(id)) return;
-    if (!rights.project) {
-      this.#deny(`that there is a flag "${identity.key}" belongs to the whole project`);
+    if (!rights.everywhere) {
+      this.#deny(`that there is a flag "${identity.key}" concerns every environment`);
       return;
     }
     const taken = [identity.key, ...identity.aliases].find((key) => findFlag(this.#environment, key));

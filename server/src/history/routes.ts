@@ -113,8 +113,12 @@ export function historyRoutes({ history }: { readonly history: History }): OpenA
     const author = { ...authorOf(c), reason };
     if (change !== undefined && to === undefined) {
       const { access } = c.var;
-      // Taking back what a flag is, or was, changes it in every environment.
-      const rights = { project: access.mayEverywhereIn("edit", place.project), settings: access.may("admin", place) };
+      const rights = {
+        project: access.may("edit", { project: place.project }),
+        // Taking back that there is a flag, or its key, changes it in every environment.
+        everywhere: access.mayEverywhereIn("edit", place.project),
+        settings: access.may("admin", place),
+      };
       return c.json(await history.revertChange(place, change, author, rights, { dryRun }), 200);
     }
     if (change !== undefined || to === undefined) {
