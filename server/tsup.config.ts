@@ -32,7 +32,7 @@ export default defineConfig({
   // Some of them are CommonJS and ask for Node's own modules.
   banner: { js: 'import { createRequire as nodeRequire } from "node:module"; const require = nodeRequire(import.meta.url);' },
   // Native packages, each needed by some machines only.
-  external: ["better-sqlite3", "libsql", "@node-rs/argon2", "ioredis"],
+  external: ["better-sqlite3", "libsql", "postgres", "@node-rs/argon2", "ioredis"],
   metafile: true,
   async onSuccess() {
     writeNotices("dist");
