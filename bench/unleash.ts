@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { DATABASE_USER, startPostgres } from "../server/src/store/test-postgres.ts";
 import { install, peersFolder } from "./peers.ts";
-import { DATABASE_USER, startPostgres } from "./postgres.ts";
 import { now, onCore, owned, sleep } from "./remote.ts";
 import { FLAG, flagKeys, freePort } from "./server.ts";
 

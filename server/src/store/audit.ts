@@ -1,9 +1,9 @@
 import type { Json } from "@signalbox/core";
 import { asc, count, desc, eq, gt } from "drizzle-orm";
 import { z } from "zod";
+import { type Database, lockAudit, type Tx } from "./database.ts";
 import { canonicalJson, sha256 } from "./fingerprint.ts";
 import type { Origin } from "./origin.ts";
-import type { Database, Tx } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 
 /** One row of the audit. `before` and `after` never hold secrets, and units only as hashes. */
@@ -33,6 +33,7 @@ export type AuditHead = z.infer<typeof head>;
  * People are named as they are given: the store puts keys in the place of their names (see `actors.ts`).
  */
 export async function appendAudit(tx: Tx, row: AuditRow & { readonly at: number }): Promise<number> {
+  await lockAudit(tx);
   const { rows, hash: previousHash } = (await readHead(tx)) ?? (await countRows(tx));
   const content = {
     at: row.at,

@@ -19,7 +19,7 @@ import { environmentName, type Marks, openHighWater, raiseGenerations } from "./
 import { migrateDatabase } from "./migrate.ts";
 import { loadProjects, StoreUnusable } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
-import { asUnusable, checkPages } from "./store.ts";
+import { asUnusable, checkPages } from "./sqlite-backend.ts";
 import { upgradeProjections } from "./upgrade.ts";
 
 /** What a backup holds, as read from it. */
@@ -136,7 +136,7 @@ export async function restoreBackup(directory: string, file: string, now: number
 /** What an older program wrote is brought up to date, as a start does it, and proved. */
 async function readAsAStart(handle: SqliteHandle, now: number): Promise<Omit<BackupReport, "bytes">> {
   checkPages(handle);
-  await migrateDatabase(handle.db);
+  await migrateDatabase(handle);
   await upgradeProjections(handle, now);
   return inspect(handle);
 }

@@ -1,24 +1,48 @@
 import { type SQL, sql } from "drizzle-orm";
+import type { PgDatabase, PgQueryResultHKT } from "drizzle-orm/pg-core";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { SqliteHandle } from "./driver.ts";
 
 /**
- * A database as drizzle sees it, for reading what is committed. Its builders are awaited and nothing else: `get`, `all`, `run` and
- * `prepare` are SQLite's alone.
+ * A database as drizzle sees it, for reading what is committed: SQLite or PostgreSQL, with the types of SQLite. Its builders are awaited and
+ * nothing else: `get`, `all`, `run` and `prepare` are SQLite's alone. Queries are made with the tables of `schema.sqlite.ts` for both.
  */
 export type Database = SqliteHandle["db"];
 
 /** The same inside a transaction. */
 export type Tx = Database;
 
+export type Dialect = "sqlite" | "postgres";
+
+/** Of which database this is. Who asks has a reason in one of them. */
+export function dialectOf(db: Database): Dialect {
+  return asPostgres(db) ? "postgres" : "sqlite";
+}
+
+/** Of PostgreSQL, whatever its type says: `Database` has the types of SQLite. */
+function asPostgres(db: Database): PgDatabase<PgQueryResultHKT> | undefined {
+  return "execute" in db ? (db as unknown as PgDatabase<PgQueryResultHKT>) : undefined;
+}
+
 /** Runs a query that is written by hand, and returns its rows. */
 export async function queryRows<T>(db: Database, query: SQL): Promise<T[]> {
-  return db.all<T>(query);
+  const postgres = asPostgres(db);
+  return postgres ? ((await postgres.execute(query)) as unknown as T[]) : db.all<T>(query);
 }
 
 /** Runs a statement that is written by hand and has no rows. */
 export async function runStatement(db: Database, statement: SQL): Promise<void> {
-  db.run(statement);
+  const postgres = asPostgres(db);
+  if (postgres) await postgres.execute(statement);
+  else db.run(statement);
+}
+
+/** Any number of our own, as those of `postgres.ts`. */
+const AUDIT = 7_261_846_003;
+
+/** Until the end of the transaction nobody else appends to the audit, whose rows are a chain. SQLite has one writer only. */
+export async function lockAudit(tx: Tx): Promise<void> {
+  await asPostgres(tx)?.execute(sql`select pg_advisory_xact_lock(${sql.raw(String(AUDIT))})`);
 }
 
 interface InsertMany {
@@ -28,6 +52,9 @@ interface InsertMany {
   /** Lets others go on in between; may throw. */
   readonly turn?: () => Promise<void> | undefined;
 }
+
+/** Each way to a server and back counts, so that many rows go in one statement there. */
+const ROWS_PER_INSERT = 500;
 
 /**
  * Inserts many rows, all with the same fields, or updates those that are there. A statement for each row would be built ten thousand
@@ -45,6 +72,16 @@ export async function insertMany<T extends SQLiteTable>(
   const set = Array.isArray(update)
     ? Object.fromEntries(update.map((field) => [field, sql`excluded.${sql.identifier(columns[field]?.name ?? field)}`]))
     : update;
+  if (dialectOf(tx) === "postgres") {
+    for (let i = 0; i < rows.length; i += ROWS_PER_INSERT) {
+      await turn?.();
+      await tx
+        .insert(table)
+        .values(rows.slice(i, i + ROWS_PER_INSERT) as T["$inferInsert"][])
+        .onConflictDoUpdate({ target, set: set as never });
+    }
+    return;
+  }
   const values = Object.fromEntries(Object.keys(first).map((field) => [field, sql.placeholder(field)]));
   const prepared = tx
     .insert(table)

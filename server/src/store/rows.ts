@@ -13,11 +13,11 @@ export type { Database, Tx };
 /** The data folder cannot be used as it is. The message is one sentence or two: what is wrong, and what to do. */
 export class StoreUnusable extends Error {}
 
-/** Reads every row of every project, rebuilds both projections and compares them with the digests of the head rows. */
-export async function loadProjects(db: Database): Promise<ProjectModel[]> {
+/** Reads every row of all projects or of these, rebuilds both projections and compares them with the digests of the head rows. */
+export async function loadProjects(db: Database, ids?: readonly number[]): Promise<ProjectModel[]> {
   const projects: ProjectModel[] = [];
   const rows = await db.select().from(tables.project).where(isNull(tables.project.deletedAt)).orderBy(asc(tables.project.id));
-  for (const row of rows) projects.push(await loadProject(db, row));
+  for (const row of rows) if (!ids || ids.includes(row.id)) projects.push(await loadProject(db, row));
   return projects;
 }
 

@@ -1,6 +1,6 @@
 import { ZERO64 } from "@signalbox/core";
 import { eq } from "drizzle-orm";
-import type { SqliteHandle } from "./driver.ts";
+import type { Backend } from "./backend.ts";
 import type { Tx } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 import { firstKey } from "./sdk-keys.ts";
@@ -40,7 +40,7 @@ export async function seedHeartbeat({ transaction }: Writer, secret: Buffer, now
   });
 }
 
-type Writer = Pick<SqliteHandle, "transaction">;
+type Writer = Pick<Backend, "transaction">;
 
 type NewEnvironment = Pick<typeof tables.environment.$inferInsert, "key" | "name" | "production" | "color" | "projectId" | "position">;
 

@@ -1,18 +1,18 @@
-import { join } from "node:path";
 import { STATE_BYTES_MAX } from "@signalbox/core";
-import { and, asc, eq, isNull, lte, sql } from "drizzle-orm";
+import { and, eq, lte } from "drizzle-orm";
 import type { Commit, Feed, ProjectedState } from "../delivery/feed.ts";
 import type { Log } from "../log.ts";
 import type { Turn } from "../turns.ts";
 import { createActors } from "./actors.ts";
 import { type AuditRow, appendAudit, noteAuditHead, readHead } from "./audit.ts";
+import type { Backend } from "./backend.ts";
 import { needsCheckpoint, openChangeLog } from "./change-log.ts";
-import { queryRows } from "./database.ts";
-import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
+import type { SqliteDriver } from "./driver.ts";
 import { eraseNames } from "./erase-names.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
 import { environmentName, type HighWater, openHighWater, raiseGenerations } from "./high-water.ts";
 import { claimKey, isDone } from "./idempotency.ts";
+import { createIds } from "./ids.ts";
 import { migrateDatabase } from "./migrate.ts";
 import type { EnvironmentModel, EnvironmentSettings, ProjectModel } from "./model.ts";
 import type { Author, Origin } from "./origin.ts";
@@ -21,17 +21,19 @@ import { createWriteQueue, type Lane } from "./queue.ts";
 import { recordOf } from "./record.ts";
 import { repairRows } from "./repair.ts";
 import { createRing, RING_BYTES_MAX, RING_COMMITS_MAX, type Ring } from "./ring.ts";
-import { type Database, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdits, writeFacts } from "./rows.ts";
+import { type Database, type Head, loadCommits, loadProjects, StoreUnusable, type Tx, writeEdits, writeFacts } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 import { firstKey, openSdkKeys, type SdkKeys } from "./sdk-keys.ts";
 import { seedDatabase, seedHeartbeat } from "./seed.ts";
 import { liveSigningSecrets, type SigningSecret } from "./signing.ts";
+import { openSqliteBackend } from "./sqlite-backend.ts";
 import { upgradeProjections } from "./upgrade.ts";
-import { createWriteGuard } from "./write-guard.ts";
 
 export interface StoreOptions {
   readonly directory: string;
   readonly driver?: SqliteDriver;
+  /** The address of a PostgreSQL database that holds everything but the folder's secret; absent: SQLite in the folder. */
+  readonly databaseUrl?: string | undefined;
   /** Makes the hidden project of the heartbeat switch if it is missing. */
   readonly heartbeat?: boolean;
   /** Milliseconds since 1970. */
@@ -68,7 +70,7 @@ export type Decide = (current: Current, tx: Tx, turn: Turn) => Outcome | Promise
 export interface Store {
   /** For reading what is committed; writes go through `write` and `transaction`. */
   readonly db: Database;
-  /** Which SQLite is open. */
+  /** Which database is open: "better-sqlite3 12.9.0 (SQLite 3.53.0)". */
   readonly driver: string;
   readonly feed: Feed;
   projects(): readonly ProjectModel[];
@@ -96,83 +98,57 @@ export interface Store {
   signingSecrets(environmentId: number): readonly SigningSecret[];
   /** Why writes are refused at the moment, kills perhaps excepted; undefined when they are taken. */
   trouble(): string | undefined;
-  /** Lets what waits finish, then closes the file and lifts the lock. */
+  /** Reads what other processes have written to the same database, which is else done each second and before each write. */
+  catchUp(): Promise<void>;
+  /** Lets what waits finish, then closes the database and lifts the lock. */
   close(): Promise<void>;
 }
 
-/** Opens the store in a folder, makes what is missing, and checks what is there. Throws StoreUnusable or SqliteUnavailable. */
-export async function openStore({ directory, driver, heartbeat = false, now = Date.now, log }: StoreOptions): Promise<Store> {
+/**
+ * Opens the store of a folder, makes what is missing, and checks what is there. Throws StoreUnusable or SqliteUnavailable, never with the
+ * password of a database.
+ */
+export async function openStore({ directory, driver, databaseUrl, heartbeat = false, now = Date.now, log }: StoreOptions): Promise<Store> {
   prepareFolder(directory);
   const unlock = await lockFolder(directory, driver);
   try {
-    const file = join(directory, "signalbox.db");
-    const handle = await openSqlite(file, driver ? { driver } : {});
+    const backend = await openBackend();
     try {
-      const { db } = handle;
-      checkPages(handle);
-      await migrateDatabase(db);
-      const secret = folderSecret(directory);
-      await seedDatabase(handle, secret, now());
-      await upgradeProjections(handle, now());
-      if (heartbeat) await seedHeartbeat(handle, secret, now());
       const highWater = openHighWater(directory, log);
-      for (const environment of await handle.transaction((tx) => raiseGenerations(tx, highWater.marks, now()))) {
-        log?.warn(
-          { environment },
-          "the database is an older one than this folder has seen: its generation is raised, and programs take the state as it is here",
-        );
-      }
-      // From now on the queue waits for another process's lock, and the event loop does not.
-      handle.raw.pragma(`busy_timeout = ${LOCK_MS_MAX}`);
-      const reader = await openSqlite(file, driver ? { driver } : {});
-      return await createStore({ writer: handle, db: reader.db, directory, secret, highWater, now, log }, () => {
-        reader.close();
-        handle.close();
-        unlock();
+      const secret = await backend.alone(async () => {
+        await migrateDatabase(backend);
+        const folders = folderSecret(directory);
+        await seedDatabase(backend, folders, now());
+        await upgradeProjections(backend, now());
+        if (heartbeat) await seedHeartbeat(backend, folders, now());
+        for (const environment of await backend.transaction((tx) => raiseGenerations(tx, highWater.marks, now()))) {
+          log?.warn(
+            { environment },
+            "the database is an older one than this folder has seen: its generation is raised, and programs take the state as it is here",
+          );
+        }
+        return folders;
       });
+      return await createStore({ backend, directory, secret, highWater, now, log }, unlock);
     } catch (error) {
-      handle.close();
-      throw asUnusable(error, directory);
+      await backend.close();
+      throw backend.unusable(error);
     }
   } catch (error) {
     unlock();
     throw error;
   }
-}
 
-/** How long one attempt waits for another process's lock, with the event loop standing still. */
-const LOCK_MS_MAX = 20;
-
-/** SQLite keeps no checksum of its pages: this finds damage of the structure, the digests of the heads find damage of the content. */
-export function checkPages({ raw }: SqliteHandle): void {
-  const [found] = raw.prepare<[], [string]>("pragma quick_check(1)").raw().all();
-  if (found && found[0] !== "ok") throw new DamagedFile(found[0]);
-}
-
-class DamagedFile extends Error {}
-
-/** What reading a damaged file throws, as a sentence for the person who starts it. */
-export function asUnusable(error: unknown, directory: string): unknown {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  // A SyntaxError comes from a column that holds JSON.
-  const damaged = error instanceof DamagedFile || error instanceof SyntaxError || /^SQLITE_(CORRUPT|NOTADB)/.test(code);
-  if (error instanceof Error && damaged) {
-    const [what] = error.message.split("\n", 1);
-    return new StoreUnusable(
-      `The database in ${directory} is damaged (${what}): put a backup of the data folder in its place. Programs go on with what they hold.`,
-      { cause: error },
-    );
+  async function openBackend(): Promise<Backend> {
+    if (databaseUrl === undefined) return openSqliteBackend(directory, { driver, log });
+    // On demand: who has SQLite needs none of it.
+    const { openPostgresBackend } = await import("./postgres-backend.ts");
+    return openPostgresBackend(databaseUrl, log);
   }
-  if (!/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|BUSY|LOCKED)/.test(code)) return error;
-  return new StoreUnusable(
-    `The database in ${directory} cannot be written (${code}): check that its disk can be written, has space left, and that no other program holds the file.`,
-    { cause: error },
-  );
 }
 
 interface Opened {
-  readonly writer: SqliteHandle;
-  readonly db: Database;
+  readonly backend: Backend;
   readonly directory: string;
   readonly secret: Buffer;
   readonly highWater: HighWater;
@@ -180,11 +156,13 @@ interface Opened {
   readonly log: Pick<Log, "warn"> | undefined;
 }
 
-async function createStore({ writer, db, directory, secret, highWater, now, log }: Opened, release: () => void): Promise<Store> {
-  let projects: readonly ProjectModel[] = await loadProjects(db).catch(async (error: unknown) => {
+async function createStore({ backend, directory, secret, highWater, now, log }: Opened, unlock: () => void): Promise<Store> {
+  const { db, guard } = backend;
+  const loadAll = () => backend.snapshot((from) => loadProjects(from));
+  let projects: readonly ProjectModel[] = await loadAll().catch(async (error: unknown) => {
     if (!(error instanceof StoreUnusable || error instanceof SyntaxError || error instanceof TypeError)) throw error;
-    await repairRows(writer, now(), log);
-    return loadProjects(db).catch((still: unknown) => {
+    await repairRows(backend, now(), log);
+    return loadAll().catch((still: unknown) => {
       if (!(still instanceof TypeError)) throw still;
       throw new StoreUnusable(
         `Rows of the database in ${directory} hold what Signalbox has not written (${still.message}), and its log does not prove what they were: put a backup of the data folder in its place. Programs go on with what they hold.`,
@@ -198,7 +176,6 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
   /** Deleted since the start, as they were last: their streams are ended, but whatever still holds one may ask once more. */
   const gone = new Map<number, EnvironmentModel>();
   const queue = createWriteQueue();
-  const guard = createWriteGuard(directory, log);
   const listeners = new Set<(commit: Commit) => void>();
   const rings = new Map<number, Ring>();
   for (const environment of environments()) rings.set(environment.info.id, await loadRing(db, environment));
@@ -206,12 +183,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
   const changeLog = await openChangeLog(db, actors);
   /** The environments of which a checkpoint is being kept. */
   const checkpointing = new Set<number>();
-  const newIds = {
-    flag: await nextId(db, "flag"),
-    group: await nextId(db, "flag_group"),
-    environment: await nextId(db, "environment"),
-    project: await nextId(db, "project"),
-  };
+  const ids = await createIds(backend);
 
   function environmentById(id: number): EnvironmentModel {
     // Without making a list: every request for the state and every ping comes here.
@@ -246,7 +218,10 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
   }
 
   /** New environments get a ring, and deleted ones are kept as they were, the newest of them whole. */
-  function takeEnvironments({ environments, hidden }: ProjectModel, left: readonly EnvironmentModel[]): void {
+  function takeEnvironments(
+    { environments, hidden }: Pick<ProjectModel, "environments" | "hidden">,
+    left: readonly EnvironmentModel[],
+  ): void {
     for (const { info } of environments) if (!rings.has(info.id)) rings.set(info.id, createRing(0));
     for (const environment of left) {
       gone.set(environment.info.id, environment);
@@ -258,7 +233,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
 
   async function transact<T>(run: (tx: Tx) => T | Promise<T>): Promise<T> {
     try {
-      const result = await writer.transaction(run);
+      const result = await backend.transaction(run);
       actors.settle(true);
       return result;
     } catch (error) {
@@ -278,21 +253,83 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
       .finally(() => checkpointing.delete(environmentId));
   }
 
+  function knownProject(request: WriteRequest): ProjectModel | undefined {
+    return projects.find(({ key, hidden }) => key === request.project && (!hidden || request.hidden === true));
+  }
+
+  /** Puts what others have committed in the place of what memory holds of these projects, and tells of their change-sets in order. */
+  async function takeOver(from: Database, projectIds: readonly number[]): Promise<void> {
+    const commits: Commit[] = [];
+    const read = await loadProjects(from, projectIds);
+    const were = projects.filter(({ id }) => projectIds.includes(id)).flatMap((each) => each.environments);
+    for (const environment of read.flatMap((each) => each.environments)) {
+      const { id } = environment.info;
+      const before = were.find(({ info }) => info.id === id);
+      if (before?.generation !== environment.generation) {
+        rings.set(id, await loadRing(from, environment));
+        continue;
+      }
+      const missed = await loadCommits(from, id, Math.min(environment.revision - before.revision, RING_COMMITS_MAX), RING_BYTES_MAX);
+      commits.push(...missed.filter(({ to }) => to > before.revision));
+    }
+    const here = new Set(read.flatMap((each) => each.environments).map(({ info }) => info.id));
+    const left = were.filter(({ info }) => !here.has(info.id));
+    projects = [...projects.filter(({ id }) => !projectIds.includes(id)), ...read].sort((a, b) => a.id - b.id);
+    for (const each of read) takeEnvironments(each, []);
+    for (const environment of left) takeEnvironments({ environments: [] }, [environment]);
+    publish(commits);
+    if (left.length > 0 || here.size > were.length) await sdkKeys.reload();
+  }
+
+  async function takeOverChanges(from: Database): Promise<void> {
+    const heads = await backend.heads(from);
+    const behind = [...new Set([...heads.keys(), ...projects.map(({ id }) => id)])].filter((id) => {
+      const known = projects.find((each) => each.id === id);
+      return !known || !isAt(known, heads.get(id) ?? []);
+    });
+    if (behind.length > 0) await takeOver(from, behind);
+  }
+
+  async function catchUp(): Promise<void> {
+    if (!backend.isShared) return;
+    const heads = await backend.heads(db);
+    const isBehind = projects.some((each) => !isAt(each, heads.get(each.id) ?? [])) || heads.size !== projects.length;
+    // In line with the writes, so that no newer state is overwritten by an older one.
+    if (isBehind) await queue.run(() => backend.snapshot(takeOverChanges), "kill");
+    const version = await backend.keysVersion();
+    if (version !== keysVersion) await sdkKeys.reload();
+    keysVersion = version;
+  }
+
   function isHidden({ info }: EnvironmentModel): boolean {
     return projects.some(({ id, hidden }) => id === info.projectId && hidden === true);
   }
 
   async function writeNow(request: WriteRequest, decide: Decide, startedAt: number, turn: Turn): Promise<Written> {
-    const known = projects.find(({ key, hidden }) => key === request.project && (!hidden || request.hidden === true));
-    const project = known ?? (request.mayBeNew ? newProject(newIds.project, request.project) : undefined);
-    if (!project) throw new RangeError(`there is no project "${request.project}"`);
+    await ids.refill();
+    let known = knownProject(request);
+    if (!known && backend.isShared) {
+      await backend.snapshot(takeOverChanges);
+      known = knownProject(request);
+    }
+    const begun = known ?? (request.mayBeNew ? newProject(ids.next().project, request.project) : undefined);
+    if (!begun) throw new RangeError(`there is no project "${request.project}"`);
+    let project = begun;
     const at = now();
     const commits: Commit[] = [];
     const outcome = await transact(async (tx) => {
-      await checkHeads(tx, project);
+      const heads = await backend.lockHeads(tx, project.id);
+      if (!isAt(project, heads)) {
+        if (!backend.isShared) throw writtenByOthers(project, heads);
+        // Nobody else writes to the project now: what is read is what the decision will be committed on.
+        await takeOver(tx, [project.id]);
+        known = knownProject(request);
+        if (!known) throw new RangeError(`there is no project "${request.project}" any more`);
+        project = known;
+      }
       // Compared first: what an earlier request has written would make this one look stale.
       if (request.idempotent && (await isDone(tx, request.idempotent, at))) return UNCHANGED;
-      const decided = refuseTooLarge(project, await decide({ project, now: at, by: request.by, newIds: { ...newIds } }, tx, turn));
+      const decided = refuseTooLarge(project, await decide({ project, now: at, by: request.by, newIds: ids.next() }, tx, turn));
       if (decided.kind !== "changed") return decided;
       if (request.idempotent) await claimKey(tx, request.idempotent, at);
       await writeEdits(tx, project.id, decided.edits, turn, (edit) => changeLog.keepUnits(tx, edit, turn));
@@ -349,12 +386,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     const isGone = edits.some(({ kind }) => kind === "project-gone");
     const others = projects.filter(({ id }) => id !== after.id);
     projects = known && !isGone ? projects.map((each) => (each.id === after.id ? after : each)) : isGone ? others : [...others, after];
-    for (const edit of edits) {
-      if (edit.kind === "identity") newIds.flag = Math.max(newIds.flag, edit.identity.id + 1);
-      if (edit.kind === "group") newIds.group = Math.max(newIds.group, edit.group.id + 1);
-      if (edit.kind === "environment") newIds.environment = Math.max(newIds.environment, edit.environmentId + 1);
-    }
-    newIds.project = Math.max(newIds.project, after.id + 1);
+    ids.taken(after.id, edits);
     const hasNewKeys = edits.some(({ kind }) => kind === "environment" || kind === "environment-gone");
     if (hasNewKeys) takeEnvironments(after, outcome.applied.gone);
     for (const environmentId of outcome.applied.changes.keys()) keepCheckpoint(environmentId);
@@ -372,7 +404,7 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
       return eraseNames(tx, actors, name, at);
     });
     actors.forget();
-    projects = await loadProjects(db);
+    projects = await loadAll();
     for (const environment of environments()) rings.set(environment.info.id, await loadRing(db, environment));
     return erased;
   }
@@ -421,11 +453,13 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
   const transaction: Store["transaction"] = (run, urgent = false) =>
     queue.run(() => guard.run(() => transact(run), urgent), urgent ? "kill" : "edit");
   const sdkKeys = await openSdkKeys({ db, transaction, secret, environments: () => infosOf(projects), now });
+  let keysVersion = await backend.keysVersion();
+  const stopPolling = backend.isShared ? poll(catchUp, log) : () => {};
   const project: Store["project"] = (key) => projects.find((each) => each.key === key && !each.hidden);
 
   return {
     db,
-    driver: writer.driver,
+    driver: backend.driver,
     feed: {
       environments: () => shownInfos,
       state: (environmentId, projection) => environmentById(environmentId).states[projection],
@@ -448,12 +482,14 @@ async function createStore({ writer, db, directory, secret, highWater, now, log 
     settings: (environmentId) => environmentById(environmentId).settings,
     signingSecrets: (environmentId) => liveSigningSecrets(secret, environmentById(environmentId)),
     trouble: () => guard.trouble(),
+    catchUp,
     async close() {
+      stopPolling();
       await sdkKeys.close();
       await queue.close();
-      guard.close();
       highWater.close();
-      release();
+      await backend.close();
+      unlock();
     },
   };
 }
@@ -473,6 +509,57 @@ function newProject(id: number, key: string): ProjectModel {
 
 const UNCHANGED: Outcome = { kind: "unchanged" };
 
+/** How often it is looked what other processes have written. */
+const POLL_MS = 1_000;
+
+/** Looks again and again until it is stopped. Of several failures in a row the first is told. */
+function poll(look: () => Promise<void>, log: Pick<Log, "warn"> | undefined): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  let failing = false;
+  async function once(): Promise<void> {
+    try {
+      await look();
+      failing = false;
+    } catch (error) {
+      if (!failing && !stopped)
+        log?.warn({ err: error }, "the database cannot be read: flags are served as they were, and it is tried again");
+      failing = true;
+    }
+    if (!stopped) wait();
+  }
+  function wait(): void {
+    timer = setTimeout(() => void once(), POLL_MS).unref();
+  }
+  wait();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
+}
+
+type Positions = readonly Pick<Head, "id" | "generation" | "revision">[];
+
+/** Whether memory holds a project as these head rows say. */
+function isAt(project: ProjectModel, heads: Positions): boolean {
+  return (
+    project.environments.length === heads.length &&
+    heads.every(({ id, generation, revision }, index) => {
+      const known = project.environments[index];
+      return known?.info.id === id && known.generation === generation && known.revision === revision;
+    })
+  );
+}
+
+/** Of a file that nobody else writes to. */
+function writtenByOthers(project: ProjectModel, heads: Positions): StoreUnusable {
+  const shown = (of: readonly Pick<Head, "generation" | "revision">[]) =>
+    of.map(({ generation, revision }) => `${generation}.${revision}`).join(", ");
+  return new StoreUnusable(
+    `The database says that the environments of "${project.key}" are at ${shown(heads)}, this process ${shown(project.environments)}: something else has written to the file; restart Signalbox.`,
+  );
+}
+
 function originOf({ token, address, requestId }: Author): Origin {
   return { token, address, requestId };
 }
@@ -483,22 +570,6 @@ const HIDDEN_LOG_MAX = 100;
 async function cutLog(tx: Tx, environmentId: number, revision: number): Promise<void> {
   const { changeSet } = tables;
   await tx.delete(changeSet).where(and(eq(changeSet.environmentId, environmentId), lte(changeSet.revision, revision - HIDDEN_LOG_MAX)));
-}
-
-/** The head rows, read in the order of their ids inside the transaction, must be those that memory holds: this is the only writer. */
-async function checkHeads(tx: Tx, project: ProjectModel): Promise<void> {
-  const heads = await tx
-    .select({ id: tables.environment.id, generation: tables.environment.generation, revision: tables.environment.revision })
-    .from(tables.environment)
-    .where(and(eq(tables.environment.projectId, project.id), isNull(tables.environment.deletedAt)))
-    .orderBy(asc(tables.environment.id));
-  for (const [index, head] of heads.entries()) {
-    const known = project.environments[index];
-    if (known?.info.id === head.id && known.generation === head.generation && known.revision === head.revision) continue;
-    throw new StoreUnusable(
-      `The database says revision ${head.generation}.${head.revision} of environment ${head.id}, this process ${known?.generation}.${known?.revision}: something else has written to the file; restart Signalbox.`,
-    );
-  }
 }
 
 /** The outcome, refused if it would make a projection too large. A kill is never refused for size. */
@@ -525,10 +596,4 @@ async function loadRing(db: Database, environment: EnvironmentModel): Promise<Ri
   const ring = createRing(commits[0]?.from ?? environment.revision);
   for (const commit of commits) ring.push(commit);
   return ring;
-}
-
-/** The id after the highest that the table ever gave, also to rows that are gone: an ETag must never fit another row. */
-async function nextId(db: Database, table: string): Promise<number> {
-  const [row] = await queryRows<{ seq: number }>(db, sql`select seq from sqlite_sequence where name = ${table}`);
-  return (row?.seq ?? 0) + 1;
 }

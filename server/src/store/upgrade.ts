@@ -2,7 +2,7 @@ import { digestOf, type Entry, type EntryId, entryId } from "@signalbox/core";
 import { asc, eq } from "drizzle-orm";
 import type { ProjectedChange } from "../delivery/feed.ts";
 import { appendAudit } from "./audit.ts";
-import type { SqliteHandle } from "./driver.ts";
+import type { Backend } from "./backend.ts";
 import { PROJECTION_VERSION } from "./project.ts";
 import { compareDigest, type ReadEnvironment, readEnvironments, type Tx, writeFacts } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
@@ -16,7 +16,7 @@ const META_KEY = "projection";
  * anything is compared. What the older one showed is known from its change log; where that does not fit the head, the file is damaged and
  * nothing is written.
  */
-export async function upgradeProjections({ transaction }: Pick<SqliteHandle, "transaction">, now: number): Promise<void> {
+export async function upgradeProjections({ transaction }: Pick<Backend, "transaction">, now: number): Promise<void> {
   const { meta } = tables;
   await transaction(async (tx) => {
     const [written] = await tx.select().from(meta).where(eq(meta.key, META_KEY));

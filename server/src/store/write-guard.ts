@@ -1,6 +1,7 @@
 import { databaseProblem, type Problem, problem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type Ballast, createBallast } from "./ballast.ts";
+import { isConflict } from "./sql-state.ts";
 
 /** The ballast is made this long after the start, when nobody waits for anything. */
 const BALLAST_AFTER_MS = 1_000;
@@ -70,9 +71,9 @@ const NO_BALLAST =
 /** After these nobody knows what of the file has reached the disk: trying again may seem to work and lose what was acknowledged. */
 const BREAKING = /^SQLITE_(IOERR_(WRITE|FSYNC|DIR_FSYNC|TRUNCATE|CLOSE)|CORRUPT|NOTADB)/;
 
-/** True when another process holds the lock of the database. */
+/** True when another process holds a lock of the database: trying again soon may help. */
 export function isBusy(error: unknown): boolean {
-  return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error));
+  return /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error)) || isConflict(error);
 }
 
 function codeOf(error: unknown): string {

@@ -1,0 +1,205 @@
+import { PgDatabase, PgDialect } from "drizzle-orm/pg-core";
+import { PostgresJsSession } from "drizzle-orm/postgres-js/session";
+import type postgres from "postgres";
+import type { Log } from "../log.ts";
+import type { Database, Tx } from "./database.ts";
+import { StoreUnusable } from "./rows.ts";
+import { isLost, sqlStateOf, UnknownOutcome } from "./sql-state.ts";
+
+/** An open PostgreSQL database: one connection that writes, a few that read. They are made anew by themselves when they are lost. */
+export interface PostgresHandle {
+  /** For reading what is committed. */
+  readonly db: Database;
+  /** "PostgreSQL 17.6 at db.example:5432/flags" */
+  readonly driver: string;
+  /**
+   * Runs `run` between BEGIN and COMMIT, and undoes everything if it throws. One at a time: whoever calls waits for the one before. Rejects
+   * with UnknownOutcome if the connection was lost on COMMIT.
+   */
+  transaction<T>(run: (tx: Tx) => T | Promise<T>): Promise<T>;
+  /** Runs `run` on one state of the whole database, whatever is committed meanwhile. */
+  snapshot<T>(run: (db: Database) => Promise<T>): Promise<T>;
+  /** Runs `run` while no other process is inside its own. */
+  alone<T>(run: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+const READERS_MAX = 5;
+const CONNECT_SECONDS_MAX = 5;
+/** Between two attempts to connect. */
+const RECONNECT_SECONDS = 0.25;
+/** A statement that has no answer by then has lost its connection, whatever the network says. The server gives up a little earlier. */
+const STATEMENT_MS_MAX = 15_000;
+/** Limits that PostgreSQL itself keeps. A process that stands still inside a transaction must not lock the others out for long. */
+const SESSION = { statement_timeout: 12_000, lock_timeout: 5_000, idle_in_transaction_session_timeout: 10_000, timezone: "UTC" };
+/** Statements up to this length are prepared once for each connection: longer ones are of many rows, and each is different. */
+const PREPARED_LENGTH_MAX = 2_000;
+/** Any number of our own, the same in every Signalbox. */
+const ALONE = 7_261_846_001;
+
+type Client = postgres.Sql;
+type Connection = Pick<postgres.Sql, "unsafe">;
+
+/** Opens the database of an address such as postgres://user:password@host:5432/name. Throws StoreUnusable, never with the password. */
+export async function openPostgres(url: string, log?: Pick<Log, "warn">): Promise<PostgresHandle> {
+  const connect = await loadDriver();
+  const where = placeOf(url);
+  const client = (max: number, session: Readonly<Record<string, string | number>> = SESSION): Client =>
+    connect(url, {
+      max,
+      connect_timeout: CONNECT_SECONDS_MAX,
+      backoff: () => RECONNECT_SECONDS,
+      connection: { application_name: "signalbox", ...session },
+      types: TYPES,
+      onnotice: () => {},
+      fetch_types: false,
+    });
+  const readers = client(READERS_MAX);
+  let writer: Client | undefined;
+  try {
+    const [about] = await readers.unsafe<{ version: string; number: string; commit: string; fsync: string }[]>(
+      "select current_setting('server_version') as version, current_setting('server_version_num') as number, current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync",
+    );
+    if (!about || Number(about.number) < 150_000) {
+      throw new StoreUnusable(`The database at ${where} is PostgreSQL ${about?.version}, and Signalbox needs 15 or later: upgrade it.`);
+    }
+    if (about.fsync === "off")
+      log?.warn({ database: where }, "fsync is off in this PostgreSQL: a power cut may lose what was acknowledged");
+    // Acknowledged means durable, whatever the database's default is.
+    const durable = about.commit === "off" ? { ...SESSION, synchronous_commit: "on" } : SESSION;
+    const newWriter = () => client(1, durable);
+    writer = newWriter();
+    let last: Promise<unknown> = Promise.resolve();
+
+    /** Not with the driver's `reserve`, which waits for ever on a connection that is not open yet. */
+    const transactionOn = async <T>(of: Client, mode: string, run: (db: Database) => T | Promise<T>, giveUp: () => void): Promise<T> => {
+      let state = "open" as "open" | "committing" | "over";
+      try {
+        const done = await of.begin(mode, async (connection) => {
+          const result = await run(databaseOn(watched(connection, giveUp, () => state === "over")));
+          state = "committing";
+          return { result };
+        });
+        return (done as { result: T }).result;
+      } catch (error) {
+        if (state === "committing" && isLost(error)) throw new UnknownOutcome("the connection was lost on COMMIT", { cause: error });
+        throw error;
+      } finally {
+        state = "over";
+      }
+    };
+
+    return {
+      db: databaseOn(readers),
+      driver: `PostgreSQL ${about.version.split(" ")[0]} at ${where}`,
+      transaction(run) {
+        const next = last.then(async () => {
+          const mine = writer ?? newWriter();
+          writer = mine;
+          return transactionOn(mine, "", run, () => {
+            if (writer === mine) writer = undefined;
+            void mine.end({ timeout: 0 });
+          });
+        });
+        last = next.catch(() => {});
+        return next;
+      },
+      snapshot: (run) => transactionOn(readers, "isolation level repeatable read read only", run, () => {}),
+      async alone(run) {
+        const one = client(1, { timezone: "UTC" });
+        try {
+          const done = await one.begin(async (connection) => {
+            await connection.unsafe(`select pg_advisory_xact_lock(${ALONE})`);
+            return { result: await run() };
+          });
+          return done.result;
+        } finally {
+          await one.end({ timeout: 0 });
+        }
+      },
+      async close() {
+        await last;
+        await Promise.all([readers.end({ timeout: 1 }), writer?.end({ timeout: 1 })]);
+      },
+    };
+  } catch (error) {
+    await Promise.all([readers.end({ timeout: 0 }), writer?.end({ timeout: 0 })]);
+    throw unusable(error, where);
+  }
+}
+
+async function loadDriver(): Promise<typeof postgres> {
+  try {
+    return (await import("postgres")).default;
+  } catch (error) {
+    throw new StoreUnusable('The driver "postgres" is not installed: run "npm install" again without --omit=optional.', { cause: error });
+  }
+}
+
+/**
+ * The values of columns as SQLite gives and takes them, since queries are made with the tables of SQLite, whatever database they are asked of:
+ * truth is 1 or 0, JSON is a text, and whole numbers are numbers.
+ */
+const TYPES = {
+  bigint: { to: 20, from: [20, 1700], parse: Number, serialize: String },
+  bool: {
+    to: 16,
+    from: [16],
+    parse: (text: string) => (text === "t" ? 1 : 0),
+    serialize: (value: unknown) => (value === 1 || value === true ? "t" : "f"),
+  },
+  json: { to: 114, from: [114, 3802], parse: (text: string) => text, serialize: (text: string) => text },
+};
+
+/** Prepares what is short: a statement that is known needs one way there and back, any other two. */
+class Session extends PostgresJsSession<postgres.Sql, Record<string, never>, Record<string, never>> {
+  override prepareQuery(
+    ...[query, fields, , ...rest]: Parameters<PostgresJsSession<postgres.Sql, Record<string, never>, Record<string, never>>["prepareQuery"]>
+  ) {
+    return super.prepareQuery(query, fields, query.sql.length <= PREPARED_LENGTH_MAX ? "prepared" : undefined, ...rest) as never;
+  }
+}
+
+function databaseOn(connection: Connection): Database {
+  const dialect = new PgDialect();
+  return new PgDatabase(dialect, new Session(connection as postgres.Sql, dialect, undefined), undefined) as unknown as Database;
+}
+
+/**
+ * Calls `giveUp` when a statement has no answer after STATEMENT_MS_MAX. Takes none when the transaction is over: the driver may have connected
+ * again, and a statement that comes late would be stored on its own.
+ */
+function watched(connection: Connection, giveUp: () => void, isOver: () => boolean): Connection {
+  return {
+    unsafe(...call: Parameters<Connection["unsafe"]>) {
+      if (isOver()) throw new Error("the transaction of this statement is over");
+      const answer = connection.unsafe(...call);
+      const timer = setTimeout(giveUp, STATEMENT_MS_MAX);
+      const stop = () => clearTimeout(timer);
+      answer.then(stop, stop);
+      return answer;
+    },
+  } as Connection;
+}
+
+/** Host, port and name of the database, and nothing else of the address: that would be the password. */
+export function placeOf(url: string): string {
+  if (!URL.canParse(url)) return "the address in DATABASE_URL";
+  const { hostname, port, pathname } = new URL(url);
+  return `${hostname}:${port || 5432}${pathname}`;
+}
+
+/** What opening a database throws, as a sentence for the person who starts it. */
+function unusable(error: unknown, where: string): unknown {
+  if (error instanceof StoreUnusable) return error;
+  const state = sqlStateOf(error);
+  const options = { cause: error };
+  if (/^28/.test(state))
+    return new StoreUnusable(`The database at ${where} refuses this user or password (${state}): check DATABASE_URL.`, options);
+  if (state === "3D000")
+    return new StoreUnusable(`There is no database at ${where} (${state}): make it with createdb, or check DATABASE_URL.`, options);
+  if (isLost(error) || state.startsWith("53")) {
+    return new StoreUnusable(`The database at ${where} cannot be reached (${state}): check that it runs, and DATABASE_URL.`, options);
+  }
+  return error;
+}
