@@ -37,6 +37,6 @@ export default defineConfig({
   async onSuccess() {
     writeNotices("dist");
     rmSync("dist/migrations", { recursive: true, force: true });
-    cpSync("../migrations", "dist/migrations", { recursive: true, filter: (path) => !path.endsWith(".test.ts") });
+    cpSync("../migrations", "dist/migrations", { recursive: true, filter: (path) => !path.endsWith(".ts") });
   },
 });
