@@ -3,6 +3,7 @@ import { createRootRouteWithContext, createRoute, createRouter, Outlet, redirect
 import { InvitationPage } from "./auth/InvitationPage.tsx";
 import { SetupPage } from "./auth/SetupPage.tsx";
 import { SignInPage } from "./auth/SignInPage.tsx";
+import { EnvironmentsPage } from "./environments/EnvironmentsPage.tsx";
 import { FlagListPage } from "./flags/FlagListPage.tsx";
 import { FlagPage } from "./flags/FlagPage.tsx";
 import { FleetPage } from "./fleet/FleetPage.tsx";
@@ -136,6 +137,7 @@ const historyRoute = createRoute({
   validateSearch: (search): HistorySearch => ({ ...text("flag", search.flag), ...text("group", search.group) }),
 });
 const keysRoute = createRoute({ getParentRoute: () => placeRoute, path: "keys", component: KeysPage });
+const environmentsRoute = createRoute({ getParentRoute: () => placeRoute, path: "environments", component: EnvironmentsPage });
 const settingsRoute = createRoute({ getParentRoute: () => placeRoute, path: "settings", component: SettingsPage });
 
 const peopleRoute = createRoute({ getParentRoute: () => placeRoute, path: "people", component: PeoplePage });
@@ -158,6 +160,7 @@ const routeTree = rootRoute.addChildren([
     fleetRoute,
     historyRoute,
     keysRoute,
+    environmentsRoute,
     settingsRoute,
     peopleRoute,
     accountRoute,

@@ -1,8 +1,8 @@
-import { ActionIcon, Box, Button, Checkbox, Group, Menu, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
-import { IconArchive, IconDots, IconPencil, IconPlus, IconSearch, IconX } from "@tabler/icons-react";
+import { ActionIcon, Badge, Box, Button, Checkbox, Group, Menu, Paper, Stack, Text, TextInput, Title, VisuallyHidden } from "@mantine/core";
+import { IconArchive, IconCheck, IconDots, IconFilter, IconPencil, IconPlus, IconSearch, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { memo, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { Fragment, memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import type { FlagSummary } from "../../../src/api-types.ts";
 import { flagsQuery, type Place } from "../queries.ts";
 import { Failure, Loading } from "../shell/Failure.tsx";
@@ -15,8 +15,9 @@ import { UnknownKeys } from "../usage/UnknownKeys.tsx";
 import { DescribeDialog, type DescribeKind } from "./DescribeDialog.tsx";
 import { KillButton } from "./KillButton.tsx";
 import { NewFlagDialog } from "./NewFlagDialog.tsx";
+import { SelectedBar } from "./SelectedBar.tsx";
 import { StateChip } from "./StateChip.tsx";
-import { searchFlags } from "./search.ts";
+import { filtersOf, searchFlags, toggleWord } from "./search.ts";
 
 /** Rows drawn at once; thousands of rows would make each key press slow. */
 const ROWS_STEP = 200;
@@ -32,6 +33,8 @@ export function FlagListPage() {
   const [rows, setRows] = useState(ROWS_STEP);
   /** The key that the new flag begins with; undefined: none is made. */
   const [creating, setCreating] = useState<string>();
+  /** The keys that are selected; undefined: nothing is being selected. */
+  const [selected, setSelected] = useState<ReadonlySet<string>>();
   const [dialog, setDialog] = useState<{ flag: FlagSummary; kind: DescribeKind }>();
   const field = useRef<HTMLInputElement>(null);
   useTitle("Flags", environment?.name);
@@ -50,6 +53,14 @@ export function FlagListPage() {
     }, 250);
     return () => clearTimeout(timer);
   }, [search, inUrl, archived, navigate, place.project, place.environment]);
+
+  const toggle = useCallback((key: string) => {
+    setSelected((before) => {
+      const next = new Set(before);
+      if (!next.delete(key)) next.add(key);
+      return next;
+    });
+  }, []);
 
   const wanted = useDeferredValue(search);
   const flags = list.data?.flags;
@@ -100,6 +111,14 @@ export function FlagListPage() {
                 void navigate({ to: "/$project/$environment/flags/$flag", params: { ...place, flag: first.key } });
               }}
             />
+            <FilterMenu flags={flags} search={search} onSearch={setSearch} />
+            <Button
+              variant={selected ? "light" : "default"}
+              aria-pressed={selected !== undefined}
+              onClick={() => setSelected(selected ? undefined : new Set())}
+            >
+              Select
+            </Button>
             {(archivedCount > 0 || archived) && (
               <Checkbox
                 label={`Archived (${archivedCount})`}
@@ -118,10 +137,20 @@ export function FlagListPage() {
           <Text size="sm" c="dimmed" role="status">
             {found.length === 1 ? "1 flag" : `${found.length} flags`}
           </Text>
+          {selected && selected.size > 0 && (
+            <SelectedBar place={place} flags={flags.filter(({ key }) => selected.has(key))} onDone={() => setSelected(undefined)} />
+          )}
           {found.length > 0 && (
             <Paper className="sb-card" component="ul" m={0} p={0} aria-label="Flags" style={{ listStyle: "none" }}>
               {found.slice(0, rows).map((flag) => (
-                <Row key={flag.key} project={place.project} environment={place.environment} flag={flag} onDialog={setDialog} />
+                <Row
+                  key={flag.key}
+                  project={place.project}
+                  environment={place.environment}
+                  flag={flag}
+                  onDialog={setDialog}
+                  {...(selected && { selected: selected.has(flag.key), onSelect: toggle })}
+                />
               ))}
             </Paper>
           )}
@@ -143,19 +172,62 @@ export function FlagListPage() {
 interface RowProps extends Place {
   readonly flag: FlagSummary;
   readonly onDialog: (dialog: { flag: FlagSummary; kind: DescribeKind }) => void;
+  /** Absent while nothing is being selected. */
+  readonly selected?: boolean;
+  readonly onSelect?: (key: string) => void;
 }
 
-const Row = memo(function Row({ project, environment, flag, onDialog }: RowProps) {
+/** Writes into the search what can be filtered by. */
+function FilterMenu({ flags, search, onSearch }: { flags: readonly FlagSummary[]; search: string; onSearch: (search: string) => void }) {
+  const words = search.split(/\s+/);
+  return (
+    <Menu position="bottom-end" closeOnItemClick={false}>
+      <Menu.Target>
+        <Button variant="default" leftSection={<IconFilter size={16} aria-hidden />}>
+          Filter
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown mah={420} style={{ overflowY: "auto" }}>
+        {filtersOf(flags).map(
+          ({ label, words: offered }) =>
+            offered.length > 0 && (
+              <Fragment key={label}>
+                <Menu.Label>{label}</Menu.Label>
+                {offered.map(([word, text]) => (
+                  <Menu.Item
+                    key={word}
+                    leftSection={words.includes(word) ? <IconCheck size={16} aria-hidden /> : <Box w={16} />}
+                    onClick={() => onSearch(toggleWord(search, word))}
+                  >
+                    {text}
+                    {words.includes(word) && <VisuallyHidden>, chosen</VisuallyHidden>}
+                  </Menu.Item>
+                ))}
+              </Fragment>
+            ),
+        )}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+const Row = memo(function Row({ project, environment, flag, onDialog, selected, onSelect }: RowProps) {
   const place = useMemo(() => ({ project, environment }), [project, environment]);
   return (
     <Box component="li" className="sb-row" px="md" py={10}>
       <Group justify="space-between" gap="xs" align="center">
+        {onSelect && <Checkbox aria-label={`Select ${flag.key}`} checked={selected ?? false} onChange={() => onSelect(flag.key)} />}
         <Box miw={0} flex="1 1 250px">
           <Group gap={8}>
             <AnchorLink to="/$project/$environment/flags/$flag" params={{ ...place, flag: flag.key }} fw={600} c="inherit">
               {flag.key}
             </AnchorLink>
             <StateChip state={flag.state} />
+            {flag.stale && (
+              <Badge variant="outline" color="orange" radius="sm" tt="none">
+                past its expected life
+              </Badge>
+            )}
             {flag.name !== "" && flag.name !== flag.key && <Text size="sm">{flag.name}</Text>}
           </Group>
           {flag.description !== "" && (

@@ -17,7 +17,9 @@ import { BrowserCard } from "./BrowserCard.tsx";
 import { sentenceFor } from "./body.ts";
 import { DetailsCard } from "./DetailsCard.tsx";
 import { shown } from "./draft.ts";
+import { EndDialog } from "./EndDialog.tsx";
 import { KillButton } from "./KillButton.tsx";
+import { LinkList } from "./LinksField.tsx";
 import { NeedsCard } from "./NeedsCard.tsx";
 import { ReceiptLine } from "./ReceiptLine.tsx";
 import { type Refused, standing } from "./refused.ts";
@@ -54,6 +56,7 @@ function Page({ place, flag, groups }: { place: Place; flag: Flag; groups: reado
   };
   const fields = shown(handle.draft);
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+  const [ending, setEnding] = useState<"archive" | "revive" | "delete">();
   const [refused, setRefused] = useState<Refused>();
   const issues = useMemo(() => standing(refused, fields), [refused, fields]);
   const groupName = useMemo(() => {
@@ -97,7 +100,7 @@ function Page({ place, flag, groups }: { place: Place; flag: Flag; groups: reado
               {flag.type !== "boolean" && <VariantsCard type={flag.type} fields={fields} onEdit={handle.edit} />}
               <NeedsCard place={place} flagKey={flag.key} fields={fields} onEdit={handle.edit} />
               <UsageCard place={place} flag={flag} />
-              <DetailsCard flag={flag} fields={fields} onEdit={handle.edit} />
+              <DetailsCard flag={flag} fields={fields} onEdit={handle.edit} onEnd={setEnding} />
             </Stack>
           </Grid.Col>
           <Grid.Col span={{ base: 12, md: 4 }}>
@@ -108,6 +111,7 @@ function Page({ place, flag, groups }: { place: Place; flag: Flag; groups: reado
             </Stack>
           </Grid.Col>
         </Grid>
+        {ending && <EndDialog place={place} flag={flag} how={ending} onClose={() => setEnding(undefined)} />}
         {unsaved && <StagingBar place={place} flag={flag} handle={handle} groupName={groupName} onRefused={setRefused} />}
       </Stack>
     </ProblemsProvider>
@@ -139,11 +143,13 @@ function Header({ place, flag }: { place: Place; flag: Flag }) {
         {" · changed "}
         <Ago at={flag.updatedAt} /> by {flag.updatedBy}
         {flag.aliases.length > 0 && ` · was called ${flag.aliases.join(", ")}`}
+        {flag.stale && " · past its expected life"}
         {" · "}
         <AnchorLink to="/$project/$environment/history" params={place} search={{ flag: flag.key }} size="sm">
           History
         </AnchorLink>
       </Text>
+      <LinkList links={flag.links} />
     </Stack>
   );
 }
@@ -159,6 +165,7 @@ function KilledNote({ place, flag }: { place: Place; flag: Flag }) {
           <Ago at={flag.killed.at} />
           {flag.killed.reason && `: ${flag.killed.reason}`}. Everybody gets the off variant; nothing else is changed, and edits made now
           take effect when it is restored.
+          {flag.killed.edited && " Its configuration was edited after the kill, so restoring it needs the right to edit here."}
         </Text>
         {revision !== undefined && <ReceiptLine place={place} revision={revision} />}
         <KillEffect place={place} flag={flag} />

@@ -80,6 +80,7 @@ function NewFlagForm({ place, initialKey = "", onClose }: NewFlagProps) {
     });
   }
 
+  const wasUsed = create.error instanceof ApiError && create.error.code === "FLAG_KEY_USED";
   const issues = create.error instanceof ApiError ? create.error.issues : [];
   const shownAtFields =
     issues.length > 0 && issues.every(({ path }) => path === "key" || (type !== "boolean" && /^(values|on|off)/.test(path)));
@@ -130,7 +131,14 @@ function NewFlagForm({ place, initialKey = "", onClose }: NewFlagProps) {
         />
         {create.isError && !shownAtFields && (
           <Alert role="alert" color="red" variant="outline">
-            {sentenceOfError(create.error)}
+            <Stack gap="xs" align="flex-start">
+              {wasUsed ? `${sentenceOfError(create.error).split(";")[0]}.` : sentenceOfError(create.error)}
+              {wasUsed && create.variables && (
+                <Button size="xs" variant="default" onClick={() => create.mutate({ ...create.variables, reuse: true })}>
+                  Give the key again
+                </Button>
+              )}
+            </Stack>
           </Alert>
         )}
         <Group justify="flex-end">

@@ -1,8 +1,8 @@
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
-import type { ConfigurationPatch, Flag, FlagList, FlagSummary, FlagWritten, PatchFlag } from "../../../src/api-types.ts";
+import type { ConfigurationPatch, Flag, FlagList, FlagSummary, FlagsWritten, FlagWritten, PatchFlag } from "../../../src/api-types.ts";
 import { call, projectPath } from "../api.ts";
 import { useLiveStore } from "../live.ts";
-import { browserViewQuery, flagPath, flagQuery, flagsQuery, type Place } from "../queries.ts";
+import { browserViewQuery, flagPath, flagQuery, flagsQuery, type Place, pathOf } from "../queries.ts";
 import { announceChange, sayProblem } from "../undo.tsx";
 import { ReceiptLine } from "./ReceiptLine.tsx";
 
@@ -84,6 +84,52 @@ export function useFlagActions(place: Place) {
     }
   }
 
+  async function writeSeveral(flags: readonly string[], verb: "kill" | "restore"): Promise<FlagsWritten> {
+    const written = await call<FlagsWritten>("POST", `${pathOf(place)}/${verb}`, { body: { flags } });
+    await client.invalidateQueries({ queryKey: flagsQuery(place).queryKey });
+    for (const { key } of written.flags) void client.invalidateQueries({ queryKey: flagQuery(place, key).queryKey });
+    return written;
+  }
+
+  function doneSeveral(verb: "kill" | "restore", { flags, revision, changed, missing }: FlagsWritten) {
+    const opposite = verb === "kill" ? "restore" : "kill";
+    const keys = flags.map(({ key }) => key);
+    for (const key of keys) live.noteKill(place, key, revision);
+    announceChange({
+      title: `${verb === "kill" ? "Killed" : "Restored"} ${keys.length === 1 ? keys[0] : `${keys.length} flags`} in ${place.environment}`,
+      tone: verb === "kill" ? "kill" : "plain",
+      details: changed ? <ReceiptLine place={place} revision={revision} /> : "They were so already; nothing was changed.",
+      ...(changed ? { undo: async () => doneSeveral(opposite, await writeSeveral(keys, opposite)) } : {}),
+    });
+    if (missing.length > 0) sayProblem("Some are gone", new Error(`There is no flag ${missing.join(", ")} any more.`));
+  }
+
+  /** Several as one revision. */
+  async function killOrRestore(flags: readonly string[], verb: "kill" | "restore"): Promise<boolean> {
+    try {
+      doneSeveral(verb, await writeSeveral(flags, verb));
+      return true;
+    } catch (error) {
+      sayProblem(`They were not ${verb === "kill" ? "killed" : "restored"}`, error);
+      return false;
+    }
+  }
+
+  /** In every environment at once, against the ETags that were seen. */
+  async function setArchivedEverywhere(flag: Flag, archived: boolean): Promise<void> {
+    const path = `${projectPath(place.project)}/flags/${encodeURIComponent(flag.key)}/${archived ? "archive" : "revive"}`;
+    const ifMatch = flag.environments.map(({ configurationEtag }) => configurationEtag).join(", ");
+    await call<FlagWritten>("POST", path, { body: {}, ifMatch });
+    await client.invalidateQueries({ queryKey: ["place", place.project] });
+  }
+
+  async function remove(flag: Flag, reason: string): Promise<void> {
+    const path = `${projectPath(place.project)}/flags/${encodeURIComponent(flag.key)}`;
+    await call("DELETE", path, { body: { confirm: flag.key, ...(reason && { reason }) }, ifMatch: flag.identityEtag });
+    client.removeQueries({ queryKey: flagQuery(place, flag.key).queryKey });
+    await client.invalidateQueries({ queryKey: ["place", place.project] });
+  }
+
   /** Writes identity and then configuration, whichever is given, against the ETags that the caller has seen. */
   async function save(flag: Flag, identity: PatchFlag, configuration: ConfigurationPatch): Promise<Flag> {
     let current = flag;
@@ -112,5 +158,5 @@ export function useFlagActions(place: Place) {
     return saved;
   }
 
-  return { kill, restore, save, change };
+  return { kill, restore, killOrRestore, setArchivedEverywhere, remove, save, change };
 }

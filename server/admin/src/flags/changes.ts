@@ -41,7 +41,18 @@ export function describeChanges(base: Fields, edits: Edits, groupName: GroupName
   if ("description" in edits) lines.push({ what: "Description", from: base.description || null, to: next.description || null });
   if ("tags" in edits) lines.push({ what: "Tags", from: base.tags.join(", ") || null, to: next.tags.join(", ") || null });
   if ("owner" in edits) lines.push({ what: "Owner", from: base.owner, to: next.owner });
+  if ("links" in edits) lines.push({ what: "Links", from: linkWords(base.links), to: linkWords(next.links) });
+  if ("kind" in edits) lines.push({ what: "Kind", from: base.kind, to: next.kind });
+  if ("expectedDays" in edits) lines.push({ what: "Expected life", from: lifeWords(base.expectedDays), to: lifeWords(next.expectedDays) });
   return lines;
+}
+
+function linkWords(links: Fields["links"]): string | null {
+  return links.map(({ title, url }) => `${title} (${url})`).join(", ") || null;
+}
+
+function lifeWords(days: number | null): string {
+  return days === null ? "it stays" : days === 1 ? "1 day" : `${days} days`;
 }
 
 function valueChanges({ values: before }: Configuration, { values: after }: Configuration): ChangeLine[] {

@@ -7,13 +7,25 @@ export interface Identity {
   readonly description: string;
   readonly tags: readonly string[];
   readonly owner: string | null;
+  readonly links: Flag["links"];
+  readonly kind: Flag["kind"];
+  readonly expectedDays: number | null;
 }
 
 export type Fields = Configuration & Identity;
 export type Edits = Partial<Fields>;
 export type FieldName = keyof Fields;
 
-export const IDENTITY_FIELDS = ["key", "name", "description", "tags", "owner"] as const satisfies readonly (keyof Identity)[];
+export const IDENTITY_FIELDS = [
+  "key",
+  "name",
+  "description",
+  "tags",
+  "owner",
+  "links",
+  "kind",
+  "expectedDays",
+] as const satisfies readonly (keyof Identity)[];
 
 /**
  * Unsaved edits of one flag: the fields that differ from `base`, the state that they were made on.
@@ -26,8 +38,8 @@ export interface Draft {
 }
 
 export function fieldsOf(flag: Flag): Fields {
-  const { key, name, description, tags, owner } = flag;
-  return { ...flag.configuration, key, name, description, tags, owner };
+  const { key, name, description, tags, owner, links, kind, expectedDays } = flag;
+  return { ...flag.configuration, key, name, description, tags, owner, links, kind, expectedDays };
 }
 
 export function startDraft(flag: Flag): Draft {

@@ -22,6 +22,7 @@ import {
   IconKeyboard,
   IconLogout,
   IconMoon,
+  IconSettings,
   IconSun,
   IconUser,
 } from "@tabler/icons-react";
@@ -30,7 +31,7 @@ import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { call } from "../api.ts";
 import { useLive, useLiveStore } from "../live.ts";
-import { instancesQuery, sessionQuery } from "../queries.ts";
+import { instancesQuery, projectsQuery, sessionQuery } from "../queries.ts";
 import { sayProblem, undoLast } from "../undo.tsx";
 import { Failure, Loading } from "./Failure.tsx";
 import { HeartbeatFigure } from "./Heartbeat.tsx";
@@ -153,6 +154,8 @@ function EnvironmentMenu() {
   const { project, environment } = useEnvironment();
   const { pathname } = useLocation();
   const navigate = useNavigate();
+  const { data: list } = useQuery(projectsQuery);
+  const others = list?.projects.filter(({ key, environments }) => key !== place.project && environments.length > 0) ?? [];
   const rest = pathname.split("/").slice(3).join("/");
   return (
     <Menu position="bottom-start" withinPortal>
@@ -177,6 +180,22 @@ function EnvironmentMenu() {
             onClick={() => void navigate({ href: `/${place.project}/${other.key}/${rest}` })}
           >
             {other.name}
+          </Menu.Item>
+        ))}
+        <Menu.Item
+          leftSection={<IconSettings size={16} aria-hidden />}
+          onClick={() => void navigate({ to: "/$project/$environment/environments", params: place })}
+        >
+          Environments and projects
+        </Menu.Item>
+        {others.length > 0 && <Menu.Label>Other projects</Menu.Label>}
+        {others.map(({ key, name, environments }) => (
+          <Menu.Item
+            key={key}
+            leftSection={<Box w={16} />}
+            onClick={() => void navigate({ href: `/${key}/${environments[0]?.key ?? ""}/flags` })}
+          >
+            {name}
           </Menu.Item>
         ))}
       </Menu.Dropdown>

@@ -2,7 +2,7 @@ import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-quer
 import { useEffect, useRef } from "react";
 import type { FlagList, RevisionEvent } from "../../../src/api-types.ts";
 import { useLiveStore } from "../live.ts";
-import { flagsQuery, type Place, sessionQuery } from "../queries.ts";
+import { flagsQuery, type Place, projectsQuery, sessionQuery } from "../queries.ts";
 import { say } from "../undo.tsx";
 import { usePlace } from "./place.ts";
 
@@ -11,6 +11,10 @@ const ACTIONS: Readonly<Record<string, string>> = {
   "flag.rename": "renamed",
   "flag.edit": "edited",
   "flag.configure": "changed",
+  "flag.archive": "archived",
+  "flag.revive": "took out of the archive",
+  "flag.delete": "deleted",
+  "flag.replace": "changed",
   "flag.kill": "killed",
   "flag.restore": "restored",
   "group.create": "made the group",
@@ -36,6 +40,8 @@ export function useOthersChanges(): void {
     () =>
       live.onRevision((event) => {
         const { project, environment } = current.current;
+        // Names, colors and order of environments are on every page.
+        if (/^(environment|project)\./.test(event.action)) void client.invalidateQueries({ queryKey: projectsQuery.queryKey });
         if (me === undefined || event.by === me || event.project !== project || event.environment !== environment) return;
         const words = ACTIONS[event.action];
         if (!words) return;
