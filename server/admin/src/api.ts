@@ -29,6 +29,8 @@ export function onSignedOut(listener: () => void): void {
 
 export interface Call {
   readonly body?: unknown;
+  /** Sent as it is, in place of `body`: a file. */
+  readonly file?: { readonly content: Blob | string; readonly type: string };
   /** The ETag that the write expects, from the body of the last answer. */
   readonly ifMatch?: string;
   readonly signal?: AbortSignal;
@@ -44,6 +46,10 @@ export async function call<T>(method: "GET" | "POST" | "PATCH" | "DELETE", path:
   if (options.ifMatch !== undefined) headers["if-match"] = options.ifMatch;
   const init: RequestInit = { method, headers, credentials: "same-origin" };
   if (options.body !== undefined) init.body = JSON.stringify(options.body);
+  if (options.file) {
+    headers["content-type"] = options.file.type;
+    init.body = options.file.content;
+  }
   if (options.signal) init.signal = options.signal;
 
   let response: Response;

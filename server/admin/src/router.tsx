@@ -19,6 +19,8 @@ import { Failure } from "./shell/Failure.tsx";
 import { lastPlace } from "./shell/place.ts";
 import { Shell } from "./shell/Shell.tsx";
 import { FirstRunPage, type StartSearch } from "./start/FirstRunPage.tsx";
+import { ComparePage, type CompareSearch } from "./transfer/ComparePage.tsx";
+import { TransferPage } from "./transfer/TransferPage.tsx";
 
 interface AppContext {
   readonly client: QueryClient;
@@ -136,6 +138,13 @@ const historyRoute = createRoute({
   component: HistoryPage,
   validateSearch: (search): HistorySearch => ({ ...text("flag", search.flag), ...text("group", search.group) }),
 });
+const compareRoute = createRoute({
+  getParentRoute: () => placeRoute,
+  path: "compare",
+  component: ComparePage,
+  validateSearch: (search): CompareSearch => text("from", search.from),
+});
+const transferRoute = createRoute({ getParentRoute: () => placeRoute, path: "transfer", component: TransferPage });
 const keysRoute = createRoute({ getParentRoute: () => placeRoute, path: "keys", component: KeysPage });
 const environmentsRoute = createRoute({ getParentRoute: () => placeRoute, path: "environments", component: EnvironmentsPage });
 const settingsRoute = createRoute({ getParentRoute: () => placeRoute, path: "settings", component: SettingsPage });
@@ -159,6 +168,8 @@ const routeTree = rootRoute.addChildren([
     groupRoute,
     fleetRoute,
     historyRoute,
+    compareRoute,
+    transferRoute,
     keysRoute,
     environmentsRoute,
     settingsRoute,

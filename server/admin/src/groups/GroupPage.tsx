@@ -14,6 +14,7 @@ import { AnchorLink } from "../shell/links.tsx";
 import { useEnvironment, usePlace, useTitle } from "../shell/place.ts";
 import { Ago } from "../time.tsx";
 import { useGroupActions } from "./actions.ts";
+import { ImportCard } from "./ImportCard.tsx";
 import { KIND_WORDS } from "./kinds.ts";
 import { MembersCard } from "./MembersCard.tsx";
 
@@ -30,6 +31,7 @@ export function GroupPage() {
       <Header place={place} group={group.data} />
       <EditCard key={`${place.environment}/${key}`} place={place} group={group.data} />
       {group.data.kind !== "conditions" && <MembersCard place={place} group={group.data} />}
+      {group.data.kind !== "conditions" && <ImportCard key={`csv ${place.environment}/${key}`} place={place} group={group.data} />}
       <UsedBy place={place} group={group.data} />
     </Stack>
   );

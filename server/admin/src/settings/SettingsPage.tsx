@@ -1,6 +1,7 @@
-import { Stack, Title } from "@mantine/core";
+import { Paper, Stack, Title } from "@mantine/core";
 import { useLocation } from "@tanstack/react-router";
 import { useEffect } from "react";
+import { AnchorLink } from "../shell/links.tsx";
 import { useEnvironment, usePlace, useTitle } from "../shell/place.ts";
 import { ContextsCard } from "./ContextsCard.tsx";
 import { SecureModeCard } from "./SecureModeCard.tsx";
@@ -21,6 +22,14 @@ export function SettingsPage() {
       </Title>
       <SecureModeCard key={`secure ${place.environment}`} place={place} />
       <ContextsCard key={`contexts ${place.environment}`} place={place} />
+      <Paper className="sb-card" p="md" component="section" aria-labelledby="file">
+        <Title order={2} size="h4" id="file" mb="xs">
+          The project as a file
+        </Title>
+        <AnchorLink to="/$project/$environment/transfer" params={place}>
+          Import or export {place.project}
+        </AnchorLink>
+      </Paper>
     </Stack>
   );
 }

@@ -120,6 +120,9 @@ export function Shell() {
               <Link to="/$project/$environment/history" params={place}>
                 History
               </Link>
+              <Link to="/$project/$environment/compare" params={place}>
+                Compare
+              </Link>
               <Link to="/$project/$environment/keys" params={place}>
                 Keys
               </Link>
