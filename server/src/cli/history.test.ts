@@ -61,6 +61,7 @@ describe("signalbox history and revert", () => {
       code: 2,
       err: expect.stringContaining("written anew"),
     });
+    expect((await signalbox(`audit verify --folder ${server.data}`)).out).toBe(verified.out);
     expect((await signalbox("audit export")).out.split("\n").map((line) => JSON.parse(line).id)).toContain(1);
     expect((await signalbox("audit export --format csv --project default")).out).toMatch(/^id,at,by,words/);
     expect((await signalbox("erase --unit u1")).out).toBe("Erased from default/development/beta.");
@@ -75,6 +76,7 @@ describe("signalbox history and revert", () => {
     ["revert checkout --change 1 -e development", /without "checkout"/],
     ["revert --change 99 -e development", /no revision 99/],
     ["audit", /audit verify/],
+    ["audit verify --folder /nowhere", /no signalbox.db/],
     ["audit export --format xml", /json or csv/],
     ["erase", /Whom\?/],
   ])("says what is wrong with %s", async (line, message) => {

@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { AuditCheck, ChangeDetail, ChangeList, Erased, Flag, RevertEnvironment, Reverted } from "../api-types.ts";
 import { connect, createClient } from "./client.ts";
 import { EXIT, type Output } from "./commands.ts";
@@ -84,17 +86,19 @@ export async function revert(options: Options, { out, err }: Output): Promise<nu
 
 /** `audit verify` and `audit export`. */
 export async function audit(options: Options, { out, err }: Output): Promise<number> {
-  const client = connect(options);
   if (options.key === "export") {
     const at = options.givenProject === undefined ? "/api/v1" : `/api/v1/projects/${encodeURIComponent(options.givenProject)}`;
     const format = options.format ?? "json";
     if (format !== "json" && format !== "csv") throw new UsageProblem(`--format is "${format}": write json or csv.`);
-    out((await client.download(`${at}/audit/export?format=${format}`)).trimEnd());
+    out((await connect(options).download(`${at}/audit/export?format=${format}`)).trimEnd());
     return EXIT.done;
   }
   if (options.key !== "verify") throw new UsageProblem('Write "signalbox audit verify" or "signalbox audit export".');
   const query = options.head === undefined ? "" : `?head=${encodeURIComponent(options.head)}`;
-  const check = await client.get<AuditCheck>(`/api/v1/audit/verify${query}`);
+  const check =
+    options.folder === undefined
+      ? await connect(options).get<AuditCheck>(`/api/v1/audit/verify${query}`)
+      : await verifyFolder(options.folder, options.head);
   if (options.json) out(JSON.stringify(check, null, 2));
   else if (check.problem) err(brokenSentence(check));
   else {
@@ -104,7 +108,23 @@ export async function audit(options: Options, { out, err }: Output): Promise<num
   return check.ok ? EXIT.done : BROKEN;
 }
 
-export function brokenSentence({ problem, rows }: Pick<AuditCheck, "problem" | "rows">): string {
+/** Of a data folder, or a copy of one, without a server. Nothing is written. */
+async function verifyFolder(folder: string, head: string | undefined): Promise<AuditCheck> {
+  const file = join(folder, "signalbox.db");
+  if (!existsSync(file)) throw new UsageProblem(`There is no signalbox.db in ${folder}: name the data folder.`);
+  // What it imports needs SQLite, which the other commands do not.
+  const { openSqlite } = await import("../store/driver.ts");
+  const { verifyAudit } = await import("../store/audit.ts");
+  const handle = await openSqlite(file);
+  try {
+    const { rows, head: newest, problem } = await verifyAudit(handle.db, head);
+    return { ok: problem === null, rows, head: newest, problem };
+  } finally {
+    handle.close();
+  }
+}
+
+function brokenSentence({ problem, rows }: Pick<AuditCheck, "problem" | "rows">): string {
   const where = problem?.id === null || problem === null ? "" : `row ${problem.id}: `;
   return `The audit is not as it was written: ${where}${problem?.what ?? ""} (${rows} rows before it fit).`;
 }

@@ -28,6 +28,7 @@ export interface Options {
   readonly head: string | undefined;
   readonly format: string | undefined;
   readonly unit: string | undefined;
+  readonly folder: string | undefined;
   readonly groups: readonly string[];
   readonly members: string | undefined;
   readonly file: string | undefined;
@@ -71,6 +72,7 @@ const OPTIONS = {
   head: { type: "string" },
   format: { type: "string" },
   unit: { type: "string" },
+  folder: { type: "string" },
   group: { type: "string", multiple: true },
   members: { type: "string" },
   file: { type: "string" },
@@ -123,6 +125,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     head: values.head,
     format: values.format,
     unit: values.unit,
+    folder: values.folder,
     groups: values.group ?? [],
     members: values.members,
     file: values.file,

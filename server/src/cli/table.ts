@@ -237,6 +237,7 @@ Options
       --before        only older changes than this revision (history); --limit: how many
       --head          a hash that an earlier "audit verify" printed (audit)
       --format        json or csv (audit export)
+      --folder        a data folder that is read instead of asking the server (audit verify)
       --unit          the key of a person in groups (erase)
       --from, --to    the environments that are compared, or from which and to which is copied
       --group         a group by conditions that is copied too; once for each (promote)

@@ -198,6 +198,12 @@ export function createHistory({ store, now = Date.now }: { readonly store: Store
   async function pastChange(project: ProjectModel, environment: EnvironmentModel, revision: number): Promise<PastChange> {
     const row = await rowOf(environment, revision);
     if (row.record === null) throw await notKept(environment, revision);
+    if (row.action === "environment.create") {
+      throw problem(
+        "REVERT_REFUSED",
+        `Revision ${revision} made ${environment.info.key}; whoever does not need the environment deletes it.`,
+      );
+    }
     const nameOf = await readNames(db);
     const record = renamed(row.record as ChangeRecord, nameOf);
     const before = await createImages(db, environment.info.id, nameOf).before(record, revision);

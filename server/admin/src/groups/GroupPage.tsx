@@ -62,14 +62,17 @@ function Header({ place, group }: { place: Place; group: GroupShape }) {
       </Group>
       <Text size="lg">{group.sentence}</Text>
       <Text size="sm" c="dimmed">
-        <code>{group.key}</code> · changed <Ago at={group.updatedAt} /> by {group.updatedBy}
+        <code>{group.key}</code> · changed <Ago at={group.updatedAt} /> by {group.updatedBy} ·{" "}
+        <AnchorLink to="/$project/$environment/history" params={place} search={{ group: group.key }} size="sm">
+          History
+        </AnchorLink>
       </Text>
       <Modal opened={asking} onClose={() => setAsking(false)} title={`Delete ${group.key}`}>
         <Stack>
           <Text>
             {group.usedBy.length > 0
               ? `It is used by ${group.usedBy.join(", ")}: take it out of their rules first.`
-              : `The group leaves ${place.environment}${group.members > 0 ? ` with its ${group.members} members` : ""}. This cannot be undone.`}
+              : `The group leaves ${place.environment}${group.members > 0 ? ` with its ${group.members} members` : ""}. The history can bring it back.`}
           </Text>
           {deletion.isError && (
             <Alert role="alert" color="red" variant="outline">
