@@ -83,6 +83,8 @@ describe("any input", () => {
       await server.stop();
       const store = await openStore({ directory: server.data });
       expect(await brokenAuditRow(store.db)).toBeUndefined();
+      const left = store.project("default")?.environments.map(({ info }) => info.key) ?? [];
+      expect(left).toEqual(expect.arrayContaining(["development", "production"]));
       await store.close();
     },
     isLong ? 10_800_000 : 300_000,
@@ -288,6 +290,10 @@ function bodies(schema: Schema, components: Document["components"]["schemas"] = 
   );
 }
 
+function isPlace(name: string): boolean {
+  return name === "project" || name === "environment";
+}
+
 function adminRequests({ paths, components }: Document, token: string): fc.Arbitrary<Sent> {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
@@ -301,7 +307,10 @@ function adminRequests({ paths, components }: Document, token: string): fc.Arbit
       const shape = operation.requestBody?.content["application/json"]?.schema;
       const arbitrary = fc
         .record({
-          values: fc.tuple(...names.map(pathText)),
+          // Only what other requests have made is deleted, so that there is something left to ask for.
+          values: fc.tuple(
+            ...names.map((name) => pathText(method === "delete" && path.endsWith(`/{${name}}`) && isPlace(name) ? "key" : name)),
+          ),
           query: fc.dictionary(fc.constantFrom("x", ...queries), fc.oneof(hostileText, fc.nat(5_000).map(String)), { maxKeys: 3 }),
           ifMatch: fc.constantFrom("*", "*", '"c1-1-1"', 'W/"i1-1"', "garbage", undefined, undefined),
           type: fc.constantFrom(
