@@ -24,7 +24,8 @@ export async function migrateDatabase({ db, transaction }: Pick<Backend, "db" | 
     }
     for (const { sql: statements, hash, folderMillis } of migrations) {
       if (folderMillis <= applied) continue;
-      for (const statement of statements) await runStatement(tx, sql.raw(statement));
+      // Written as if everybody used the schema `public`: the one that is looked in first may be another.
+      for (const statement of statements) await runStatement(tx, sql.raw(statement.replaceAll('"public".', "")));
       await runStatement(tx, sql`insert into __drizzle_migrations (hash, created_at) values (${hash}, ${folderMillis})`);
     }
   });

@@ -151,12 +151,15 @@ const TYPES = {
   json: { to: 114, from: [114, 3802], parse: (text: string) => text, serialize: (text: string) => text },
 };
 
-/** Prepares what is short: a statement that is known needs one way there and back, any other two. */
+type JsSession = PostgresJsSession<postgres.Sql, Record<string, never>, Record<string, never>>;
+
 class Session extends PostgresJsSession<postgres.Sql, Record<string, never>, Record<string, never>> {
-  override prepareQuery(
-    ...[query, fields, , ...rest]: Parameters<PostgresJsSession<postgres.Sql, Record<string, never>, Record<string, never>>["prepareQuery"]>
-  ) {
-    return super.prepareQuery(query, fields, query.sql.length <= PREPARED_LENGTH_MAX ? "prepared" : undefined, ...rest) as never;
+  override prepareQuery(...[query, fields, , ...rest]: Parameters<JsSession["prepareQuery"]>) {
+    // Prepared is what is short: a statement that is known needs one way there and back, any other two.
+    const name = query.sql.length <= PREPARED_LENGTH_MAX ? "prepared" : undefined;
+    const prepared = super.prepareQuery(query, fields, name, ...rest);
+    // Drizzle would put the values into the message of an error, and from there into the log: names, hashes of passwords.
+    return Object.assign(prepared, { queryWithCache: (_query: string, _values: unknown, run: () => Promise<unknown>) => run() }) as never;
   }
 }
 

@@ -11,7 +11,7 @@ export const DATABASE_USER = "signalbox";
 
 export interface Postgres {
   readonly port: number;
-  /** A new, empty database, and its address. */
+  /** What behaves as a new, empty database, and its address. */
   createDatabase(): Promise<string>;
   /** Ends it at once, as kill -9 of all its processes would. */
   crash(): Promise<void>;
@@ -88,17 +88,18 @@ export async function startPostgres({ fsync = true }: PostgresOptions = {}): Pro
     child = undefined;
   }
   await start();
-  let databases = 0;
+  let schemas = 0;
   return {
     port,
     async createDatabase() {
-      databases += 1;
-      const name = `signalbox_${databases}`;
+      schemas += 1;
+      // A schema of its own is as good as a database, and made at once.
+      const address = `postgres://${DATABASE_USER}@127.0.0.1:${port}/postgres`;
       const { default: connect } = await import("postgres");
-      const sql = connect(`postgres://${DATABASE_USER}@127.0.0.1:${port}/postgres`, { max: 1 });
-      await sql.unsafe(`create database ${name}`);
+      const sql = connect(address, { max: 1 });
+      await sql.unsafe(`create schema s${schemas}`);
       await sql.end();
-      return `postgres://${DATABASE_USER}@127.0.0.1:${port}/${name}`;
+      return `${address}?search_path=s${schemas}`;
     },
     crash,
     restart: start,
