@@ -2,6 +2,7 @@ import { closeSync, fdatasyncSync, mkdtempSync, openSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deliveryGoals, verdict } from "./delivery-goals.ts";
+import { importing } from "./import.ts";
 import { progress } from "./processes.ts";
 import { median, now, percentile, sleep } from "./remote.ts";
 import { FLAG, PRODUCTION, startBenchServer } from "./server.ts";
@@ -14,14 +15,15 @@ const TOGGLES = 2_000;
 const IDLE_MS = 10_000;
 
 export interface WriteResult {
-  readonly figures: Record<"toggle-p50" | "toggle-p99" | "list-5000" | "start-5000" | "idle-rss", number>;
+  readonly figures: Record<"toggle-p50" | "toggle-p99" | "list-5000" | "start-5000" | "idle-rss" | "import-5000-block", number>;
   readonly floors: Record<"toggle-p50" | "toggle-p99", number>;
   readonly ratios: Record<"toggle-p50" | "toggle-p99", number>;
 }
 
 /**
  * A durable, audited toggle through the API, one after the other, against as many bytes appended to a file and flushed (fdatasync) in the same
- * folder, in turns; then 5,000 flags: their list, filtered, the time of a start, and the memory of a server that has nothing to do.
+ * folder, in turns; then 5,000 flags: their list, filtered, the time of a start, the memory of a server that has nothing to do, and
+ * how long others wait while they are imported.
  */
 export async function writing({ quick }: { quick: boolean }): Promise<WriteResult> {
   const server = await startBenchServer();
@@ -77,6 +79,8 @@ export async function writing({ quick }: { quick: boolean }): Promise<WriteResul
   await sleep(IDLE_MS);
   const rss = residentMb(server.pid);
   server.stop();
+  progress("an import");
+  const imported = await importing(flags);
   progress("");
 
   const sorted = (values: number[]) => values.sort((a, b) => a - b);
@@ -88,6 +92,7 @@ export async function writing({ quick }: { quick: boolean }): Promise<WriteResul
     "list-5000": median(listed),
     "start-5000": median(starts),
     "idle-rss": rss,
+    "import-5000-block": imported.block,
   };
   const ratios = { "toggle-p50": figures["toggle-p50"] / floors["toggle-p50"], "toggle-p99": figures["toggle-p99"] / floors["toggle-p99"] };
   console.log(`A durable, audited toggle through the API, ${toggled.length} in turns with as many bytes appended and flushed: ms.\n`);
@@ -102,9 +107,12 @@ export async function writing({ quick }: { quick: boolean }): Promise<WriteResul
     ),
   );
   console.log(
-    `\n${flags} flags: a filtered list in ${figure(figures["list-5000"])} ms, healthy ${figure(figures["start-5000"])} ms after the start, ${figure(rss)} MB at rest.\n`,
+    `\n${flags} flags: a filtered list in ${figure(figures["list-5000"])} ms, healthy ${figure(figures["start-5000"])} ms after the start, ${figure(rss)} MB at rest.`,
   );
-  for (const name of ["toggle-p50", "toggle-p99", "list-5000", "start-5000", "idle-rss"] as const) {
+  console.log(
+    `Imported in ${figure(imported.took)} s; others waited ${figure(imported.block)} ms at most, a kill ${figure(imported.kill)} ms.\n`,
+  );
+  for (const name of ["toggle-p50", "toggle-p99", "list-5000", "start-5000", "idle-rss", "import-5000-block"] as const) {
     console.log(verdict(name, figures[name], deliveryGoals[name]));
   }
   console.log(verdict("toggle-p50, against the floor", ratios["toggle-p50"], { must: 5, unit: "× floor" }));
