@@ -1,4 +1,5 @@
 import { and, asc, eq, gte, inArray, like, notInArray } from "drizzle-orm";
+import { type NameOf, readNames } from "../store/actors.ts";
 import type { EnvironmentModel, FlagRecord } from "../store/model.ts";
 import type { Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
@@ -10,14 +11,15 @@ const FLAGS_MAX = 3;
 /** Why flags whose configuration was edited after their kill are not restored by somebody who may not edit: what was edited, and who may. */
 export async function whyNotRestored(tx: Tx, { info }: EnvironmentModel, edited: readonly FlagRecord[]): Promise<string> {
   const told: string[] = [];
-  for (const flag of edited.slice(0, FLAGS_MAX)) told.push(`"${flag.identity.key}" (${await editsSince(tx, info.id, flag)})`);
+  const nameOf = await readNames(tx);
+  for (const flag of edited.slice(0, FLAGS_MAX)) told.push(`"${flag.identity.key}" (${await editsSince(tx, nameOf, info.id, flag)})`);
   const more = edited.length > FLAGS_MAX ? ` and ${edited.length - FLAGS_MAX} more flags` : "";
   const who = info.production ? "releasers and admins" : "editors, releasers and admins";
   return `The configuration of ${told.join(", ")}${more} was edited after the kill, so restoring would bring back something else than what was killed. Whoever may edit in ${info.key} can restore it: ${who}.`;
 }
 
 /** `mode and rules, by ana`: from the audit, which names a flag by the key of its day. */
-async function editsSince(tx: Tx, environmentId: number, { identity, killed }: FlagRecord): Promise<string> {
+async function editsSince(tx: Tx, nameOf: NameOf, environmentId: number, { identity, killed }: FlagRecord): Promise<string> {
   const { audit } = tables;
   const rows = await tx
     .select({ by: audit.by, after: audit.after })
@@ -34,7 +36,7 @@ async function editsSince(tx: Tx, environmentId: number, { identity, killed }: F
     .orderBy(asc(audit.id))
     .limit(EDITS_MAX);
   const fields = new Set(rows.flatMap(({ after }) => (isFields(after) ? Object.keys(after) : [])));
-  const people = new Set(rows.map(({ by }) => by));
+  const people = new Set(rows.map(({ by }) => nameOf(by)));
   const what = fields.size > 0 ? [...fields].join(", ") : "what it serves";
   return people.size > 0 ? `${what}, by ${[...people].join(" and ")}` : what;
 }

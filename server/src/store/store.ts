@@ -344,7 +344,7 @@ async function createStore({ backend, directory, secret, highWater, now, log }: 
       if (decided.edits.some(({ kind }) => kind === "project" || kind === "project-gone")) {
         const { action, target, before, after } = decided;
         const row = { at, by: request.by, action, target, reason: request.reason ?? null, projectId: project.id, before, after };
-        writeId = await appendAudit(tx, { ...row, ...originOf(request) });
+        writeId = await appendAudit(tx, await actors.inAudit(tx, { ...row, ...originOf(request) }));
       }
       for (const [environmentId, facts] of decided.applied.facts) await writeFacts(tx, environmentId, facts);
       for (const [environmentId, projections] of decided.applied.changes) {

@@ -145,7 +145,7 @@ function Header({ place, flag }: { place: Place; flag: Flag }) {
         {flag.aliases.length > 0 && ` · was called ${flag.aliases.join(", ")}`}
         {flag.stale && " · past its expected life"}
         {" · "}
-        <AnchorLink to="/$project/$environment/history" params={place} search={{ flag: flag.key }} size="sm">
+        <AnchorLink to="/$project/$environment/history" params={place} search={{ flag: flag.key }} size="sm" underline="always">
           History
         </AnchorLink>
       </Text>
