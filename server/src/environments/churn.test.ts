@@ -6,15 +6,35 @@ import { expect, test } from "vitest";
 import type { Commit } from "../delivery/feed.ts";
 import { createFlags } from "../flags/flags.ts";
 import { openStore } from "../store/store.ts";
+import { missingPostgres, startPostgres } from "../store/test-postgres.ts";
 import { NO_USAGE } from "../store/test-project.ts";
 import { createEnvironment, deleteEnvironment } from "./decide.ts";
 
 const ANN = { by: "ann" };
 const ROUNDS = 12;
 
+const missing = missingPostgres();
+
 test("environments that come and go under writes leave every digest right, in the change log, in memory and on the disk", async () => {
+  await churn();
+}, 60_000);
+
+test.skipIf(missing !== undefined)(
+  `the same on PostgreSQL${missing ? ` (left out: ${missing})` : ""}`,
+  async () => {
+    const postgres = await startPostgres({ fsync: false });
+    try {
+      await churn(await postgres.createDatabase());
+    } finally {
+      await postgres.stop();
+    }
+  },
+  120_000,
+);
+
+async function churn(databaseUrl?: string): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "signalbox-churn-"));
-  let store = await openStore({ directory });
+  let store = await openStore({ directory, databaseUrl });
   const flags = createFlags({ store, usage: NO_USAGE });
   /** What a program would hold that follows an environment from its first revision on. */
   const held = new Map<number, { revision: number; entries: Map<EntryId, Entry> }>();
@@ -63,8 +83,8 @@ test("environments that come and go under writes leave every digest right, in th
   }
   await store.close();
   // The start rebuilds every environment from its rows and refuses one whose digest does not fit.
-  store = await openStore({ directory });
+  store = await openStore({ directory, databaseUrl });
   expect(digests()).toEqual(before);
   await store.close();
   rmSync(directory, { recursive: true });
-}, 60_000);
+}
