@@ -63,7 +63,7 @@ function Header({ place, group }: { place: Place; group: GroupShape }) {
       <Text size="lg">{group.sentence}</Text>
       <Text size="sm" c="dimmed">
         <code>{group.key}</code> · changed <Ago at={group.updatedAt} /> by {group.updatedBy} ·{" "}
-        <AnchorLink to="/$project/$environment/history" params={place} search={{ group: group.key }} size="sm">
+        <AnchorLink to="/$project/$environment/history" params={place} search={{ group: group.key }} size="sm" underline="always">
           History
         </AnchorLink>
       </Text>
