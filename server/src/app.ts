@@ -29,7 +29,7 @@ export interface RunningServer {
   /** Where people reach it. */
   readonly url: string;
   readonly port: number;
-  /** Which SQLite is open: "better-sqlite3 12.9.0 (SQLite 3.53.0)". */
+  /** Which database is open: "better-sqlite3 12.9.0 (SQLite 3.53.0)". */
   readonly driver: string;
   /** The link that names the first account; undefined once it exists. */
   setupUrl(): Promise<string | undefined>;
@@ -55,7 +55,7 @@ export async function startServer(settings: Settings, { log, version }: { log: L
   // First the port: a second start on the same port should say so, and not complain about the data folder of the first.
   const port = await listen(server, settings);
   try {
-    const store = await openStore({ directory: settings.data, heartbeat: settings.heartbeat, log });
+    const store = await openStore({ directory: settings.data, databaseUrl: settings.databaseUrl, heartbeat: settings.heartbeat, log });
     try {
       const url = settings.publicUrl ?? localUrl(settings.host, port);
       const app = await wire({ store, url, port, settings, log, version, descriptors });

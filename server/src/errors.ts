@@ -1,5 +1,7 @@
 /** Every answer that is not a success: one catalogue, one body (problem+json), one place that decides what may be told. */
 
+import { isConflict, isLost, sqlStateOf, UnknownOutcome } from "./store/sql-state.ts";
+
 /** Code, HTTP status and title. A title never changes with the case; the detail names the value, the rule and the next step. */
 export const CATALOGUE = {
   VALIDATION_FAILED: { status: 400, title: "The request does not have the expected form" },
@@ -118,11 +120,36 @@ export function databaseProblem(error: unknown): Problem | undefined {
       },
     );
   }
-  if (!/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB)/.test(code)) return undefined;
+  if (!/^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|NOMEM|CORRUPT|NOTADB)/.test(code)) return postgresProblem(error);
   return problem("UNAVAILABLE", `The database cannot be used (${code}), so nothing was changed: look after the disk of the data folder.`, {
     cause: error,
     headers: { "retry-after": "5" },
   });
+}
+
+/** The answer to somebody whose request needed the database; undefined for every error that is none of its state. */
+function postgresProblem(error: unknown): Problem | undefined {
+  // One that is told already: its cause would make another one of it.
+  if (error instanceof Problem) return undefined;
+  if (error instanceof UnknownOutcome) {
+    return unavailable(
+      "The connection to the database was lost while the change was being stored, so whether it was is not known yet: look at it again before you repeat it",
+      error,
+    );
+  }
+  const state = sqlStateOf(error);
+  if (isLost(error)) return unavailable(`The database cannot be reached (${state}), so nothing was changed: try again in a moment`, error);
+  if (isConflict(error))
+    return unavailable(`Others were writing to the same rows (${state}), so nothing was changed: try again in a moment`, error);
+  // 53: disk full, out of memory, too many connections; 57014: it took too long; 58: an error of its disk; 25006: a standby or read-only.
+  if (/^(53...|57014|58...|25006|XX00[12])$/.test(state)) {
+    return unavailable(`The database cannot store anything just now (${state}), so nothing was changed: look after its server`, error);
+  }
+  return undefined;
+}
+
+function unavailable(what: string, cause: unknown): Problem {
+  return problem("UNAVAILABLE", `${what}; flags are served as they are.`, { cause, headers: { "retry-after": "2" } });
 }
 
 /** Any thrown value as a problem. What we did not expect becomes INTERNAL and tells nothing of its cause. */

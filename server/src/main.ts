@@ -16,9 +16,9 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
     // Before anything is printed: whoever reads "ready" may stop it at once, and even then it must close properly.
     const stopped = stopSignal();
     const server = await startServer(settings, { log: createLog(), version });
-    const sqlite = server.driver.replace(/ \(.*\)$/, "");
+    const where = settings.databaseUrl ? server.driver : `SQLite by ${server.driver.replace(/ \(.*\)$/, "")}`;
     const setupUrl = await server.setupUrl();
-    const ready = `Signalbox is ready: ${server.url} (SQLite by ${sqlite}, data in ${shown(settings.data)})`;
+    const ready = `Signalbox is ready: ${server.url} (${where}, data in ${shown(settings.data)})`;
     // In one write, so that a program that waits for the first line has the second too.
     console.log(setupUrl ? `${ready}\nName the first account: ${setupUrl}` : ready);
     await stopped;

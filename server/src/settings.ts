@@ -9,6 +9,8 @@ export interface Settings {
   readonly port: number;
   /** The data folder, absolute. */
   readonly data: string;
+  /** Of PostgreSQL, with the password in it: never to be shown. Undefined: SQLite in the data folder. */
+  readonly databaseUrl: string | undefined;
   /** Without a slash at the end; undefined: made from host and port. */
   readonly publicUrl: string | undefined;
   /** The first account, for machines without a browser; used only while there is none. */
@@ -46,6 +48,7 @@ export function readSettings(env: Env, workingDirectory = process.cwd()): Settin
     host: read("HOST") ?? "127.0.0.1",
     port: portOf(read("PORT") ?? "7070"),
     data: resolve(workingDirectory, read("SIGNALBOX_DATA") ?? "./data"),
+    databaseUrl: databaseUrlOf("DATABASE_URL", read("DATABASE_URL")),
     publicUrl: publicUrlOf(read("SIGNALBOX_PUBLIC_URL")),
     firstAccount: firstAccountOf(read("SIGNALBOX_ADMIN_NAME"), env.SIGNALBOX_ADMIN_PASSWORD || undefined),
     setupToken: secretOf("SIGNALBOX_SETUP_TOKEN", read("SIGNALBOX_SETUP_TOKEN")),
@@ -99,6 +102,13 @@ function portOf(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) throw new StartProblem(`PORT is "${text}", expected a number from 0 to 65535: for example PORT=7080.`);
   return port;
+}
+
+/** Throws StartProblem for what is no address of PostgreSQL, without a word of it: it may hold a password. */
+export function databaseUrlOf(name: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  if (URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)) return text;
+  throw new StartProblem(`${name} is no address of PostgreSQL: it looks like postgres://user:password@host:5432/database.`);
 }
 
 function publicUrlOf(text: string | undefined): string | undefined {

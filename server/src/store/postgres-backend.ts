@@ -1,12 +1,13 @@
 import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import type { PgSelect } from "drizzle-orm/pg-core";
+import { databaseProblem } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { Backend } from "./backend.ts";
 import { queryRows } from "./database.ts";
 import { openPostgres } from "./postgres.ts";
 import type { Head } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
-import { isConflict, postgresProblem } from "./sql-state.ts";
+import { isConflict } from "./sql-state.ts";
 import type { WriteGuard } from "./write-guard.ts";
 
 /** Ids that one process takes at once. */
@@ -74,7 +75,7 @@ const guard: WriteGuard = {
       return await job();
     } catch (error) {
       if (isConflict(error)) throw error;
-      throw postgresProblem(error) ?? error;
+      throw databaseProblem(error) ?? error;
     }
   },
   trouble: () => undefined,

@@ -38,15 +38,21 @@ const PREPARED_LENGTH_MAX = 2_000;
 const ALONE = 7_261_846_001;
 
 type Client = postgres.Sql;
-type Connection = Pick<postgres.Sql, "unsafe">;
+/** What drizzle needs of it. */
+interface Connection {
+  unsafe(...call: Parameters<postgres.Sql["unsafe"]>): ReturnType<postgres.Sql["unsafe"]>;
+}
 
 /** Opens the database of an address such as postgres://user:password@host:5432/name. Throws StoreUnusable, never with the password. */
 export async function openPostgres(url: string, log?: Pick<Log, "warn">): Promise<PostgresHandle> {
   const connect = await loadDriver();
   const where = placeOf(url);
-  const client = (max: number, session: Readonly<Record<string, string | number>> = SESSION): Client =>
+  const client = (max: number, session: Readonly<Record<string, string | number>>, onclose: () => void): Client =>
     connect(url, {
       max,
+      // Never in the middle of a transaction.
+      max_lifetime: null,
+      onclose,
       connect_timeout: CONNECT_SECONDS_MAX,
       backoff: () => RECONNECT_SECONDS,
       connection: { application_name: "signalbox", ...session },
@@ -54,10 +60,10 @@ export async function openPostgres(url: string, log?: Pick<Log, "warn">): Promis
       onnotice: () => {},
       fetch_types: false,
     });
-  const readers = client(READERS_MAX);
-  let writer: Client | undefined;
+  const readers = lasting((onclose) => client(READERS_MAX, SESSION, onclose));
+  let others: Lasting[] = [];
   try {
-    const [about] = await readers.unsafe<{ version: string; number: string; commit: string; fsync: string }[]>(
+    const [about] = await readers.current.unsafe<{ version: string; number: string; commit: string; fsync: string }[]>(
       "select current_setting('server_version') as version, current_setting('server_version_num') as number, current_setting('synchronous_commit') as commit, current_setting('fsync') as fsync",
     );
     if (!about || Number(about.number) < 150_000) {
@@ -67,46 +73,18 @@ export async function openPostgres(url: string, log?: Pick<Log, "warn">): Promis
       log?.warn({ database: where }, "fsync is off in this PostgreSQL: a power cut may lose what was acknowledged");
     // Acknowledged means durable, whatever the database's default is.
     const durable = about.commit === "off" ? { ...SESSION, synchronous_commit: "on" } : SESSION;
-    const newWriter = () => client(1, durable);
-    writer = newWriter();
-    let last: Promise<unknown> = Promise.resolve();
-
-    /** Not with the driver's `reserve`, which waits for ever on a connection that is not open yet. */
-    const transactionOn = async <T>(of: Client, mode: string, run: (db: Database) => T | Promise<T>, giveUp: () => void): Promise<T> => {
-      let state = "open" as "open" | "committing" | "over";
-      try {
-        const done = await of.begin(mode, async (connection) => {
-          const result = await run(databaseOn(watched(connection, giveUp, () => state === "over")));
-          state = "committing";
-          return { result };
-        });
-        return (done as { result: T }).result;
-      } catch (error) {
-        if (state === "committing" && isLost(error)) throw new UnknownOutcome("the connection was lost on COMMIT", { cause: error });
-        throw error;
-      } finally {
-        state = "over";
-      }
-    };
-
+    const writer = lasting((onclose) => client(1, durable, onclose));
+    const snapshots = lasting((onclose) => client(1, SESSION, onclose));
+    others = [writer, snapshots];
+    const [oneByOne, readOneByOne] = [inLine(), inLine()];
     return {
-      db: databaseOn(readers),
+      db: databaseOn(watched({ unsafe: (...call) => readers.current.unsafe(...call) }, readers.giveUp)),
       driver: `PostgreSQL ${about.version.split(" ")[0]} at ${where}`,
-      transaction(run) {
-        const next = last.then(async () => {
-          const mine = writer ?? newWriter();
-          writer = mine;
-          return transactionOn(mine, "", run, () => {
-            if (writer === mine) writer = undefined;
-            void mine.end({ timeout: 0 });
-          });
-        });
-        last = next.catch(() => {});
-        return next;
-      },
-      snapshot: (run) => transactionOn(readers, "isolation level repeatable read read only", run, () => {}),
+      transaction: (run) => oneByOne(() => transactionOn(writer, "begin", run)),
+      snapshot: (run) => readOneByOne(() => transactionOn(snapshots, "begin isolation level repeatable read read only", run)),
       async alone(run) {
-        const one = client(1, { timezone: "UTC" });
+        // Without limits: another process may take its time to start.
+        const one = client(1, { timezone: "UTC" }, () => {});
         try {
           const done = await one.begin(async (connection) => {
             await connection.unsafe(`select pg_advisory_xact_lock(${ALONE})`);
@@ -118,14 +96,102 @@ export async function openPostgres(url: string, log?: Pick<Log, "warn">): Promis
         }
       },
       async close() {
-        await last;
-        await Promise.all([readers.end({ timeout: 1 }), writer?.end({ timeout: 1 })]);
+        await oneByOne(async () => {});
+        await Promise.all([readers, ...others].map((each) => each.close(1)));
       },
     };
   } catch (error) {
-    await Promise.all([readers.end({ timeout: 0 }), writer?.end({ timeout: 0 })]);
+    await Promise.all([readers, ...others].map((each) => each.close(0)));
     throw unusable(error, where);
   }
+}
+
+/**
+ * The driver's client, and a new one in its place when it has lost a connection or gets no answer any more. The driver (3.4.9) would connect
+ * again by itself, but a connection that was cut while it was written to never sends anything again.
+ */
+interface Lasting {
+  readonly current: Client;
+  giveUp(): void;
+  close(seconds: number): Promise<void>;
+}
+
+function lasting(make: (onclose: () => void) => Client): Lasting {
+  let closed = false;
+  let current = begin();
+  function begin(): Client {
+    const mine: Client = make(() => {
+      if (mine === current) giveUp();
+    });
+    return mine;
+  }
+  function giveUp(): void {
+    if (closed) return;
+    const old = current;
+    current = begin();
+    void old.end({ timeout: 0 });
+  }
+  return {
+    get current() {
+      return current;
+    },
+    giveUp,
+    async close(seconds) {
+      closed = true;
+      await current.end({ timeout: seconds });
+    },
+  };
+}
+
+/** Runs one job after the other. */
+function inLine(): <T>(job: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (job) => {
+    const next = last.then(job);
+    last = next.catch(() => {});
+    return next;
+  };
+}
+
+/**
+ * A transaction over the only connection of a client. Not the driver's own, which sends ROLLBACK over a connection that is gone: that ends the
+ * process.
+ */
+async function transactionOn<T>(on: Lasting, begin: string, run: (db: Database) => T | Promise<T>): Promise<T> {
+  const client = on.current;
+  let state = "open" as "open" | "committing" | "over";
+  const connection = watched(
+    {
+      unsafe(...call) {
+        if (state === "over") throw new Error("the transaction of this statement is over");
+        // On a new connection it would be stored on its own.
+        if (on.current !== client) throw new Lost("the connection of this transaction was lost");
+        return client.unsafe(...call);
+      },
+    },
+    on.giveUp,
+  );
+  try {
+    await connection.unsafe(begin);
+    const result = await run(databaseOn(connection));
+    const committed = connection.unsafe("commit");
+    state = "committing";
+    const { command } = await committed;
+    // What PostgreSQL answers to the commit of a transaction in which a statement has failed.
+    if (command !== "COMMIT") throw new Error(`the transaction ended with ${command}`);
+    return result;
+  } catch (error) {
+    if (state === "committing" && isLost(error)) throw new UnknownOutcome("the connection was lost on COMMIT", { cause: error });
+    if (isLost(error)) on.giveUp();
+    else await connection.unsafe("rollback").catch(on.giveUp);
+    throw error;
+  } finally {
+    state = "over";
+  }
+}
+
+class Lost extends Error {
+  readonly code = "CONNECTION_CLOSED";
 }
 
 async function loadDriver(): Promise<typeof postgres> {
@@ -165,24 +231,20 @@ class Session extends PostgresJsSession<postgres.Sql, Record<string, never>, Rec
 
 function databaseOn(connection: Connection): Database {
   const dialect = new PgDialect();
-  return new PgDatabase(dialect, new Session(connection as postgres.Sql, dialect, undefined), undefined) as unknown as Database;
+  return new PgDatabase(dialect, new Session(connection as unknown as postgres.Sql, dialect, undefined), undefined) as unknown as Database;
 }
 
-/**
- * Calls `giveUp` when a statement has no answer after STATEMENT_MS_MAX. Takes none when the transaction is over: the driver may have connected
- * again, and a statement that comes late would be stored on its own.
- */
-function watched(connection: Connection, giveUp: () => void, isOver: () => boolean): Connection {
+/** Calls `giveUp` when a statement has no answer after STATEMENT_MS_MAX. */
+function watched(connection: Connection, giveUp: () => void): Connection {
   return {
-    unsafe(...call: Parameters<Connection["unsafe"]>) {
-      if (isOver()) throw new Error("the transaction of this statement is over");
+    unsafe(...call) {
       const answer = connection.unsafe(...call);
       const timer = setTimeout(giveUp, STATEMENT_MS_MAX);
       const stop = () => clearTimeout(timer);
       answer.then(stop, stop);
       return answer;
     },
-  } as Connection;
+  };
 }
 
 /** Host, port and name of the database, and nothing else of the address: that would be the password. */

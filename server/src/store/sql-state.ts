@@ -1,5 +1,3 @@
-import { type Problem, problem } from "../errors.ts";
-
 /**
  * What an error of PostgreSQL, or of the connection to it, means: its SQLSTATE (five letters and digits), or the name that Node or the driver
  * gives to a lost connection. Empty for every other error. The driver's error may be the cause of another one.
@@ -31,26 +29,3 @@ export function isConflict(error: unknown): boolean {
 
 /** The connection was lost between COMMIT and its answer. */
 export class UnknownOutcome extends Error {}
-
-/** The answer to somebody whose request needed the database; undefined for every error that is none of its state. */
-export function postgresProblem(error: unknown): Problem | undefined {
-  if (error instanceof UnknownOutcome) {
-    return unavailable(
-      "The connection to the database was lost while the change was being stored, so whether it was is not known yet: look at it again before you repeat it",
-      error,
-    );
-  }
-  const state = sqlStateOf(error);
-  if (isLost(error)) return unavailable(`The database cannot be reached (${state}), so nothing was changed: try again in a moment`, error);
-  if (isConflict(error))
-    return unavailable(`Others were writing to the same rows (${state}), so nothing was changed: try again in a moment`, error);
-  // 53: disk full, out of memory, too many connections; 57014: it took too long; 58: an error of its disk; 25006: a standby or read-only.
-  if (/^(53...|57014|58...|25006|XX00[12])$/.test(state)) {
-    return unavailable(`The database cannot store anything just now (${state}), so nothing was changed: look after its server`, error);
-  }
-  return undefined;
-}
-
-function unavailable(what: string, cause: unknown): Problem {
-  return problem("UNAVAILABLE", `${what}; flags are served as they are.`, { cause, headers: { "retry-after": "2" } });
-}
