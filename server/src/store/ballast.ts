@@ -16,11 +16,17 @@ export interface Ballast {
   release(): boolean;
   /** Takes the space again, if it is not held and the disk has twice as much left. Answers whether it is held. */
   restore(): boolean;
+  /** Whether the disk has as much left as the ballast has. */
+  hasRoom(): boolean;
 }
 
 export function createBallast(directory: string): Ballast {
   const file = join(directory, "ballast");
 
+  const look = () => {
+    const { bsize, blocks, bavail } = statfsSync(directory);
+    return { bytes: Math.min(BALLAST_BYTES_MAX, Math.floor((blocks * bsize) / BALLAST_PART_OF_DISK)), free: bavail * bsize };
+  };
   const isHeld = (bytes: number) => (statSync(file, { throwIfNoEntry: false })?.size ?? 0) >= bytes;
 
   return {
@@ -29,11 +35,14 @@ export function createBallast(directory: string): Ballast {
       rmSync(file, { force: true });
       return held;
     },
+    hasRoom() {
+      const { bytes, free } = look();
+      return free >= bytes;
+    },
     restore() {
-      const { bsize, blocks, bavail } = statfsSync(directory);
-      const bytes = Math.min(BALLAST_BYTES_MAX, Math.floor((blocks * bsize) / BALLAST_PART_OF_DISK));
+      const { bytes, free } = look();
       if (isHeld(bytes)) return true;
-      if (bavail * bsize < 2 * bytes) return false;
+      if (free < 2 * bytes) return false;
       try {
         fill(file, bytes);
         return true;

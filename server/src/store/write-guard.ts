@@ -58,7 +58,7 @@ export function createWriteGuard(directory: string, log?: Pick<Log, "warn">): Wr
         throw codeOf(error) === "SQLITE_FULL" ? fullProblem(error) : (broken ?? databaseProblem(error) ?? error);
       }
     },
-    trouble: () => broken?.message ?? (isFull && !restored(ballast) ? fullProblem().message : undefined),
+    trouble: () => broken?.message ?? (isFull && !hasRoom(ballast) ? fullProblem().message : undefined),
     close() {
       clearTimeout(timer);
     },
@@ -85,6 +85,14 @@ function restored(ballast: Ballast): boolean {
     return ballast.restore();
   } catch {
     return false; // the folder cannot be looked at: the next write will say why
+  }
+}
+
+function hasRoom(ballast: Ballast): boolean {
+  try {
+    return ballast.hasRoom();
+  } catch {
+    return false; // as above
   }
 }
 
