@@ -235,7 +235,7 @@ describe.skipIf(inject("chromium") === "")("explaining and looking ahead on the 
     const members = page.getByRole("region", { name: /^Members/ });
     const startedAt = performance.now();
     const list = Array.from({ length: count }, (_, index) => `customer-${index}`).join("\n");
-    await page.locator('input[type="file"]').setInputFiles({ name: "customers.csv", mimeType: "text/csv", buffer: Buffer.from(list) });
+    await members.locator('input[type="file"]').setInputFiles({ name: "customers.csv", mimeType: "text/csv", buffer: Buffer.from(list) });
     await members.getByText(`customer-0, customer-1, customer-2 … customer-${count - 1}`).waitFor();
     await members.getByRole("button", { name: `Add ${count.toLocaleString("en-US")}` }).click();
     await page.getByText(`Added ${(count - 1).toLocaleString("en-US")} keys to customers`).waitFor();

@@ -5,6 +5,7 @@ import { environmentIn, flagIn, projectAt } from "../environments/located.ts";
 import { ENVIRONMENT, environmentParams } from "../environments/params.ts";
 import { problem } from "../errors.ts";
 import { type ApiEnv, answer, apiRoute, createApi } from "../http/route.ts";
+import { readNames } from "../store/actors.ts";
 import type { EnvironmentModel, FlagRecord } from "../store/model.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
@@ -105,9 +106,10 @@ async function changesOf(
     )
     .orderBy(desc(audit.id))
     .limit(CHANGES_MAX);
+  const nameOf = await readNames(store.db);
   return rows
     .filter(({ action, target }) => (action.startsWith("flag.") ? keys.has(target) : action.startsWith("group.") && groups.has(target)))
-    .flatMap(({ revision, ...row }) => (revision === null ? [] : [{ revision, ...row }]))
+    .flatMap(({ revision, ...row }) => (revision === null ? [] : [{ revision, ...row, by: nameOf(row.by) }]))
     .reverse();
 }
 
