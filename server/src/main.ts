@@ -22,7 +22,9 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<number> {
     // In one write, so that a program that waits for the first line has the second too.
     console.log(setupUrl ? `${ready}\nName the first account: ${setupUrl}` : ready);
     await stopped;
-    await server.close();
+    // What is waited for while it closes hangs on timers that keep no process alive; without this one Node could end in the middle (code 13).
+    const alive = setInterval(() => {}, 1_000);
+    await server.close().finally(() => clearInterval(alive));
     return 0;
   } catch (error) {
     if (error instanceof StartProblem || error instanceof StoreUnusable || error instanceof SqliteUnavailable) {
