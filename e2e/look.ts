@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
-import { root } from "./world.ts";
+import { root, until } from "./world.ts";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
@@ -32,6 +32,14 @@ export async function findings(
   page: Page,
   { within, runOnly }: { readonly within?: string | undefined; readonly runOnly?: readonly string[] } = {},
 ): Promise<string[]> {
+  // What fades in has no contrast yet.
+  const isStill = () =>
+    page.evaluate(() =>
+      document
+        .getAnimations()
+        .every(({ playState, effect }) => playState !== "running" || effect?.getComputedTiming().endTime === Infinity),
+    );
+  await until("nothing moves on the page", isStill);
   // Page scripts are the page's own only; axe comes through the debugger.
   await page.evaluate(axe);
   const { violations } = (await page.evaluate(
