@@ -3,10 +3,10 @@ import { openStore } from "./store.ts";
 
 /**
  * Writes until it is killed, and prints each acknowledgement as a line `revision flag`: what the test that runs it may rely on.
- * The folder comes as argument.
+ * The folder comes as argument, and the address of a PostgreSQL if it is to be one.
  */
-const [, , directory = ""] = process.argv;
-const store = await openStore({ directory });
+const [, , directory = "", databaseUrl] = process.argv;
+const store = await openStore({ directory, databaseUrl });
 const flags = createFlags({ store, usage: { seen: () => null, perMinute: () => 0, hiddenAsked: () => null, samples: () => [] } });
 const head = store.feed.state(store.feed.environments()[0]?.id ?? 0, "server").revision;
 
