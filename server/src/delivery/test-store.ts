@@ -7,6 +7,7 @@ import { createFlag } from "../flags/decide.ts";
 import { setKilled } from "../flags/kills.ts";
 import { createGroup } from "../groups/decide.ts";
 import { openStore, type Store } from "../store/store.ts";
+import { testDatabase } from "../store/test-postgres.ts";
 import type { EnvironmentInfo } from "./feed.ts";
 
 export interface TestStore {
@@ -24,7 +25,7 @@ export interface TestStore {
 }
 
 export async function openTestStore(folder = mkdtempSync(join(tmpdir(), "signalbox-delivery-"))): Promise<TestStore> {
-  const store = await openStore({ directory: folder });
+  const store = await openStore({ directory: folder, databaseUrl: await testDatabase(folder) });
   const development = store.feed.environments().find(({ key }) => key === "development");
   if (!development) throw new Error("a new store has an environment development");
   const head = () => store.feed.state(development.id, "server").revision;

@@ -5,6 +5,7 @@ import type { TokenCreated, TokenScope } from "../api-types.ts";
 import { type RunningServer, startServer } from "../app.ts";
 import { createLog } from "../log.ts";
 import { readSettings } from "../settings.ts";
+import { testDatabase } from "../store/test-postgres.ts";
 
 export const NAME = "ana";
 export const PASSWORD = "correct-horse-battery";
@@ -34,7 +35,15 @@ export async function startTestServer({
 } = {}): Promise<TestServer> {
   const data = mkdtempSync(join(tmpdir(), "signalbox-server-"));
   const first = account ? { SIGNALBOX_ADMIN_NAME: NAME, SIGNALBOX_ADMIN_PASSWORD: PASSWORD } : {};
-  const settings = readSettings({ PORT: "0", SIGNALBOX_DATA: data, SIGNALBOX_HEARTBEAT: "off", ...first, ...env });
+  const database = await testDatabase(env.SIGNALBOX_DATA ?? data);
+  const settings = readSettings({
+    ...(database && { DATABASE_URL: database }),
+    PORT: "0",
+    SIGNALBOX_DATA: data,
+    SIGNALBOX_HEARTBEAT: "off",
+    ...first,
+    ...env,
+  });
   const server = await startServer(settings, { log: createLog(), version: "0.0.0-test" });
   const own = { origin: server.url, "x-signalbox-csrf": "1", "content-type": "application/json" };
 

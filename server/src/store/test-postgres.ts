@@ -88,18 +88,12 @@ export async function startPostgres({ fsync = true }: PostgresOptions = {}): Pro
     child = undefined;
   }
   await start();
-  let schemas = 0;
+  let made = 0;
   return {
     port,
     async createDatabase() {
-      schemas += 1;
-      // A schema of its own is as good as a database, and made at once.
-      const address = `postgres://${DATABASE_USER}@127.0.0.1:${port}/postgres`;
-      const { default: connect } = await import("postgres");
-      const sql = connect(address, { max: 1 });
-      await sql.unsafe(`create schema s${schemas}`);
-      await sql.end();
-      return `${address}?search_path=s${schemas}`;
+      made += 1;
+      return createSchema(`postgres://${DATABASE_USER}@127.0.0.1:${port}/postgres`, `s${made}`);
     },
     crash,
     restart: start,
@@ -109,6 +103,29 @@ export async function startPostgres({ fsync = true }: PostgresOptions = {}): Pro
       removeFolder();
     },
   };
+}
+
+const ofFolders = new Map<string, string>();
+
+/**
+ * Where the tests of the whole server keep their data: in SQLite when undefined; or with TEST_POSTGRES, the address of a server, in a place
+ * there for each data folder.
+ */
+export async function testDatabase(folder: string): Promise<string | undefined> {
+  const address = process.env.TEST_POSTGRES;
+  if (!address) return undefined;
+  const url = ofFolders.get(folder) ?? (await createSchema(address, `t${process.pid}_${ofFolders.size}`));
+  ofFolders.set(folder, url);
+  return url;
+}
+
+/** A schema of its own is as good as a database, and made at once. */
+async function createSchema(address: string, name: string): Promise<string> {
+  const { default: connect } = await import("postgres");
+  const sql = connect(address, { max: 1 });
+  await sql.unsafe(`create schema ${name}`);
+  await sql.end();
+  return `${address}?search_path=${name}`;
 }
 
 /** A port that was free a moment ago. */
