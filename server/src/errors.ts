@@ -143,9 +143,13 @@ function postgresProblem(error: unknown): Problem | undefined {
     return unavailable(`Others were writing to the same rows (${state}), so nothing was changed: try again in a moment`, error);
   // What SQLite takes and PostgreSQL does not: a NUL character, a number beyond 64 bits or with a fraction where there is none.
   if (/^(22021|22P0[25]|22003)$/.test(state)) {
-    return problem("VALIDATION_FAILED", `The request holds a text or a number that the database cannot hold (${state}): send another one.`, {
-      cause: error,
-    });
+    return problem(
+      "VALIDATION_FAILED",
+      `The request holds a text or a number that the database cannot hold (${state}): send another one.`,
+      {
+        cause: error,
+      },
+    );
   }
   // 53: disk full, out of memory, too many connections; 57014: it took too long; 58: an error of its disk; 25006: a standby or read-only.
   if (/^(53...|57014|58...|25006|XX00[12])$/.test(state)) {
