@@ -9,6 +9,8 @@ export default defineConfig({
           include: ["{core,server,sdk-node,sdk-browser,scripts,migrations,bench}/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/dist/**", "e2e/**"],
           environment: "node",
+          // All cores: by itself the runner leaves one free, and that is half of a machine with two.
+          maxWorkers: "100%",
           // Room for a busy machine: no test is about its own time.
           testTimeout: 30_000,
           hookTimeout: 60_000,
