@@ -5,11 +5,13 @@ import { applyChange, applySnapshot, createState, STATE_BYTES_MAX, xor64 } from 
 import { eq, sql } from "drizzle-orm";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Commit } from "../delivery/feed.ts";
+import { createFlag } from "../flags/decide.ts";
 import { createFlags, type Flags } from "../flags/flags.ts";
 import { createGroup } from "../groups/decide.ts";
 import { createMembers } from "../groups/members.ts";
 import { brokenAuditRow } from "./audit.ts";
 import { runStatement } from "./database.ts";
+import { findAnswer, type IdempotentWrite } from "./idempotency.ts";
 import type { Outcome } from "./outcome.ts";
 import { tables } from "./schema.sqlite.ts";
 import { openStore, type Store, type StoreOptions } from "./store.ts";
@@ -241,6 +243,17 @@ export function describeStore(name: string, open: OpenStore, { isFile = true }: 
       const kill = flags.kill(DEVELOPMENT, "a", ANN).then(() => order.push("kill"));
       await Promise.all([...waiting, kill]);
       expect(order.indexOf("kill")).toBeLessThanOrEqual(1);
+    });
+
+    test("an Idempotency-Key is taken by the write that is committed, not by one that was undone", async () => {
+      const { store } = await start();
+      const idempotent: IdempotentWrite = { actor: "ann", key: "once", request: "r" };
+      const write = () => store.write({ project: "default", by: "ann", idempotent }, (current) => createFlag(current, { key: "a" }));
+      const allow = await refuseRows(store.db, "insert", "change_set");
+      await expect(write()).rejects.toThrow();
+      await allow();
+      expect((await write()).outcome.kind).toBe("changed");
+      expect(await findAnswer(store.db, "ann", "once", Date.now())).toEqual({ request: "r", answer: null });
     });
 
     test("past a thousand waiting writes the next is refused with 503, and those that wait are all done", async () => {

@@ -17,7 +17,7 @@ export interface IdempotentWrite {
   readonly key: string;
   /** SHA-256 of the request. */
   readonly request: string;
-  /** Set by the store: this very request has written under the key, so what else it writes is no repetition. */
+  /** Set by the store after the commit: this very request has written under the key, so what else it writes is no repetition. */
   written?: boolean;
 }
 
@@ -51,7 +51,6 @@ export async function claimKey(tx: Tx, write: IdempotentWrite, now: number): Pro
   if (claims % TRIM_EVERY === 0) await trim(tx, actor);
   claims += 1;
   await tx.insert(idempotency).values({ actor, key, request, at: now });
-  write.written = true;
 }
 
 /** Keeps the answer, also of a request that had nothing to write. */
