@@ -1,5 +1,6 @@
 import { and, eq, isNull } from "drizzle-orm";
 import { problem } from "../errors.ts";
+import { statement } from "../store/database.ts";
 import type { StoredGrant } from "../store/define.ts";
 import type { Database, Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
@@ -26,12 +27,16 @@ export async function grantOld(store: AuthStore, now: () => number): Promise<voi
   });
 }
 
-/** What an account may, as it is now. */
-export async function grantsOf(db: Database, accountId: number): Promise<StoredGrant[]> {
-  return db
+const selectGrants = statement(["accountId"], (db, { accountId }: { accountId: number }) =>
+  db
     .select({ role: grant.role, projectId: grant.projectId, environmentId: grant.environmentId })
     .from(grant)
-    .where(eq(grant.accountId, accountId));
+    .where(eq(grant.accountId, accountId)),
+);
+
+/** What an account may, as it is now. */
+export async function grantsOf(db: Database, accountId: number): Promise<StoredGrant[]> {
+  return selectGrants(db, { accountId });
 }
 
 /** Gives a role; it takes the place of the role that the account has at exactly this place. Returns that one. */

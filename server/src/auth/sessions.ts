@@ -1,6 +1,7 @@
 import { and, desc, eq, lt, ne, or } from "drizzle-orm";
 import type { OwnSession } from "../api-types.ts";
 import { problem } from "../errors.ts";
+import { statement } from "../store/database.ts";
 import type { Origin } from "../store/origin.ts";
 import type { Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
@@ -31,24 +32,22 @@ export interface From extends Origin {
   readonly agent?: string | undefined;
 }
 
+const selectSession = statement(["hash"], (db, { hash }: { hash: string }) =>
+  db
+    .select({ id: account.id, name: account.name, disabledAt: account.disabledAt, createdAt: session.createdAt, seenAt: session.seenAt })
+    .from(session)
+    .innerJoin(account, eq(account.id, session.accountId))
+    .where(eq(session.hash, hash))
+    .limit(1),
+);
+
 /** Browser sessions and one-time links. Only hashes of their secrets are stored. */
 export function createSessions(store: AuthStore, now: () => number) {
   const isOver = (row: { createdAt: number; seenAt: number }) =>
     now() - row.createdAt > SESSION_MS_MAX || now() - row.seenAt > SESSION_IDLE_MS_MAX;
 
   async function find(hash: string): Promise<(SessionAccount & { seenAt: number }) | undefined> {
-    const [found] = await store.db
-      .select({
-        id: account.id,
-        name: account.name,
-        disabledAt: account.disabledAt,
-        createdAt: session.createdAt,
-        seenAt: session.seenAt,
-      })
-      .from(session)
-      .innerJoin(account, eq(account.id, session.accountId))
-      .where(eq(session.hash, hash))
-      .limit(1);
+    const [found] = await selectSession(store.db, { hash });
     return found && !isOver(found) && found.disabledAt === null ? { id: found.id, name: found.name, seenAt: found.seenAt } : undefined;
   }
 

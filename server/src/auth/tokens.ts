@@ -1,6 +1,7 @@
 import { and, desc, eq, gt, isNull } from "drizzle-orm";
 import { problem } from "../errors.ts";
 import type { Identity } from "../http/route.ts";
+import { statement } from "../store/database.ts";
 import type { Author } from "../store/origin.ts";
 import type { Database, Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
@@ -23,6 +24,12 @@ const SERVICE_MAX = 500;
 const NOTED_MAX = 10_000;
 
 type Row = typeof token.$inferSelect;
+
+// Both are asked for with every request of a program.
+const selectToken = statement(["selector"], (db, { selector }: { selector: string }) =>
+  db.select().from(token).where(eq(token.selector, selector)).limit(1),
+);
+const selectAccount = statement(["id"], (db, { id }: { id: number }) => db.select().from(account).where(eq(account.id, id)).limit(1));
 
 export interface StoredToken extends Omit<Row, "hash" | "revokedAt" | "accountId"> {
   readonly createdBy: string;
@@ -154,7 +161,7 @@ export function createTokens({ store, now, changed }: TokensDeps): Tokens {
     async identify(text) {
       const parsed = parseToken(text);
       if (!parsed) throw invalid("The token is not written as one: copy the whole of it, from sb_ to its last character.");
-      const [row] = await store.db.select().from(token).where(eq(token.selector, parsed.selector)).limit(1);
+      const [row] = await selectToken(store.db, { selector: parsed.selector });
       if (!row || !sameHash(row.hash, hashOf(text)) || row.revokedAt !== null) {
         throw invalid("The token is unknown or was revoked; make a new one under Keys and tokens.");
       }
@@ -162,7 +169,7 @@ export function createTokens({ store, now, changed }: TokensDeps): Tokens {
         const day = new Date(row.expiresAt).toISOString().slice(0, 10);
         throw invalid(`The token "${row.name}" expired on ${day}; make a new one under Keys and tokens.`);
       }
-      const [owner] = await store.db.select().from(account).where(eq(account.id, row.accountId)).limit(1);
+      const [owner] = await selectAccount(store.db, { id: row.accountId });
       if (row.kind === "personal" && (!owner || owner.disabledAt !== null)) {
         throw invalid(`The token "${row.name}" holds no more, because the account that it belongs to is disabled.`);
       }

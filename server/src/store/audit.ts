@@ -1,7 +1,7 @@
 import type { Json } from "@signalbox/core";
-import { asc, count, desc, eq, gt } from "drizzle-orm";
+import { asc, count, desc, eq, getTableColumns, gt } from "drizzle-orm";
 import { z } from "zod";
-import { type Database, lockAudit, type Tx } from "./database.ts";
+import { type Database, insertMany, lockAudit, statement, type Tx } from "./database.ts";
 import { canonicalJson, sha256 } from "./fingerprint.ts";
 import type { Origin } from "./origin.ts";
 import { tables } from "./schema.sqlite.ts";
@@ -19,6 +19,19 @@ export interface AuditRow extends Origin {
   readonly before?: Json;
   readonly after?: Json;
 }
+
+const { id: made, ...COLUMNS } = getTableColumns(tables.audit);
+
+const insertAudit = statement(Object.keys(COLUMNS) as (keyof typeof COLUMNS)[], (tx, row: Omit<typeof tables.audit.$inferSelect, "id">) =>
+  tx
+    .insert(tables.audit)
+    .values({ ...row })
+    .returning({ id: made }),
+);
+
+const selectNote = statement(["key"], (db, { key }: { key: string }) =>
+  db.select({ value: tables.meta.value }).from(tables.meta).where(eq(tables.meta.key, key)),
+);
 
 /** What the first row's `previousHash` is. */
 const GENESIS = "0".repeat(64);
@@ -51,10 +64,7 @@ export async function appendAudit(tx: Tx, row: AuditRow & { readonly at: number 
     requestId: row.requestId ?? null,
   };
   const hash = hashOf(previousHash, content);
-  const [made] = await tx
-    .insert(tables.audit)
-    .values({ ...content, previousHash, hash })
-    .returning({ id: tables.audit.id });
+  const [made] = await insertAudit(tx, { ...content, previousHash, hash });
   if (!made) throw new RangeError("the audit row was not made");
   await writeHead(tx, { rows: rows + 1, hash });
   return made.id;
@@ -67,14 +77,12 @@ export async function noteAuditHead(tx: Tx): Promise<void> {
 
 /** The newest row as it was noted when it was written; undefined where a version wrote it that noted none. */
 export async function readHead(db: Database | Tx): Promise<AuditHead | undefined> {
-  const { key, value } = tables.meta;
-  const [row] = await db.select({ value }).from(tables.meta).where(eq(key, HEAD_KEY));
+  const [row] = await selectNote(db, { key: HEAD_KEY });
   return row && head.parse(JSON.parse(row.value));
 }
 
 async function writeHead(tx: Tx, note: AuditHead): Promise<void> {
-  const row = { key: HEAD_KEY, value: JSON.stringify(note) };
-  await tx.insert(tables.meta).values(row).onConflictDoUpdate({ target: tables.meta.key, set: row });
+  await insertMany(tx, tables.meta, [{ key: HEAD_KEY, value: JSON.stringify(note) }], { target: [tables.meta.key], update: ["value"] });
 }
 
 async function countRows(tx: Tx): Promise<AuditHead> {

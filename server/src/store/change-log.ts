@@ -2,6 +2,7 @@ import type { Json } from "@signalbox/core";
 import { and, desc, eq, gt, inArray, isNull, max, type SQL, sql } from "drizzle-orm";
 import type { Turn } from "../turns.ts";
 import type { Actors, NameOf } from "./actors.ts";
+import { insertion } from "./database.ts";
 import type { Edit } from "./edit.ts";
 import type { EnvironmentModel } from "./model.ts";
 import { type ChangeRecord, checkpointOf, itemsOf, namesOf, renamed } from "./record.ts";
@@ -16,6 +17,8 @@ const ITEMS_PER_INSERT = 1_000;
 const UNITS_PER_INSERT = 500;
 
 const { changeItem, changeSet, checkpoint, formerMember, groupMember } = tables;
+
+const insertItem = insertion(changeItem, ["environmentId", "kind", "itemId", "revision"]);
 
 /** What is kept of changes besides what programs get of them: records, their index by flag and group, and checkpoints. */
 export interface ChangeLog {
@@ -47,7 +50,9 @@ export async function openChangeLog(db: Database, actors: Actors): Promise<Chang
     stored: async (tx, record) => renamed(record, await keysIn(tx, namesOf(record))) as Json,
     async index(tx, environmentId, revision, record) {
       const rows = itemsOf(record).map(({ kind, id }) => ({ environmentId, kind, itemId: id, revision }));
-      for (let i = 0; i < rows.length; i += ITEMS_PER_INSERT) await tx.insert(changeItem).values(rows.slice(i, i + ITEMS_PER_INSERT));
+      const [only, ...more] = rows;
+      if (only && more.length === 0) await insertItem(tx, only);
+      else for (let i = 0; i < rows.length; i += ITEMS_PER_INSERT) await tx.insert(changeItem).values(rows.slice(i, i + ITEMS_PER_INSERT));
     },
     async keepUnits(tx, edit, turn) {
       if (edit.kind === "group-gone") await keep(tx, eq(groupMember.groupId, edit.group.id));

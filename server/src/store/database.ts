@@ -1,4 +1,4 @@
-import { type SQL, sql } from "drizzle-orm";
+import { getTableName, type SQL, sql } from "drizzle-orm";
 import type { PgDatabase, PgQueryResultHKT } from "drizzle-orm/pg-core";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { SqliteHandle } from "./driver.ts";
@@ -45,6 +45,41 @@ export async function lockAudit(tx: Tx): Promise<void> {
   await asPostgres(tx)?.execute(sql`select pg_advisory_xact_lock(${sql.raw(String(AUDIT))})`);
 }
 
+/** A query of drizzle's builder, not yet run. */
+interface Built<R> extends PromiseLike<R> {
+  prepare(): { execute(values: { readonly [name: string]: unknown }): PromiseLike<R> };
+}
+
+/**
+ * A statement that is put together once for each handle of SQLite, which takes longer than running it. `build` gets placeholders of these
+ * names in the place of the values, so it must not look at them. Transactions of PostgreSQL are handles of their own: there it is put
+ * together each time, with the values.
+ */
+export function statement<V extends object, R>(
+  names: readonly (keyof V & string)[],
+  build: (db: Database, values: V) => Built<R>,
+): (db: Database, values: V) => PromiseLike<R> {
+  const placeholders = Object.fromEntries(names.map((name) => [name, sql.placeholder(name)])) as unknown as V;
+  const prepared = new WeakMap<Database, ReturnType<Built<R>["prepare"]>>();
+  return (db, values) => {
+    if (dialectOf(db) === "postgres") return build(db, values);
+    let known = prepared.get(db);
+    if (!known) {
+      known = build(db, placeholders).prepare();
+      prepared.set(db, known);
+    }
+    return known.execute(values as { readonly [name: string]: unknown });
+  };
+}
+
+/** Inserts one row with these fields. */
+export function insertion<T extends SQLiteTable, F extends keyof T["$inferInsert"] & string>(
+  table: T,
+  fields: readonly F[],
+): (tx: Tx, row: Pick<T["$inferInsert"], F>) => PromiseLike<unknown> {
+  return statement(fields, (tx, row) => tx.insert(table).values({ ...row } as T["$inferInsert"]));
+}
+
 interface InsertMany {
   readonly target: SQLiteColumn[];
   /** What a row that is there takes from the new one, or what its fields become. */
@@ -55,6 +90,11 @@ interface InsertMany {
 
 /** Each way to a server and back counts, so that many rows go in one statement there. */
 const ROWS_PER_INSERT = 500;
+
+type Upsert = { run(values: { readonly [field: string]: unknown }): unknown };
+
+/** What `insertMany` has put together, by table and columns: there are only so many in the code. */
+const upserts = new WeakMap<Database, Map<string, Upsert>>();
 
 /**
  * Inserts many rows, all with the same fields, or updates those that are there. A statement for each row would be built ten thousand
@@ -82,12 +122,18 @@ export async function insertMany<T extends SQLiteTable>(
     }
     return;
   }
-  const values = Object.fromEntries(Object.keys(first).map((field) => [field, sql.placeholder(field)]));
-  const prepared = tx
-    .insert(table)
-    .values(values as T["$inferInsert"])
-    .onConflictDoUpdate({ target, set: set as never })
-    .prepare();
+  const fields = Object.keys(first);
+  const name = Array.isArray(update) ? [getTableName(table), ...fields, "/", ...update].join(" ") : undefined;
+  const known = upserts.get(tx) ?? new Map<string, Upsert>();
+  upserts.set(tx, known);
+  const prepared =
+    (name !== undefined && known.get(name)) ||
+    tx
+      .insert(table)
+      .values(Object.fromEntries(fields.map((field) => [field, sql.placeholder(field)])) as T["$inferInsert"])
+      .onConflictDoUpdate({ target, set: set as never })
+      .prepare();
+  if (name !== undefined) known.set(name, prepared);
   for (const row of rows) {
     await turn?.();
     prepared.run({ ...row });

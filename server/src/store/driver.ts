@@ -85,8 +85,36 @@ export async function openSqlite(file: string, options: { driver?: SqliteDriver 
  */
 function database(handle: Database.Database): BetterSQLite3Database {
   const dialect = new SQLiteSyncDialect();
-  return new BaseSQLiteDatabase("sync", dialect, new BetterSQLiteSession(handle, dialect, undefined), undefined);
+  return new BaseSQLiteDatabase("sync", dialect, new BetterSQLiteSession(withStatements(handle), dialect, undefined), undefined);
 }
+
+/** Statements that a handle keeps compiled; past this the oldest is forgotten. */
+const STATEMENTS_MAX = 500;
+
+/** The handle as drizzle uses it, which compiles a statement once and not each time it runs. */
+function withStatements(handle: Database.Database): Database.Database {
+  const kept = new Map<string, Statement>();
+  function prepare(text: string): Statement {
+    const known = kept.get(text);
+    if (known) return known;
+    const plain = handle.prepare(text);
+    let rows: Database.Statement | undefined;
+    const statement: Statement = {
+      run: (...values) => plain.run(...values),
+      all: (...values) => plain.all(...values),
+      get: (...values) => plain.get(...values),
+      // A statement of its own: what is switched to rows as lists stays so.
+      raw: () => (rows ??= handle.prepare(text).raw()),
+    };
+    const [oldest] = kept.size >= STATEMENTS_MAX ? kept.keys() : [];
+    if (oldest !== undefined) kept.delete(oldest);
+    kept.set(text, statement);
+    return statement;
+  }
+  return { prepare } as unknown as Database.Database;
+}
+
+type Statement = Pick<Database.Statement, "run" | "all" | "get" | "raw">;
 
 interface LoadedDriver {
   readonly name: SqliteDriver;

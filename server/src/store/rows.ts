@@ -228,14 +228,10 @@ async function writeIdentities(tx: Tx, projectId: number, identities: readonly F
 async function writeFlags(tx: Tx, flags: readonly (FlagRecord & { environmentId: number })[], turn: Turn): Promise<void> {
   const { flagId, environmentId } = tables.flagConfiguration;
   const update = ["body", "killed", "version", "updatedAt", "updatedBy"];
-  const rowOf = ({ identity, killed, ...row }: (typeof flags)[number]) => ({ ...row, flagId: identity.id, ...(killed && { killed }) });
+  const rowOf = ({ identity, ...row }: (typeof flags)[number]) => ({ ...row, flagId: identity.id });
   // The last one of a flag stands.
   const last = [...new Map(flags.map((flag) => [`${flag.environmentId} ${flag.identity.id}`, flag])).values()];
-  // Two statements: a prepared one would store a null as JSON in place of nothing.
-  for (const isKilled of [false, true]) {
-    const rows = last.filter(({ killed }) => (killed !== null) === isKilled).map(rowOf);
-    await insertMany(tx, tables.flagConfiguration, rows, { target: [flagId, environmentId], update, turn });
-  }
+  await insertMany(tx, tables.flagConfiguration, last.map(rowOf), { target: [flagId, environmentId], update, turn });
 }
 
 async function writeEdit(tx: Tx, projectId: number, edit: Exclude<Edit, { kind: "identity" | "flag" }>, turn: Turn): Promise<void> {

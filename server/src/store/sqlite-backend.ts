@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { and, asc, eq, isNull, sql } from "drizzle-orm";
 import type { Log } from "../log.ts";
 import type { Backend } from "./backend.ts";
-import { queryRows } from "./database.ts";
+import { queryRows, statement } from "./database.ts";
 import { openSqlite, type SqliteDriver, type SqliteHandle } from "./driver.ts";
 import { StoreUnusable } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
@@ -31,7 +31,6 @@ export async function openSqliteBackend(directory: string, { driver, log }: Sqli
   }
   const { db } = reader;
   const guard = createWriteGuard(directory, log);
-  const { environment } = tables;
   return {
     db,
     driver: writer.driver,
@@ -40,12 +39,7 @@ export async function openSqliteBackend(directory: string, { driver, log }: Sqli
     transaction: writer.transaction,
     // Between the statements of one decision nothing else is written: reads of the file that belong together are made in its transaction.
     snapshot: (run) => run(db),
-    lockHeads: (tx, projectId) =>
-      tx
-        .select()
-        .from(environment)
-        .where(and(eq(environment.projectId, projectId), isNull(environment.deletedAt)))
-        .orderBy(asc(environment.id)),
+    lockHeads: async (tx, projectId) => selectHeads(tx, { projectId }),
     async reserveIds(table) {
       const [row] = await queryRows<{ seq: number }>(db, sql`select seq from sqlite_sequence where name = ${table}`);
       return { first: (row?.seq ?? 0) + 1, end: Number.MAX_SAFE_INTEGER };
@@ -66,6 +60,16 @@ export async function openSqliteBackend(directory: string, { driver, log }: Sqli
     },
   };
 }
+
+const { environment } = tables;
+
+const selectHeads = statement(["projectId"], (tx, { projectId }: { projectId: number }) =>
+  tx
+    .select()
+    .from(environment)
+    .where(and(eq(environment.projectId, projectId), isNull(environment.deletedAt)))
+    .orderBy(asc(environment.id)),
+);
 
 /** SQLite keeps no checksum of its pages: this finds damage of the structure, the digests of the heads find damage of the content. */
 export function checkPages({ raw }: SqliteHandle): void {

@@ -7,6 +7,7 @@ import { createActors } from "./actors.ts";
 import { type AuditRow, appendAudit, noteAuditHead, readHead } from "./audit.ts";
 import type { Backend } from "./backend.ts";
 import { needsCheckpoint, openChangeLog } from "./change-log.ts";
+import { insertion, statement } from "./database.ts";
 import type { SqliteDriver } from "./driver.ts";
 import { eraseNames } from "./erase-names.ts";
 import { folderSecret, lockFolder, prepareFolder } from "./folder.ts";
@@ -367,13 +368,11 @@ async function createStore({ backend, directory, secret, highWater, now, log }: 
         const record = project.hidden ? undefined : recordOf(was ?? environment, environment, decided.edits);
         const kept = { record: record ? await changeLog.stored(tx, record) : null, writeId };
         await turn();
-        await tx.insert(tables.changeSet).values({ ...event, generation, revision, kill, ...projections, ...kept });
+        await insertChangeSet(tx, { ...event, generation, revision, kill, ...projections, ...kept });
         await turn();
         if (record) await changeLog.index(tx, environmentId, revision, record);
-        await tx
-          .update(tables.environment)
-          .set({ revision, factsAt, serverDigest: states.server.digest, browserDigest: states.browser.digest })
-          .where(eq(tables.environment.id, environmentId));
+        const { server, browser } = states;
+        await updateHead(tx, { id: environmentId, revision, factsAt, serverDigest: server.digest, browserDigest: browser.digest });
         if (project.hidden) await cutLog(tx, environmentId, revision);
         commits.push({ ...event, generation, from: revision - 1, to: revision, storedMs: 0, kill, projections });
         await turn();
@@ -381,6 +380,8 @@ async function createStore({ backend, directory, secret, highWater, now, log }: 
       return decided;
     });
     if (outcome.kind !== "changed") return { outcome, project };
+    // Not before the commit: a transaction that is undone and run once more has to take the key again.
+    if (request.idempotent) request.idempotent.written = true;
     const after = outcome.applied.project;
     const { edits } = outcome;
     const isGone = edits.some(({ kind }) => kind === "project-gone");
@@ -502,6 +503,28 @@ function emptied({ states, ...environment }: EnvironmentModel): EnvironmentModel
   const none = { flags: new Map(), groups: new Map(), factNumbers: new Map(), flagFacts: new Map() };
   return { ...environment, ...none, states: { server: empty(states.server), browser: empty(states.browser) } };
 }
+
+const insertChangeSet = insertion(tables.changeSet, [
+  "environmentId",
+  "generation",
+  "revision",
+  "at",
+  "by",
+  "action",
+  "target",
+  "reason",
+  "kill",
+  "server",
+  "browser",
+  "record",
+  "writeId",
+]);
+
+type NewHead = Pick<Head, "id" | "revision" | "factsAt" | "serverDigest" | "browserDigest">;
+
+const updateHead = statement(["id", "revision", "factsAt", "serverDigest", "browserDigest"], (tx, { id, ...head }: NewHead) =>
+  tx.update(tables.environment).set(head).where(eq(tables.environment.id, id)),
+);
 
 function newProject(id: number, key: string): ProjectModel {
   return { id, key, name: key, description: "", version: 0, createdAt: 0, environments: [] };
