@@ -254,7 +254,7 @@ function joins(project: ProjectModel, was: string, key: string): Issue[] {
 }
 
 /** A flag that comes to have the key `key` becomes the parent of those that name it, by name or colon key, and would turn off what is on. */
-function adoptions(project: ProjectModel, was: string | undefined, key: string): Issue[] {
+export function adoptions(project: ProjectModel, was: string | undefined, key: string): Issue[] {
   const issues: Issue[] = [];
   for (const environment of project.environments) {
     // Who names a parent that is not there waits for just this new flag; a rename must not happen to be it, not even for itself.

@@ -1,11 +1,13 @@
 import { sipHash } from "@signalbox/core";
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
+import { configure, createFlag, patchIdentity } from "../flags/decide.ts";
+import { deleteFlag } from "../flags/life.ts";
 import type { Edit } from "../store/edit.ts";
 import { fingerprint } from "../store/fingerprint.ts";
 import { type EnvironmentModel, type FlagRecord, findFlag, type Member, type ProjectModel } from "../store/model.ts";
 import { checkpointOf, recordOf } from "../store/record.ts";
-import { HASH_KEY, history, historyOf, SECRET_UNITS, stored } from "../store/test-history.ts";
+import { type Decide, HASH_KEY, history, historyOf, SECRET_UNITS, stored } from "../store/test-history.ts";
 import { currentOf, development, emptyProject } from "../store/test-project.ts";
 import { Fold } from "./fold.ts";
 import { beforeOf } from "./history.ts";
@@ -136,6 +138,55 @@ test("an environment that goes back to a revision serves what it served then, ki
     { numRuns: process.env.LONG ? 3_000 : 500 },
   );
   expect(reverted).toBeGreaterThan(100);
+});
+
+/** Takes back the step at `index`, at the end of the history. */
+function takenBack(edits: readonly Decide[], index: number) {
+  const steps = historyOf(edits);
+  expect(steps).toHaveLength(edits.length);
+  const [step, head] = [steps[index], steps.at(-1)?.project];
+  if (!step || !head) expect.fail("no step");
+  return revertChange(
+    currentOf(head),
+    "development",
+    changeBetween(historyBefore(steps, index), step.project, step.edits),
+    new Map(),
+    EVERYTHING,
+  ).outcome;
+}
+
+const made = (key: string): Decide => {
+  return (current) => createFlag(current, { key });
+};
+const configured = (key: string, patch: Parameters<typeof configure>[3]): Decide => {
+  return (current) => configure(current, "development", key, patch, undefined);
+};
+const renamed = (key: string, to: string): Decide => {
+  return (current) => patchIdentity(current, key, { key: to }, "*");
+};
+
+test("a requirement or a parent whose flag got another key since is the same one, and comes back under the key of now", () => {
+  const needs = { requires: [{ flag: "p", variants: ["on"] }], parent: "p" };
+  const given = takenBack([made("p"), made("x"), configured("x", needs), renamed("p", "q")], 2);
+  if (given.kind !== "changed") expect.fail(JSON.stringify(given));
+  expect(development(given.applied.project).flags.get("x")?.body).toMatchObject({ requires: [], parent: null });
+
+  const none = { requires: [], parent: null };
+  const taken = takenBack([made("p"), made("x"), configured("x", needs), configured("x", none), renamed("p", "q")], 3);
+  if (taken.kind !== "changed") expect.fail(JSON.stringify(taken));
+  expect(development(taken.applied.project).flags.get("x")?.body).toMatchObject({ requires: [{ flag: "q" }], parent: "q" });
+
+  const gone: Decide = (current) => deleteFlag(current, "x", "x", "*");
+  const back = takenBack([made("p"), made("x"), configured("x", needs), gone, renamed("p", "q")], 3);
+  if (back.kind !== "changed") expect.fail(JSON.stringify(back));
+  expect(development(back.applied.project).flags.get("x")?.body).toMatchObject({ requires: [{ flag: "q" }], parent: "q" });
+});
+
+test("a deleted flag does not come back as the parent of one that was made since and would be turned off", () => {
+  const gone: Decide = (current) => deleteFlag(current, "p", "p", "*");
+  const outcome = takenBack([made("p"), gone, made("p:x"), configured("p:x", { mode: "on" })], 1);
+  expect(outcome).toMatchObject({ kind: "invalid", code: "REVERT_CONFLICT" });
+  if (outcome.kind === "invalid") expect(outcome.detail).toMatch(/would become the parent of "p:x"/);
 });
 
 function historyBefore(steps: readonly { readonly project: ProjectModel }[], index: number): ProjectModel {

@@ -1,6 +1,6 @@
 import { sipHash } from "@signalbox/core";
 import type { Issue } from "../errors.ts";
-import { everywhere, patchIdentity } from "../flags/decide.ts";
+import { adoptions, everywhere, patchIdentity } from "../flags/decide.ts";
 import { deleteFlag } from "../flags/life.ts";
 import { refusals } from "../flags/refusals.ts";
 import { BY_A_PAGE, BY_THEMSELVES, formIssues, MEMBERS_MAX, usesOf } from "../groups/decide.ts";
@@ -150,7 +150,7 @@ class Draft {
     }
     const found = this.#flagById(id) ?? now;
     const fields = Object.keys(became.body) as (keyof StoredConfiguration)[];
-    const body = this.#takenBack(fields, was.body, became.body, found.body, `flags.${key}`);
+    const body = this.#takenBack(fields, this.#withCurrentKeys(was.body), this.#withCurrentKeys(became.body), found.body, `flags.${key}`);
     if (Object.keys(body).length > 0) this.#setBody(found, { ...found.body, ...body });
   }
 
@@ -194,12 +194,18 @@ class Draft {
       this.#conflict(`flags.${identity.key}`, `an environment was made since "${identity.key}" was deleted; make the flag anew`);
       return;
     }
+    const adopted = [identity.key, ...identity.aliases].flatMap((key) => adoptions(this.#project, undefined, key));
+    if (adopted.length > 0) {
+      for (const { message } of adopted) this.#conflict(`flags.${identity.key}`, message);
+      return;
+    }
     const back: FlagIdentity = { ...identity, version: identity.version + 1 };
     const { now: updatedAt, by: updatedBy } = this.#current;
     this.#apply([
       { kind: "identity", identity: back },
       ...records.map(({ environmentId, flag }): Edit => {
-        return { kind: "flag", environmentId, flag: { ...flag, identity: back, version: flag.version + 1, updatedAt, updatedBy } };
+        const body = this.#withCurrentKeys(flag.body);
+        return { kind: "flag", environmentId, flag: { ...flag, identity: back, body, version: flag.version + 1, updatedAt, updatedBy } };
       }),
     ]);
     this.#flags.add(identity.key);
@@ -375,7 +381,8 @@ class Draft {
           ?.flags.get(this.#flagById(became.identity.id)?.identity.key ?? "");
         if (!was || !now) continue;
         const fields = Object.keys(became.body) as (keyof StoredConfiguration)[];
-        const body = this.#takenBack(fields, was.body, became.body, now.body, `flags.${became.identity.key}`);
+        const [then, since] = [this.#withCurrentKeys(was.body), this.#withCurrentKeys(became.body)];
+        const body = this.#takenBack(fields, then, since, now.body, `flags.${became.identity.key}`);
         if (Object.keys(body).length > 0) this.#setBody(now, { ...now.body, ...body }, environmentId);
       }
     }
