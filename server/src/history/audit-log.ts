@@ -80,9 +80,10 @@ export async function* walkAudit(db: Database, filter: AuditFilter): AsyncGenera
 async function conditionOf(db: Database, filter: AuditFilter): Promise<SQL | undefined> {
   const { projectId, environmentId, flagId, who, action, target, from, to, text } = filter;
   const keys = who === undefined ? [] : (await db.select({ key: actor.key }).from(actor).where(eq(actor.name, who))).map(({ key }) => key);
-  const contains = text === undefined ? undefined : `%${escaped(text.toLowerCase())}%`;
+  const contains = text === undefined ? undefined : `%${escaped(text)}%`;
   const holds = (column: typeof audit.reason | typeof audit.target | typeof audit.action) =>
-    sql`lower(${column}) like ${contains} escape '\\'`;
+    // Lowered by the database on both sides: SQLite knows the letters of ASCII only.
+    sql`lower(${column}) like lower(${contains}) escape '\\'`;
   return and(
     projectId === undefined ? undefined : eq(audit.projectId, projectId),
     environmentId === undefined ? undefined : eq(audit.environmentId, environmentId),

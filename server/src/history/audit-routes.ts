@@ -7,6 +7,7 @@ import { type ApiEnv, answer, apiRoute, authorOf, body, createApi } from "../htt
 import { verifyAudit } from "../store/audit.ts";
 import { findFlag } from "../store/model.ts";
 import type { Store } from "../store/store.ts";
+import type { Usage } from "../usage/usage.ts";
 import { type AuditFilter, type AuditLine, CSV_COLUMNS, csvLine, readAudit, walkAudit } from "./audit-log.ts";
 import { erase } from "./erase.ts";
 import { whenOf } from "./routes.ts";
@@ -124,7 +125,12 @@ const eraseRoute = apiRoute("admin", {
   },
 });
 
-export function auditRoutes({ store }: { readonly store: Store }): OpenAPIHono<ApiEnv> {
+interface AuditRoutesDeps {
+  readonly store: Store;
+  readonly usage: Pick<Usage, "eraseSamples">;
+}
+
+export function auditRoutes({ store, usage }: AuditRoutesDeps): OpenAPIHono<ApiEnv> {
   const api = createApi();
   const { db } = store;
 
@@ -219,7 +225,7 @@ export function auditRoutes({ store }: { readonly store: Store }): OpenAPIHono<A
   });
   api.openapi(eraseRoute, async (c) => {
     const { reason, ...whom } = c.req.valid("json");
-    return c.json(await erase(store, whom, { ...authorOf(c), reason }), 200);
+    return c.json(await erase(store, whom, { ...authorOf(c), reason }, usage), 200);
   });
   return api;
 }

@@ -106,6 +106,13 @@ describe("the audit", () => {
     expect(csv.text).toContain(`,"'@cmd, and\nmore",`);
   });
 
+  test("a reason is found by its own words, whatever alphabet they are in", async () => {
+    await done("POST", `${P}/flags`, { key: "words" });
+    await done("POST", `${E}/flags/words/kill`, { reason: "Ärger mit der Kasse" });
+    const { rows } = await done("GET", `/api/v1/audit?text=${encodeURIComponent("Ärger MIT")}`);
+    expect(rows.map(({ target }: Body) => target)).toEqual(["words"]);
+  });
+
   test("is proved by its chain: whatever is done to its rows is found", async () => {
     expect(await done("GET", "/api/v1/audit/verify")).toMatchObject({ ok: true, problem: null });
     await server.stop();
@@ -242,7 +249,14 @@ describe("erasing", () => {
     });
     const theirs = joined.headers.get("set-cookie")?.split(";")[0] ?? "";
     const asThem = (method: string, path: string, body?: unknown) => own.send(method, path, theirs, body);
-    expect((await asThem("POST", `${P}/flags`, { key: "q" })).status).toBe(201);
+    // Its answer is kept for a day.
+    const kept = await fetch(`${own.url}${P}/flags`, {
+      method: "POST",
+      headers: { cookie: theirs, origin: own.url, "x-signalbox-csrf": "1", "content-type": "application/json", "idempotency-key": "once" },
+      body: JSON.stringify({ key: "q" }),
+    });
+    expect(kept.status).toBe(201);
+    expect(await kept.text()).toContain("quentin");
     await asThem("POST", `${E}/flags/q/kill`, { reason: "because" });
     await asThem("POST", `${E}/groups`, { key: "g", kind: "list" });
     await asThem("POST", `${E}/groups/g/members`, { add: ["u1"] });
@@ -273,6 +287,24 @@ describe("erasing", () => {
     await send("POST", `${E}/groups/list/members`, { add: ["zora-1", "other"] });
     await send("POST", `${E}/groups/beta/members`, { add: ["zora-1"] });
     await send("POST", `${E}/groups/beta/members`, { remove: ["zora-1"] });
+    await send("PATCH", `${E}/settings`, { sampleContexts: true });
+    const { server: sdkKey } = await send("GET", `${E}/sdk-keys`);
+    const reported = await fetch(`${own.url}/sdk/v1/usage`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${sdkKey}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({
+        instance: "i",
+        app: "shop",
+        sdk: "node",
+        evaluated: [],
+        unknown: [],
+        contexts: [{ key: "zora-1" }, { key: "x", account: { id: "zora-1" } }, { key: "other" }],
+      }),
+    });
+    expect(`${reported.status} ${await reported.text()}`).toMatch(/^20/);
     expect(await send("POST", "/api/v1/erase", { unit: "zora-1" })).toEqual({
       names: 0,
       groups: ["default/development/list", "default/development/beta"],

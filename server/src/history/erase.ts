@@ -1,10 +1,12 @@
 import { and, eq } from "drizzle-orm";
 import { problem } from "../errors.ts";
 import { changeMembers } from "../groups/decide.ts";
+import { forgetAnswers } from "../store/idempotency.ts";
 import type { Member } from "../store/model.ts";
 import type { Author } from "../store/origin.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import type { Store } from "../store/store.ts";
+import type { Usage } from "../usage/usage.ts";
 
 export interface Erased {
   readonly names: number;
@@ -14,15 +16,16 @@ export interface Erased {
 
 /**
  * Erases a person. A name: whatever they did is then told of "erased" and a few digits, the same ones everywhere. A unit: it leaves every
- * list and every program for early access, and that it ever was in one is forgotten; what remains are hashes. Throws CONFLICT, VALIDATION_FAILED.
+ * list and every program for early access, that it ever was in one is forgotten, and so are sampled contexts that hold it; what remains are hashes. Throws CONFLICT, VALIDATION_FAILED.
  */
 export async function erase(
   store: Store,
   { name, unit }: { readonly name?: string | undefined; readonly unit?: string | undefined },
   author: Author,
+  samples: Pick<Usage, "eraseSamples">,
 ): Promise<Erased> {
   if (name !== undefined && unit === undefined) return { names: await eraseName(store, name, author), groups: [] };
-  if (name === undefined && unit !== undefined) return { names: 0, groups: await eraseUnit(store, unit, author) };
+  if (name === undefined && unit !== undefined) return { names: 0, groups: await eraseUnit(store, unit, author, samples) };
   throw problem(
     "VALIDATION_FAILED",
     'The body needs either "name", of an account that is deleted, or "unit", the key of a person in groups.',
@@ -36,7 +39,7 @@ async function eraseName(store: Store, name: string, author: Author): Promise<nu
   return store.eraseName(name, author);
 }
 
-async function eraseUnit(store: Store, unit: string, author: Author): Promise<string[]> {
+async function eraseUnit(store: Store, unit: string, author: Author, samples: Pick<Usage, "eraseSamples">): Promise<string[]> {
   const { formerMember, groupMember } = tables;
   const found: string[] = [];
   for (const project of store.projects()) {
@@ -55,6 +58,7 @@ async function eraseUnit(store: Store, unit: string, author: Author): Promise<st
       }
     }
   }
+  const sampled = await samples.eraseSamples(unit);
   await store.transaction(async (tx) => {
     // Whoever came back in this moment is a member like any other, and stays one.
     const left = await tx
@@ -62,7 +66,8 @@ async function eraseUnit(store: Store, unit: string, author: Author): Promise<st
       .where(and(eq(groupMember.unit, unit), eq(groupMember.state, "left")))
       .returning({ unit: groupMember.unit });
     const former = await tx.delete(formerMember).where(eq(formerMember.unit, unit)).returning({ unit: formerMember.unit });
-    if (left.length + former.length + found.length === 0) return;
+    await forgetAnswers(tx);
+    if (left.length + former.length + found.length + sampled === 0) return;
     await store.audit(tx, { ...author, action: "person.erase", target: "a unit", after: { groups: found } });
   });
   return found;

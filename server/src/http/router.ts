@@ -133,7 +133,7 @@ export function createRouter(deps: RouterDeps): OpenAPIHono<ApiEnv> {
   app.route("/", sdkKeyRoutes({ store, delivery, publicUrl }));
   app.route("/", settingsRoutes({ store }));
   app.route("/", flagRoutes({ store, usage }));
-  app.route("/", auditRoutes({ store }));
+  app.route("/", auditRoutes({ store, usage }));
   app.route("/", historyRoutes({ history: createHistory({ store }) }));
   app.route("/", usageRoutes({ store, usage }));
   app.route("/", groupRoutes({ store, members, lists: createLists(store) }));

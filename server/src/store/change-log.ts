@@ -29,7 +29,8 @@ export interface ChangeLog {
   keepUnits(tx: Tx, edit: Edit, turn: Turn): Promise<void>;
   /** Whether an environment that stands at this revision should get a checkpoint. */
   isDue(environmentId: number, revision: number): boolean;
-  checkpoint(tx: Tx, environment: EnvironmentModel, at: number): Promise<void>;
+  /** Keeps one in a transaction of `transact`; the next is due after it only if that was committed. */
+  checkpoint(transact: (run: (tx: Tx) => Promise<void>) => Promise<void>, environment: EnvironmentModel, at: number): Promise<void>;
 }
 
 export async function openChangeLog(db: Database, actors: Actors): Promise<ChangeLog> {
@@ -64,11 +65,13 @@ export async function openChangeLog(db: Database, actors: Actors): Promise<Chang
       }
     },
     isDue: (environmentId, revision) => revision - (newest.get(environmentId) ?? 0) >= CHECKPOINT_EVERY,
-    async checkpoint(tx, environment, at) {
+    async checkpoint(transact, environment, at) {
       const { generation, revision } = environment;
       const whole = checkpointOf(environment);
-      const body = renamed(whole, await keysIn(tx, namesOf(whole))) as unknown as Json;
-      await tx.insert(checkpoint).values({ environmentId: environment.info.id, revision, generation, at, body }).onConflictDoNothing();
+      await transact(async (tx) => {
+        const body = renamed(whole, await keysIn(tx, namesOf(whole))) as unknown as Json;
+        await tx.insert(checkpoint).values({ environmentId: environment.info.id, revision, generation, at, body }).onConflictDoNothing();
+      });
       newest.set(environment.info.id, revision);
     },
   };

@@ -1,5 +1,6 @@
 import { and, eq, isNotNull } from "drizzle-orm";
 import type { Actors } from "./actors.ts";
+import { forgetAnswers } from "./idempotency.ts";
 import type { Tx } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 
@@ -16,6 +17,7 @@ export async function eraseNames(tx: Tx, actors: Actors, name: string, at: numbe
     await tx.update(actor).set({ name: erased, erasedAt: at }).where(eq(actor.key, key));
     await replace(tx, was, erased);
   }
+  await forgetAnswers(tx);
   return rows.length;
 }
 

@@ -61,6 +61,11 @@ export async function keepAnswer(tx: Tx, { actor, key, request }: IdempotentWrit
     .onConflictDoUpdate({ target: [idempotency.actor, idempotency.key], set: { answer }, setWhere: eq(idempotency.request, request) });
 }
 
+/** After somebody was erased: what was answered may name them. Whoever sends a write again is answered with what there is then. */
+export async function forgetAnswers(tx: Tx): Promise<void> {
+  await tx.update(idempotency).set({ answer: null });
+}
+
 async function trim(tx: Tx, actor: string): Promise<void> {
   const [oldest] = await tx
     .select({ at: idempotency.at })

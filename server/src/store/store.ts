@@ -249,7 +249,7 @@ async function createStore({ backend, directory, secret, highWater, now, log }: 
     if (isHidden(environment) || !changeLog.isDue(environmentId, environment.revision) || checkpointing.has(environmentId)) return;
     checkpointing.add(environmentId);
     queue
-      .run(() => guard.run(() => transact((tx) => changeLog.checkpoint(tx, environment, now())), false), "join")
+      .run(() => guard.run(() => changeLog.checkpoint(transact, environment, now()), false), "join")
       .catch((error: unknown) => log?.warn({ err: error, environment: environment.info.key }, "no checkpoint of the history was kept"))
       .finally(() => checkpointing.delete(environmentId));
   }
@@ -441,7 +441,7 @@ async function createStore({ backend, directory, secret, highWater, now, log }: 
 
   for (const { hidden, environments } of projects) {
     for (const environment of hidden ? [] : environments) {
-      if (await needsCheckpoint(db, environment.info.id)) await transact((tx) => changeLog.checkpoint(tx, environment, now()));
+      if (await needsCheckpoint(db, environment.info.id)) await changeLog.checkpoint(transact, environment, now());
     }
   }
 

@@ -32,13 +32,21 @@ export interface Samples {
   add(environment: EnvironmentInfo, projection: Projection, contexts: readonly Context[]): void;
   /** Those of an environment, the oldest first. */
   of(environmentId: number): readonly Sample[];
+  /** Forgets those in which a value is this unit. Resolves with how many when the database has none of them either. */
+  erase(unit: string): Promise<number>;
   pending(): boolean;
   /** What is to be written with the next transaction. */
   begin(): { write(tx: Tx): Promise<void>; failed(): void };
   close(): void;
 }
 
-export async function createSamples({ store, clock }: { store: Pick<Store, "db" | "feed">; clock: Clock }): Promise<Samples> {
+export async function createSamples({
+  store,
+  clock,
+}: {
+  store: Pick<Store, "db" | "feed" | "transaction">;
+  clock: Clock;
+}): Promise<Samples> {
   /** By environment and hash, the oldest first. */
   const environments = new Map<number, Map<string, Row>>();
   const changed = new Map<string, Row>();
@@ -105,6 +113,13 @@ export async function createSamples({ store, clock }: { store: Pick<Store, "db" 
       const oldest = clock.now() - SAMPLES_KEPT_MS;
       return [...rowsOf(environmentId).values()].filter(({ at }) => at > oldest);
     },
+    async erase(unit) {
+      const rows = [...environments.values()].flatMap((all) => [...all.values()]).filter(({ context }) => holds(context as Json, unit));
+      for (const row of rows) forget(row);
+      // Also what a write that is under way has stored since.
+      await store.transaction((tx) => writeRows(tx, [], rows));
+      return rows.length;
+    },
     pending: () => changed.size > 0 || forgotten.size > 0,
     begin() {
       const put = take(changed);
@@ -131,6 +146,11 @@ export function withoutPrivate(context: Context, names: readonly string[]): Cont
     return Object.fromEntries(inner.filter(([full]) => !isPrivate(full)).map(([full, name, one]) => [name, strip(one, full)]));
   };
   return strip(context as Json) as Context;
+}
+
+function holds(value: Json, unit: string): boolean {
+  if (typeof value !== "object" || value === null) return String(value) === unit;
+  return Object.values(value).some((one) => holds(one, unit));
 }
 
 function fullName({ environmentId, hash }: Pick<Row, "environmentId" | "hash">): string {

@@ -52,6 +52,8 @@ export interface Usage {
   unknownKeys(environment: EnvironmentInfo): readonly UnknownKey[];
   /** Contexts to try edits on, none unless the environment asks for them; the oldest first. */
   samples(environmentId: number): readonly Sample[];
+  /** Forgets sampled contexts in which a value is this unit, here and in the database. Resolves with how many. */
+  eraseSamples(unit: string): Promise<number>;
   /** What a flag served, and when; `keys` are the key that it has and those that it had. */
   history(environmentId: number, keys: readonly string[], span: Span): Promise<History>;
   /** Whether the kill that holds now has taken effect; undefined when none does. `off`: the variant that a kill serves. */
@@ -214,6 +216,7 @@ export async function createUsage({
         .map(({ flagKey, known, app, count, at }) => ({ flag: flagKey, hidden: known === "hidden", app, count, at }));
     },
     samples: samples.of,
+    eraseSamples: samples.erase,
     history: (environmentId, keys, span) => readHistory(store, counts.unwritten(), environmentId, keys, { ...span, now: clock.now() }),
     async sinceKill(environmentId, keys, off) {
       const known = kills.of(environmentId, keys);
