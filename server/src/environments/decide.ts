@@ -1,14 +1,8 @@
 import type { Json } from "@signalbox/core";
 import { isEdited } from "../flags/kills.ts";
 import { applyEdits, type Edit, type EnvironmentRow } from "../store/edit.ts";
-import {
-  type EnvironmentModel,
-  type EnvironmentSettings,
-  type FlagRecord,
-  findEnvironment,
-  type GroupRecord,
-  type ProjectModel,
-} from "../store/model.ts";
+import { FIRST_SETTINGS } from "../store/fold.ts";
+import { type EnvironmentModel, type FlagRecord, findEnvironment, type GroupRecord, type ProjectModel } from "../store/model.ts";
 import { type Current, guard, type Outcome, refused } from "../store/outcome.ts";
 
 /** What may become of environments: pure functions of the committed state and the request. A key is for good: programs hold it in theirs. */
@@ -33,15 +27,6 @@ export interface EnvironmentPatch {
 export function environmentEtag({ info, version }: EnvironmentModel): string {
   return `"e${info.id}-${version}"`;
 }
-
-/** What a new environment has. */
-export const FIRST_SETTINGS: EnvironmentSettings = {
-  secureMode: false,
-  signingVersion: 1,
-  signingRetired: 0,
-  privateAttributes: [],
-  sampleContexts: false,
-};
 
 /** With all flags of the project: off, or as in the environment that it is a copy of, kills included. */
 export function createEnvironment(current: Current, input: NewEnvironment): Outcome {

@@ -10,17 +10,17 @@ import { configurationOf } from "../flags/present.ts";
 import { preview } from "../flags/preview.ts";
 import { type NameOf, readNames } from "../store/actors.ts";
 import { sameJson } from "../store/fingerprint.ts";
+import type { PastRows } from "../store/fold.ts";
 import { type EnvironmentModel, type FlagRecord, findFlag, type Member, type ProjectModel } from "../store/model.ts";
 import type { Author } from "../store/origin.ts";
 import { type Current, NO_IDS, type Outcome } from "../store/outcome.ts";
+import { beginningOf, modelOf, revisionBy, rowsAt } from "../store/past.ts";
 import { serverFlag } from "../store/project.ts";
 import { type ChangeItem, type ChangeRecord, firstOf, imageOf, itemsOf, recordOf, renamed } from "../store/record.ts";
 import type { Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
 import { refuseTooLarge, type Store } from "../store/store.ts";
-import type { PastRows } from "./fold.ts";
 import { createImages, type Images, readRecord, revisionsOf } from "./images.ts";
-import { beginningOf, modelOf, revisionBy, rowsAt } from "./past.ts";
 import {
   type EnvironmentChange,
   type KnownUnits,

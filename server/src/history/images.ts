@@ -1,10 +1,10 @@
 import { and, asc, desc, eq, inArray, lte } from "drizzle-orm";
 import type { NameOf } from "../store/actors.ts";
+import { FIRST_SETTINGS } from "../store/fold.ts";
 import type { EnvironmentSettings, FlagRecord } from "../store/model.ts";
 import { type ChangeItem, type ChangeRecord, type CheckpointBody, type GroupImage, renamed, renamedFlag } from "../store/record.ts";
 import type { Database, Tx } from "../store/rows.ts";
 import { tables } from "../store/schema.sqlite.ts";
-import { FIRST_SETTINGS } from "./fold.ts";
 import type { Before } from "./words.ts";
 
 const { changeItem, changeSet, checkpoint } = tables;

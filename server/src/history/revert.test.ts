@@ -5,11 +5,11 @@ import { configure, createFlag, patchIdentity } from "../flags/decide.ts";
 import { deleteFlag } from "../flags/life.ts";
 import type { Edit } from "../store/edit.ts";
 import { fingerprint } from "../store/fingerprint.ts";
+import { Fold } from "../store/fold.ts";
 import { type EnvironmentModel, type FlagRecord, findFlag, type Member, type ProjectModel } from "../store/model.ts";
 import { checkpointOf, recordOf } from "../store/record.ts";
 import { type Decide, HASH_KEY, history, historyOf, SECRET_UNITS, stored } from "../store/test-history.ts";
 import { currentOf, development, emptyProject } from "../store/test-project.ts";
-import { Fold } from "./fold.ts";
 import { beforeOf } from "./history.ts";
 import { type KnownUnits, type PastChange, revertChange, revertEnvironment } from "./revert.ts";
 

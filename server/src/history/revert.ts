@@ -8,6 +8,7 @@ import type { StoredConfiguration } from "../store/define.ts";
 import { applyEdits, type Edit } from "../store/edit.ts";
 import { tagsOf } from "../store/facts.ts";
 import { sameJson } from "../store/fingerprint.ts";
+import type { PastRows } from "../store/fold.ts";
 import { changedList } from "../store/member-changes.ts";
 import {
   type EnvironmentModel,
@@ -23,7 +24,6 @@ import {
 import { type Current, type Outcome, refused } from "../store/outcome.ts";
 import { flagsUsing } from "../store/project.ts";
 import type { ChangeRecord, GroupImage, ListRecord } from "../store/record.ts";
-import type { PastRows } from "./fold.ts";
 import type { Before } from "./words.ts";
 
 /**

@@ -1,11 +1,11 @@
 import { and, asc, eq } from "drizzle-orm";
-import { rowsAt } from "../history/past.ts";
 import type { Log } from "../log.ts";
 import { appendAudit } from "./audit.ts";
 import type { SqliteHandle } from "./driver.ts";
 import { type Edit, projectAll } from "./edit.ts";
 import { sameJson } from "./fingerprint.ts";
 import type { FlagRecord } from "./model.ts";
+import { rowsAt } from "./past.ts";
 import { readEnvironments, type Tx, writeEdits } from "./rows.ts";
 import { tables } from "./schema.sqlite.ts";
 

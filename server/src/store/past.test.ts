@@ -6,13 +6,13 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { createFlags, type Flags } from "../flags/flags.ts";
 import { createGroup, deleteGroup } from "../groups/decide.ts";
 import { createMembers } from "../groups/members.ts";
-import { CHECKPOINT_EVERY } from "../store/change-log.ts";
-import { projectAll } from "../store/edit.ts";
-import type { EnvironmentModel } from "../store/model.ts";
-import { tables } from "../store/schema.sqlite.ts";
-import { openStore, type Store } from "../store/store.ts";
-import { NO_USAGE } from "../store/test-project.ts";
+import { CHECKPOINT_EVERY } from "./change-log.ts";
+import { projectAll } from "./edit.ts";
+import type { EnvironmentModel } from "./model.ts";
 import { beginningOf, modelOf, revisionBy, rowsAt } from "./past.ts";
+import { tables } from "./schema.sqlite.ts";
+import { openStore, type Store } from "./store.ts";
+import { NO_USAGE } from "./test-project.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 

@@ -1,12 +1,12 @@
 import { type Entry, type EntryId, entryId, ZERO64 } from "@signalbox/core";
 import { and, asc, desc, eq, gt, lte, max } from "drizzle-orm";
-import { readNames } from "../store/actors.ts";
-import type { EnvironmentModel } from "../store/model.ts";
-import { serverFlag, serverGroup } from "../store/project.ts";
-import type { ChangeRecord, CheckpointBody } from "../store/record.ts";
-import type { Database, Tx } from "../store/rows.ts";
-import { tables } from "../store/schema.sqlite.ts";
+import { readNames } from "./actors.ts";
 import { Fold, type PastRows } from "./fold.ts";
+import type { EnvironmentModel } from "./model.ts";
+import { serverFlag, serverGroup } from "./project.ts";
+import type { ChangeRecord, CheckpointBody } from "./record.ts";
+import type { Database, Tx } from "./rows.ts";
+import { tables } from "./schema.sqlite.ts";
 
 const { changeSet, checkpoint } = tables;
 

@@ -1,7 +1,7 @@
-import type { NameOf } from "../store/actors.ts";
-import { changedList, MemberChanges } from "../store/member-changes.ts";
-import type { EnvironmentSettings, FlagRecord, GroupRecord } from "../store/model.ts";
-import { type ChangeRecord, type CheckpointBody, type GroupImage, renamedFlag } from "../store/record.ts";
+import type { NameOf } from "./actors.ts";
+import { changedList, MemberChanges } from "./member-changes.ts";
+import type { EnvironmentSettings, FlagRecord, GroupRecord } from "./model.ts";
+import { type ChangeRecord, type CheckpointBody, type GroupImage, renamedFlag } from "./record.ts";
 
 /** The rows of an environment, as a model has them. */
 export interface PastRows {
