@@ -1,7 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import type { Context, Evaluation, Json, Names } from "@signalbox/core";
 import { sentenceOf, stateOf } from "@signalbox/core";
-import { and, asc, desc, eq, gt, inArray, lte, notInArray } from "drizzle-orm";
+import { and, asc, desc, eq, gt, gte, inArray, lte, notInArray } from "drizzle-orm";
 import { environmentIn, problemOf, projectAt } from "../environments/located.ts";
 import { type Problem, problem } from "../errors.ts";
 import { configure } from "../flags/decide.ts";
@@ -180,18 +180,19 @@ export function createHistory({ store, now = Date.now }: { readonly store: Store
   }
 
   /** The rows of all environments that one write changed. */
-  async function sameWrite(project: ProjectModel, row: Pick<Row, "environmentId" | "revision" | "writeId" | "at">) {
+  async function sameWrite(project: ProjectModel, row: Pick<Row, "writeId" | "at" | "action">) {
     if (row.writeId === null) return [];
-    const ids = project.environments.map(({ info }) => info.id);
-    const rows = await db
-      .select({
-        environmentId: changeSet.environmentId,
-        revision: changeSet.revision,
-        record: changeSet.record,
-        writeId: changeSet.writeId,
-      })
-      .from(changeSet)
-      .where(and(inArray(changeSet.environmentId, ids), eq(changeSet.writeId, row.writeId)));
+    const places = await placesOf(db, row.writeId, row);
+    const rows = [];
+    for (const [environmentId, revision] of places) {
+      if (!project.environments.some(({ info }) => info.id === environmentId)) continue;
+      const { record, writeId } = changeSet;
+      const [found] = await db
+        .select({ environmentId: changeSet.environmentId, revision: changeSet.revision, record, writeId })
+        .from(changeSet)
+        .where(and(eq(changeSet.environmentId, environmentId), eq(changeSet.revision, revision), eq(writeId, row.writeId)));
+      if (found) rows.push(found);
+    }
     return rows;
   }
 
@@ -464,6 +465,32 @@ export function createHistory({ store, now = Date.now }: { readonly store: Store
 }
 
 type Row = typeof tables.changeSet.$inferSelect;
+
+const AUDIT_ROWS_PER_QUERY = 500;
+
+/**
+ * Where a write may have gone, from the rows of the audit that it left one after the other: the environment and its revision. Looked up there,
+ * because the log of changes has no index of writes, which each of them would have to keep. The next write may be among them if it is alike.
+ */
+async function placesOf(db: Store["db"], writeId: number, { at, action }: Pick<Row, "at" | "action">): Promise<Map<number, number>> {
+  const { audit } = tables;
+  const places = new Map<number, number>();
+  for (let from = writeId; ; ) {
+    const rows = await db
+      .select({ id: audit.id, at: audit.at, action: audit.action, environmentId: audit.environmentId, revision: audit.revision })
+      .from(audit)
+      .where(gte(audit.id, from))
+      .orderBy(asc(audit.id))
+      .limit(AUDIT_ROWS_PER_QUERY);
+    for (const row of rows) {
+      if (row.at !== at || row.action !== action) return places;
+      if (row.environmentId !== null && row.revision !== null && !places.has(row.environmentId))
+        places.set(row.environmentId, row.revision);
+    }
+    if (rows.length < AUDIT_ROWS_PER_QUERY) return places;
+    from = (rows.at(-1)?.id ?? from) + 1;
+  }
+}
 
 /** What people and programs do by themselves all the time, and what no revert touches. */
 const ASIDE = ["flag.kill", "flag.restore", "early-access.join", "early-access.leave"];
